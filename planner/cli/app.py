@@ -1,0 +1,119 @@
+"""The root command: finds subcommands, shows errors, sets exit codes.
+
+Subcommands are named here as text and imported only when called, so that ``planner --help``
+imports click and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from planner import __version__
+from planner.errors import InterruptedByUserError, PlannerError
+
+# command -> (module with a click command of the same name, one-line help)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "compare": ("planner.cli.compare", "Rank the places that can serve a model, by cost."),
+    "prices": ("planner.cli.prices", "List the price offers themselves."),
+    "models": ("planner.cli.models", "List the models planner knows."),
+    "gpus": ("planner.cli.gpus", "List the accelerators planner knows."),
+    "fit": ("planner.cli.fit", "Explain why instance types can or cannot serve a model."),
+    "throughput": ("planner.cli.throughput", "Estimate tokens per second, with its band."),
+    "completion": ("planner.cli.completion", "Print the shell completion script."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the command names in the order of the user's journey."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command, or None so that click names the nearest ones."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command list without importing any command."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing fits or nothing found, "
+    "4 quota is short, 5 no credentials or permission, 6 no capacity, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="planner")
+@click.option("--debug", is_flag=True, help="Show the full traceback when something fails.")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Find the cheapest cloud GPU that can really serve an open LLM.
+
+    Start with: planner compare llama-2-70b
+    """
+    ctx.obj = {"debug": debug}
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave the process with the documented exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments or bool(os.environ.get("PLANNER_DEBUG"))
+    try:
+        code = cli.main(arguments, prog_name="planner", standalone_mode=False)
+        _flush()
+        sys.exit(code if isinstance(code, int) else 0)
+    except PlannerError as error:
+        if debug:
+            raise
+        _show(error)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _show(InterruptedByUserError("interrupted"))
+        sys.exit(InterruptedByUserError.exit_code)
+    except BrokenPipeError:
+        # The reader (head, less) went away: that is not an error of ours. Point stdout at
+        # nothing so that the interpreter's own flush at exit stays quiet too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        unexpected = PlannerError(
+            "planner failed unexpectedly",
+            why=f"{type(error).__name__}: {error}",
+            advice="run it again with --debug and report what it prints",
+        )
+        _show(unexpected)
+        sys.exit(unexpected.exit_code)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+
+
+def _show(error: PlannerError) -> None:
+    """Print what happened, why, and what to do next, to stderr."""
+    click.secho("Error: ", fg="red", bold=True, nl=False, err=True)
+    click.echo(str(error), err=True)
+    for line in error.why.splitlines():
+        click.echo(f"  {line}", err=True)
+    if error.advice:
+        click.secho("  Try: ", fg="green", nl=False, err=True)
+        click.echo(error.advice, err=True)

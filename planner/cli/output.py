@@ -1,0 +1,155 @@
+"""Print a list of records as a table, JSON, CSV or Markdown.
+
+A command describes its columns once; every format follows. Machine formats print to stdout
+and nothing else does; notes go to stderr.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from rich.console import Console
+
+FORMATS = ("table", "json", "csv", "markdown")
+
+format_option = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="How to print.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Args:
+        key: The field of the record.
+        title: What people read; machine formats use ``key``.
+        align: Numbers are aligned right.
+        show: Turns the record into what people read; the field's text by default.
+        drop_below: Leave the column out of tables on terminals narrower than this.
+        style: Rich style of a cell, from the record (colour is never the only sign).
+    """
+
+    key: str
+    title: str
+    align: Literal["left", "right"] = "left"
+    show: Callable[[Mapping[str, Any]], str] | None = None
+    drop_below: int = 0
+    style: Callable[[Mapping[str, Any]], str] | None = None
+
+    def text(self, record: Mapping[str, Any]) -> str:
+        """Return the cell for people."""
+        if self.show is not None:
+            return self.show(record)
+        value = record.get(self.key)
+        return "" if value is None else str(value)
+
+
+def emit(
+    records: Iterable[Mapping[str, Any]],
+    columns: Sequence[Column],
+    output_format: str,
+    *,
+    fields: Sequence[str] | None = None,
+    title: str = "",
+) -> None:
+    """Print the records.
+
+    Args:
+        records: What to print.
+        columns: What people see.
+        output_format: One of ``FORMATS``.
+        fields: The keys of the machine formats; the columns' own by default.
+        title: A line above the table.
+    """
+    rows = list(records)
+    keys = list(fields) if fields is not None else [c.key for c in columns]
+    if output_format == "json":
+        emit_json([{key: row.get(key) for key in keys} for row in rows])
+    elif output_format == "csv":
+        _emit_csv(rows, keys)
+    elif output_format == "markdown":
+        _emit_markdown(rows, columns)
+    else:
+        _emit_table(rows, columns, title)
+
+
+def emit_json(value: object) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(value, indent=2, default=_plain, allow_nan=False))
+
+
+def note(text: str) -> None:
+    """Print a remark for people to stderr, wrapped to the terminal."""
+    console(stderr=True).print(text, highlight=False, markup=False)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a Rich console; honours NO_COLOR, COLUMNS and pipes."""
+    from rich.console import Console  # noqa: PLC0415 - only people need Rich
+
+    return Console(stderr=stderr, highlight=False)
+
+
+def _emit_csv(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(keys)
+    writer.writerows([_cell(row.get(key)) for key in keys] for row in rows)
+    sys.stdout.write(text.getvalue())
+
+
+def _emit_markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    click.echo(line(column.title for column in columns))
+    click.echo(line("---:" if column.align == "right" else ":---" for column in columns))
+    for row in rows:
+        click.echo(line(column.text(row) for column in columns))
+
+
+def _emit_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], title: str) -> None:
+    from rich import box  # noqa: PLC0415 - only people need Rich
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    out = console()
+    shown = [column for column in columns if out.width >= column.drop_below]
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    for column in shown:
+        table.add_column(column.title, justify=column.align, overflow="fold")
+    for row in rows:
+        table.add_row(
+            *(Text(c.text(row), style=c.style(row) if c.style else "") for c in shown)
+        )
+    out.print(table)
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else _plain(value)
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return value

@@ -1,0 +1,129 @@
+"""Every error a user can meet, in one tree.
+
+::
+
+    PlannerError                     exit 1   something failed
+    ├── UsageError                   exit 2   the words of the command are off
+    │   └── UnknownNameError         exit 2   a model, GPU, region, ... that planner does not know
+    ├── NotFoundError                exit 3   nothing fits, or nothing matches
+    ├── DataError                    exit 1   a data file cannot be used
+    │   └── SnapshotRefusedError     exit 1   a snapshot broke an integrity gate
+    ├── QuotaShortError              exit 4   a cloud quota is too small
+    ├── AccessError                  exit 5   no credentials, or no permission
+    ├── CapacityError                exit 6   the cloud has no machine of that type now
+    └── InterruptedByUserError       exit 130 Ctrl-C or SIGTERM; what was done is rolled back
+
+An error says three things: what happened (``str(error)``), why (``error.why``), and the
+next command to type (``error.advice``). The command line prints the three and exits with
+``error.exit_code``; it never shows a traceback unless ``--debug`` is given.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PlannerError(Exception):
+    """Base of all errors that planner raises on purpose.
+
+    Args:
+        what: What happened, one sentence without a final full stop.
+        why: The cause, where it is known and not obvious.
+        advice: The next thing to do; a command to type where there is one.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, why: str = "", advice: str = "") -> None:
+        super().__init__(what)
+        self.why = why
+        self.advice = advice
+
+
+class UsageError(PlannerError):
+    """The command or call was given something that makes no sense."""
+
+    exit_code = 2
+
+
+class UnknownNameError(UsageError):
+    """A name planner does not know; carries the nearest ones it does.
+
+    Args:
+        kind: What the name should have been: ``model``, ``accelerator``, ``region``, ...
+        name: What was given.
+        known: All valid names.
+        advice: How to list them all.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, advice: str = "") -> None:
+        self.kind = kind
+        self.name = name
+        self.nearest = nearest(name, known)
+        why = f"nearest: {', '.join(self.nearest)}" if self.nearest else ""
+        super().__init__(f"unknown {kind} {name!r}", why=why, advice=advice)
+
+
+class NotFoundError(PlannerError):
+    """The question was sound and the answer is: none."""
+
+    exit_code = 3
+
+
+class DataError(PlannerError):
+    """A data file is missing, unreadable or not what it should be."""
+
+
+class SnapshotRefusedError(DataError):
+    """A snapshot broke an integrity gate and was refused whole.
+
+    Args:
+        what: Which snapshot.
+        violations: One line per broken row, with the gate's name.
+        advice: What to do with the rows.
+    """
+
+    def __init__(self, what: str, violations: Iterable[str], *, advice: str = "") -> None:
+        self.violations = tuple(violations)
+        shown = self.violations[:10]
+        more = len(self.violations) - len(shown)
+        why = "\n".join([*shown, *([f"... and {more} more"] if more else [])])
+        super().__init__(what, why=why, advice=advice)
+
+
+class QuotaShortError(PlannerError):
+    """A quota that binds the plan is too small."""
+
+    exit_code = 4
+
+
+class AccessError(PlannerError):
+    """Credentials are missing or expired, or lack a permission."""
+
+    exit_code = 5
+
+
+class CapacityError(PlannerError):
+    """The cloud has no capacity for the instance type now."""
+
+    exit_code = 6
+
+
+class InterruptedByUserError(PlannerError):
+    """The user stopped the command; what it had done is rolled back."""
+
+    exit_code = 130
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
+    """Return the known names closest to a mistyped one, best first.
+
+    Names that contain what was typed come first, so that ``A100`` finds ``A100-80GB``.
+    """
+    folded = {candidate.casefold(): candidate for candidate in known}
+    wanted = name.casefold()
+    containing = [c for c in folded if wanted and (wanted in c or c in wanted)]
+    close = difflib.get_close_matches(wanted, folded, n=count, cutoff=0.5)
+    ordered = dict.fromkeys([*sorted(containing, key=len), *close])
+    return tuple(folded[c] for c in list(ordered)[:count])

@@ -1,0 +1,1 @@
+"""What a model needs and how fast it runs. Knows nothing of prices."""

@@ -1,0 +1,112 @@
+"""The open LLMs planner knows, by short name.
+
+Source: ``pricing_data/models.csv``; every row cites the configuration it was read from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from planner.bundled import pricing_data
+from planner.errors import UnknownNameError
+from planner.serving import table
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The shape of one model: what memory and speed depend on.
+
+    Parameters are in billions (``active_params_b``: those used per token, less than all in a
+    mixture of experts). ``head_dim`` is None for multi-head latent attention (MLA), whose cache
+    is ``kv_lora_rank + qk_rope_head_dim`` values a token and layer.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    hf_id: str
+    params_b: float
+    active_params_b: float
+    layers: int
+    hidden: int
+    intermediate: int
+    heads: int
+    kv_heads: int
+    head_dim: int | None
+    vocab: int
+    max_context: int
+    attention: str
+    kv_lora_rank: int | None
+    qk_rope_head_dim: int | None
+    moe_experts: int | None
+    moe_active: int | None
+    moe_intermediate: int | None
+    shared_experts: int | None
+    dense_layers: int | None
+    tied_embeddings: bool
+    license: str
+    gated: str
+    source: str
+
+
+@cache
+def all_models() -> tuple[Model, ...]:
+    """Return every model, in the table's order."""
+    return tuple(_parse(row) for row in table.read(pricing_data() / "models.csv"))
+
+
+@cache
+def _by_name() -> dict[str, Model]:
+    index: dict[str, Model] = {}
+    for model in all_models():
+        for key in (model.hf_id, *model.aliases, model.name):
+            index[_fold(key)] = model
+    return index
+
+
+def get(name: str) -> Model:
+    """Return the model with this short name, alias or Hugging Face id (any case).
+
+    Raises:
+        UnknownNameError: No such model.
+    """
+    try:
+        return _by_name()[_fold(name)]
+    except KeyError:
+        raise UnknownNameError(
+            "model", name, (m.name for m in all_models()), advice="planner models"
+        ) from None
+
+
+def _fold(name: str) -> str:
+    return name.casefold().replace("_", "-").replace(" ", "-")
+
+
+def _parse(row: dict[str, str]) -> Model:
+    return Model(
+        name=row["name"],
+        aliases=tuple(row["aliases"].split()),
+        hf_id=row["hf_id"],
+        params_b=float(row["params_b"]),
+        active_params_b=float(row["active_params_b"]),
+        layers=int(row["layers"]),
+        hidden=int(row["hidden"]),
+        intermediate=int(row["intermediate"]),
+        heads=int(row["heads"]),
+        kv_heads=int(row["kv_heads"]),
+        head_dim=table.integer(row["head_dim"]),
+        vocab=int(row["vocab"]),
+        max_context=int(row["max_context"]),
+        attention=row["attention"],
+        kv_lora_rank=table.integer(row["kv_lora_rank"]),
+        qk_rope_head_dim=table.integer(row["qk_rope_head_dim"]),
+        moe_experts=table.integer(row["moe_experts"]),
+        moe_active=table.integer(row["moe_active"]),
+        moe_intermediate=table.integer(row["moe_intermediate"]),
+        shared_experts=table.integer(row["shared_experts"]),
+        dense_layers=table.integer(row["dense_layers"]),
+        tied_embeddings=row["tied_embeddings"] == "1",
+        license=row["license"],
+        gated=row["gated"],
+        source=row["source"],
+    )
