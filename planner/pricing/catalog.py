@@ -1,0 +1,240 @@
+"""Catalog: every offer planner knows, as of any date.
+
+DuckDB over the Parquet snapshots of one or more roots (the bundled figures, then the user's
+refreshed ones). A question is answered as of a date: for each cloud, service, region and
+kind of price the newest snapshot that covers it counts, and an instance type missing from it
+is gone, not carried forward.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from planner.bundled import pricing_data
+from planner.errors import DataError, NotFoundError
+from planner.pricing import instance_types, snapshots
+from planner.pricing.snapshots import SCHEMA, SnapshotFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import duckdb
+    import pandas as pd
+
+    from planner.pricing.offer import Offer
+
+_REINSTALL = (
+    "remove the file if it is your own, or reinstall: pip install --force-reinstall gpu-planner"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to look for; an empty field does not limit.
+
+    Attributes:
+        as_of: The world as known on that date; None for today.
+        instance_types: Exact names.
+    """
+
+    as_of: date | None = None
+    clouds: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    instance_types: tuple[str, ...] = ()
+    pricing_models: tuple[str, ...] = ()
+    commitments: tuple[str, ...] = ()
+    term_years: tuple[int, ...] = ()
+    payment_options: tuple[str, ...] = ()
+    limit: int | None = None
+
+
+class Catalog:
+    """The offers below one or more snapshot roots.
+
+    Args:
+        roots: Folders that hold ``offers/<cloud>/*.parquet``; where two hold a snapshot of the
+            same cloud and date, the later root counts. The bundled figures by default.
+    """
+
+    def __init__(self, *roots: Path) -> None:
+        self._roots = roots or (pricing_data(),)
+
+    @cached_property
+    def instance_types(self) -> instance_types.InstanceTypes:
+        """The instance types that offers refer to."""
+        return instance_types.load(*self._roots)
+
+    @cached_property
+    def snapshots(self) -> tuple[SnapshotFile, ...]:
+        """The published snapshots, by cloud, oldest first, each verified.
+
+        Raises:
+            DataError: A file was changed or cut short.
+        """
+        found: dict[tuple[str, date], Path] = {}
+        for root in self._roots:
+            found.update({(cloud, day): path for cloud, day, path in snapshots.find(root)})
+        for path in found.values():
+            snapshots.verify(path)
+        coverage = self._read_coverage([str(path) for path in found.values()])
+        return tuple(
+            SnapshotFile(cloud, day, str(path), snapshots.parse_coverage(coverage[str(path)]))
+            for (cloud, day), path in sorted(found.items())
+        )
+
+    @property
+    def first_date(self) -> date:
+        """The date of the oldest snapshot."""
+        return min(s.as_of for s in self.snapshots)
+
+    def offers(self, query: Query | None = None) -> list[Offer]:
+        """Return the offers that match, cheapest first.
+
+        Raises:
+            NotFoundError: The date lies before the first snapshot.
+            DataError: A snapshot cannot be read.
+        """
+        return [snapshots.to_offer(row) for row in self._run(query or Query()).fetchall()]
+
+    def to_dataframe(self, query: Query | None = None) -> pd.DataFrame:
+        """Return the offers that match as a DataFrame, cheapest first; money as float64."""
+        frame: pd.DataFrame = self._run(query or Query(), as_float=True).df()
+        return frame
+
+    def _run(self, query: Query, *, as_float: bool = False) -> duckdb.DuckDBPyConnection:
+        import duckdb  # noqa: PLC0415 - slow to import
+
+        as_of = query.as_of or datetime.now(UTC).date()
+        if as_of < self.first_date:
+            raise NotFoundError(
+                f"no prices are known on or before {as_of}",
+                why=f"the first snapshot is of {self.first_date}",
+                advice=f"--as-of {self.first_date}",
+            )
+        sql, parameters = _select(replace(query, as_of=as_of), as_float=as_float)
+        try:
+            return self._connection.execute(sql, parameters)
+        except duckdb.Error as error:
+            raise DataError(
+                "cannot read the price snapshots", why=str(error), advice=_REINSTALL
+            ) from error
+
+    @cached_property
+    def _session(self) -> duckdb.DuckDBPyConnection:
+        import duckdb  # noqa: PLC0415 - slow to import
+
+        # Two threads are enough for catalogs of this size; starting more costs more.
+        session = duckdb.connect(config={"threads": 2})
+        session.execute("SET parquet_metadata_cache = true")
+        return session
+
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        """A connection with the view ``offers`` and the table ``coverage``."""
+        files = [s.path for s in self.snapshots]
+        if not files:
+            raise DataError(
+                "there are no price snapshots",
+                why=f"looked in {', '.join(str(root) for root in self._roots)}",
+                advice=_REINSTALL,
+            )
+        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+        session = self._session
+        session.execute(f"CREATE VIEW offers AS SELECT * FROM read_parquet([{listed}])")
+        session.execute(
+            "CREATE TABLE coverage (cloud VARCHAR, as_of DATE, service VARCHAR, region VARCHAR,"
+            " pricing_model VARCHAR, commitment VARCHAR, term_years TINYINT,"
+            " payment_option VARCHAR, instance_types VARCHAR)"
+        )
+        clouds = {s.path: (s.cloud, s.as_of) for s in self.snapshots}
+        session.execute(
+            "INSERT INTO coverage SELECT f.cloud, f.as_of, c[1], c[2], c[3], c[4],"
+            " c[5]::TINYINT, c[6], c[7] FROM (SELECT file_name, unnest(from_json("
+            "  decode(value), '[[\"VARCHAR\"]]')) AS c"
+            f"  FROM parquet_kv_metadata([{listed}]) WHERE decode(key) = $key)"
+            " JOIN (SELECT unnest($paths) AS path, unnest($clouds) AS cloud,"
+            "  unnest($dates) AS as_of) AS f ON f.path = file_name",
+            {
+                "key": snapshots.COVERAGE_KEY,
+                "paths": list(clouds),
+                "clouds": [cloud for cloud, _ in clouds.values()],
+                "dates": [day for _, day in clouds.values()],
+            },
+        )
+        return session
+
+    def _read_coverage(self, paths: Sequence[str]) -> dict[str, str]:
+        import duckdb  # noqa: PLC0415 - slow to import
+
+        if not paths:
+            return {}
+        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+        try:
+            rows = self._session.execute(
+                "SELECT file_name, decode(value)"
+                f" FROM parquet_kv_metadata([{listed}]) WHERE decode(key) = ?",
+                [snapshots.COVERAGE_KEY],
+            ).fetchall()
+        except duckdb.Error as error:
+            raise DataError(
+                "a price snapshot cannot be read", why=str(error), advice=_REINSTALL
+            ) from error
+        found: dict[str, str] = dict(rows)
+        for path in paths:
+            if path not in found:
+                raise DataError(
+                    f"{path} is not a price snapshot",
+                    why=f"it declares no coverage ({snapshots.COVERAGE_KEY})",
+                    advice=_REINSTALL,
+                )
+        return found
+
+
+# What a newer snapshot covers supersedes an older row, whether it holds the row or not.
+_CURRENT = """
+FROM offers o ANTI JOIN coverage c ON (
+    c.cloud = o.cloud AND c.service = o.service AND c.region = o.region
+    AND c.pricing_model = o.pricing_model
+    AND coalesce(c.commitment, '') = coalesce(o.commitment, '')
+    AND coalesce(c.term_years, 0) = coalesce(o.term_years, 0)
+    AND coalesce(c.payment_option, '') = coalesce(o.payment_option, '')
+    AND c.as_of > o.as_of AND c.as_of <= ?
+    AND o.instance_type GLOB c.instance_types
+)
+WHERE o.as_of <= ?"""
+
+_FILTERS = {
+    "clouds": "cloud",
+    "services": "service",
+    "regions": "region",
+    "instance_types": "instance_type",
+    "pricing_models": "pricing_model",
+    "commitments": "commitment",
+    "term_years": "term_years",
+    "payment_options": "payment_option",
+}
+
+
+def _select(query: Query, *, as_float: bool) -> tuple[str, list[Any]]:
+    """Return the SQL of a query and its parameters; values never enter the text."""
+    parameters: list[Any] = [query.as_of, query.as_of]
+    conditions = ""
+    for field, column in _FILTERS.items():
+        values = getattr(query, field)
+        if values:
+            parameters += values
+            conditions += f" AND o.{column} IN ({', '.join('?' * len(values))})"
+    columns = ", ".join(
+        f"o.{name}::DOUBLE AS {name}" if as_float and kind.startswith("DECIMAL") else f"o.{name}"
+        for name, kind in SCHEMA.items()
+    )
+    order = "o.effective_hourly_usd, o.cloud, o.service, o.instance_type, o.region"
+    sql = f"SELECT {columns} {_CURRENT}{conditions} ORDER BY {order}"
+    if query.limit is not None:
+        sql += f" LIMIT {int(query.limit)}"
+    return sql, parameters
