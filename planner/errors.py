@@ -8,8 +8,14 @@
     ├── NotFoundError                exit 3   nothing fits, or nothing matches
     ├── DataError                    exit 1   a data file cannot be used
     │   └── SnapshotRefusedError     exit 1   a snapshot broke an integrity gate
+    ├── CloudError                   exit 1   a cloud refused or failed a call
+    │   └── ThrottledError           exit 1   too many calls; the cloud says wait
     ├── QuotaShortError              exit 4   a cloud quota is too small
     ├── AccessError                  exit 5   no credentials, or no permission
+    │   ├── NoCredentialsError       exit 5   nothing to sign in with
+    │   ├── ExpiredCredentialsError  exit 5   signed in once, not any more
+    │   ├── PermissionDeniedError    exit 5   carries the exact action to grant
+    │   └── NotEnabledError          exit 5   a region, an API or a provider is switched off
     ├── CapacityError                exit 6   the cloud has no machine of that type now
     └── InterruptedByUserError       exit 130 Ctrl-C or SIGTERM; what was done is rolled back
 
@@ -102,6 +108,52 @@ class AccessError(PlannerError):
     """Credentials are missing or expired, or lack a permission."""
 
     exit_code = 5
+
+
+class CloudError(PlannerError):
+    """A cloud refused or failed a call for a reason that has no error of its own.
+
+    Args:
+        what: What was tried.
+        code: The cloud's own error code; empty where there was no answer at all.
+        why: The cloud's words, without account numbers.
+        advice: What to do.
+    """
+
+    def __init__(self, what: str, *, code: str = "", why: str = "", advice: str = "") -> None:
+        self.code = code
+        super().__init__(what, why=why, advice=advice)
+
+
+class ThrottledError(CloudError):
+    """The cloud asks for fewer calls; the SDK's own retries were not enough."""
+
+
+class NoCredentialsError(AccessError):
+    """There is nothing to sign in to the cloud with."""
+
+
+class ExpiredCredentialsError(AccessError):
+    """The credentials were good once; signing in again helps."""
+
+
+class PermissionDeniedError(AccessError):
+    """The identity may not do this.
+
+    Args:
+        what: What was tried.
+        action: The exact permission to grant: ``servicequotas:GetServiceQuota``, ...
+        why: The cloud's words, without account numbers.
+        advice: How to grant it.
+    """
+
+    def __init__(self, what: str, *, action: str, why: str = "", advice: str = "") -> None:
+        self.action = action
+        super().__init__(what, why=why, advice=advice)
+
+
+class NotEnabledError(AccessError):
+    """A region, an API or a resource provider is switched off in the account."""
 
 
 class CapacityError(PlannerError):

@@ -6,7 +6,6 @@ Pure arithmetic; docs/costs.md works the examples through.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from planner.errors import UsageError
 from planner.pricing.offer import HOURS_PER_YEAR, PricingModel
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from planner.pricing.offer import Offer
 
 HOURS_PER_MONTH = Decimal(730)

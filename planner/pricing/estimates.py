@@ -44,8 +44,7 @@ def discounts(offers: Iterable[Offer]) -> dict[tuple[object, ...], dict[str, Dec
         reference = on_demand.get((o.service, o.instance_type, o.region))
         if o.pricing_model is PricingModel.COMMITTED and reference:
             percent = (1 - o.effective_hourly_usd / reference) * 100
-            key = (o.service, o.instance_type, o.commitment, o.term_years, o.payment_option)
-            found[key][o.region] = percent
+            found[_kind(o)][o.region] = percent
     return found
 
 
@@ -62,7 +61,7 @@ def estimate(offers: Sequence[Offer]) -> list[Offer]:
     # The newest publication of each kind stands for it.
     patterns: dict[tuple[object, ...], Offer] = {}
     for o in sorted(published, key=lambda o: (o.as_of, o.region)):
-        kind = (o.service, o.instance_type, o.commitment, o.term_years, o.payment_option)
+        kind = _kind(o)
         if o.region in by_kind.get(kind, {}):
             patterns[kind] = o
     estimates = []
@@ -77,6 +76,16 @@ def estimate(offers: Sequence[Offer]) -> list[Offer]:
                 if made.key not in have:
                     estimates.append(made)
     return estimates
+
+
+def _kind(offer: Offer) -> tuple[object, ...]:
+    return (
+        offer.service,
+        offer.instance_type,
+        offer.commitment,
+        offer.term_years,
+        offer.payment_option,
+    )
 
 
 def _is_uniform(

@@ -13,6 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -358,7 +359,7 @@ def _same_host(candidate: Candidate, entries: Sequence[tuple[float, Decimal, Off
         for count, _, offer in entries
         if (found := candidate.type_of(offer)) is not None
     )
-    return all(a[1] <= b[1] for a, b in zip(hosts, hosts[1:], strict=False))
+    return all(a[1] <= b[1] for a, b in pairwise(hosts))
 
 
 def _presence(candidate: Candidate, offer: Offer) -> Iterator[tuple[str, str, str]]:

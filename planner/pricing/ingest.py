@@ -31,11 +31,12 @@ from planner.pricing.offer import (
     PricingModel,
     to_nano,
 )
-from planner.pricing.snapshots import Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from planner.pricing.snapshots import Coverage
 
 # SageMaker's components share one price (docs/data-sources.md), so two of them stand in for
 # hosting; Vertex AI prediction is a service planner does not plan for.

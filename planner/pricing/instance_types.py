@@ -15,7 +15,7 @@ from planner.bundled import pricing_data
 from planner.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 FILE_NAME = "instance_types.csv"
@@ -73,7 +73,7 @@ class InstanceTypes:
     def __init__(self, items: Iterable[InstanceType]) -> None:
         self._by_key = {item.key: item for item in items}
 
-    def __iter__(self) -> Iterable[InstanceType]:
+    def __iter__(self) -> Iterator[InstanceType]:
         return iter(self._by_key.values())
 
     def __len__(self) -> int:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import tempfile
 from dataclasses import asdict, dataclass
@@ -214,6 +213,6 @@ def _digest(path: Path) -> str:
 
 def _modified(path: Path) -> tuple[float, str]:
     try:
-        return (os.stat(path).st_mtime, path.name)
+        return (path.stat().st_mtime, path.name)
     except FileNotFoundError:  # a refresh removed it between listing and looking
         return (0.0, path.name)

@@ -21,7 +21,9 @@ class Accelerator:
 
     ``name`` is unique (``A100-80GB-PCIe``); ``accelerator`` is the name users write and
     instance types carry (``A100-80GB``), shared by form factors that differ only in speed.
-    Memory is GiB as the hardware has it. Rates are per accelerator and dense (no sparsity):
+    Memory is GiB as the hardware has it; ``usable_gib`` is what the driver or the cloud's API
+    reports of it. ``architecture`` decides which precisions run (``planner.serving.support``):
+    ``Ampere``, ``gfx942``, ``NeuronCore-v2``, ... Rates are per accelerator and dense (no sparsity):
     bandwidth in GB/s, compute in TFLOP/s (TOP/s for int8), interconnect in GB/s per direction.
     ``None`` is not known.
     """
@@ -39,6 +41,7 @@ class Accelerator:
     fp4_tflops: float | None
     interconnect: str
     interconnect_gbs: float | None
+    architecture: str
     compute_capability: float | None
     launch_year: int | None
     tdp_w: float | None
@@ -112,6 +115,7 @@ def _parse(row: dict[str, str]) -> Accelerator:
         fp4_tflops=table.number(row["fp4_tflops"]),
         interconnect=row["interconnect"],
         interconnect_gbs=table.number(row["interconnect_gbs"]),
+        architecture=row["architecture"],
         compute_capability=table.number(row["compute_capability"]),
         launch_year=table.integer(row["launch_year"]),
         tdp_w=table.number(row["tdp_w"]),

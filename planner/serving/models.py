@@ -20,6 +20,11 @@ class Model:
     Parameters are in billions (``active_params_b``: those used per token, less than all in a
     mixture of experts). ``head_dim`` is None for multi-head latent attention (MLA), whose cache
     is ``kv_lora_rank + qk_rope_head_dim`` values a token and layer.
+
+    ``sliding_window`` is how many tokens a windowed (or chunked) layer looks back;
+    ``full_attention_every`` 6 means that of each six layers one looks back without limit, None
+    that none does. ``native_precision`` is what the published weights are stored in;
+    ``fp16_safe`` is False where fp16 overflows and only bf16 works.
     """
 
     name: str
@@ -43,10 +48,21 @@ class Model:
     moe_intermediate: int | None
     shared_experts: int | None
     dense_layers: int | None
+    sliding_window: int | None
+    full_attention_every: int | None
     tied_embeddings: bool
+    native_precision: str
+    fp16_safe: bool
     license: str
     gated: str
     source: str
+
+    @property
+    def full_attention_layers(self) -> int:
+        """Layers whose cache grows with the whole context."""
+        if self.sliding_window is None:
+            return self.layers
+        return self.layers // self.full_attention_every if self.full_attention_every else 0
 
 
 @cache
@@ -105,7 +121,11 @@ def _parse(row: dict[str, str]) -> Model:
         moe_intermediate=table.integer(row["moe_intermediate"]),
         shared_experts=table.integer(row["shared_experts"]),
         dense_layers=table.integer(row["dense_layers"]),
+        sliding_window=table.integer(row["sliding_window"]),
+        full_attention_every=table.integer(row["full_attention_every"]),
         tied_embeddings=row["tied_embeddings"] == "1",
+        native_precision=row["native_precision"],
+        fp16_safe=row["fp16_safe"] == "1",
         license=row["license"],
         gated=row["gated"],
         source=row["source"],
