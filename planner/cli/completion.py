@@ -15,7 +15,7 @@ def completion(shell: str) -> None:
     bash:  eval "$(planner completion bash)"      # in ~/.bashrc
     zsh:   eval "$(planner completion zsh)"       # in ~/.zshrc
     fish:  planner completion fish > ~/.config/fish/completions/planner.fish
-    """
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
     from planner.cli.app import cli  # noqa: PLC0415 - app imports commands by name
 
     found = get_completion_class(shell)

@@ -1,0 +1,9 @@
+"""Join prices with what a model needs: ranked plans.
+
+The one place where ``pricing`` and ``serving`` meet.
+"""
+
+from planner.comparison.ranking import SORTS, Comparison, compare
+from planner.comparison.request import ANY_PRECISION, CLOUDS, SERVICES, Request
+
+__all__ = ["ANY_PRECISION", "CLOUDS", "SERVICES", "SORTS", "Comparison", "Request", "compare"]
