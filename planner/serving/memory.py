@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from planner.errors import UnknownNameError
 from planner.serving import precision as precisions
+from planner.serving.support import needs_neuron
 
 if TYPE_CHECKING:
     from planner.serving.accelerators import Accelerator
@@ -100,7 +101,8 @@ def kv_cache_tokens(
         context: Length of the sequences that the tokens belong to. Counts only where it is
             longer than a sliding window: the tokens outside it cost windowed layers nothing.
     """
-    shards = tensor_parallel or widest_tensor_parallel(model, count / pipeline_parallel)
+    stage = int(max(1, count / pipeline_parallel))
+    shards = tensor_parallel or shard_widths(model, accelerator, stage)[0]
     footprint = Footprint.of(model, precision)
     budget = device_budget(accelerator, count)
     return footprint.kv_tokens(budget, Layout(shards, pipeline_parallel), context)
@@ -116,17 +118,19 @@ def device_budget(accelerator: Accelerator, count: float) -> float:
     return usable_bytes(accelerator, count) - RUNTIME_BYTES
 
 
-def widest_tensor_parallel(model: Model, count: float) -> int:
-    """Return the largest tensor parallel size that the model's heads allow on ``count`` GPUs."""
-    widths = range(int(max(1, count)), 0, -1)
-    return next(width for width in widths if can_shard(model, width))
+def shard_widths(model: Model, accelerator: Accelerator, count: int) -> list[int]:
+    """Return the tensor parallel sizes that ``count`` accelerators allow, widest first."""
+    return [width for width in range(count, 0, -1) if can_shard(model, accelerator, width)]
 
 
-def can_shard(model: Model, width: int) -> bool:
-    """Tell whether ``width`` GPUs can share each layer.
+def can_shard(model: Model, accelerator: Accelerator, width: int) -> bool:
+    """Tell whether ``width`` accelerators can share each layer.
 
-    Attention heads must divide evenly; KV heads must divide, or be copied a whole number of times.
+    Attention heads must divide evenly; KV heads must divide, or be copied a whole number of
+    times. Neuron pads the heads instead (Llama 2 70B runs on the 24 cores of inf2.48xlarge).
     """
+    if needs_neuron(accelerator):
+        return True
     heads = model.kv_heads
     kv_ok = model.kv_lora_rank is not None or heads % width == 0 or width % heads == 0
     return model.heads % width == 0 and kv_ok

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from planner.bundled import pricing_data
 from planner.errors import UnknownNameError
-from planner.serving import table
+from planner.serving import hf_config, table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,29 @@ def get(name: str) -> Model:
         raise UnknownNameError(
             "model", name, (m.name for m in all_models()), advice="planner models"
         ) from None
+
+
+def from_config(path: Path) -> Model:
+    """Return a model that is not in the table, from its Hugging Face ``config.json``.
+
+    Parameters are counted from the configuration's own fields, so the licence and whether the
+    weights are gated stay ``not known``.
+
+    Args:
+        path: The file, or the folder of a downloaded model that holds it.
+
+    Raises:
+        DataError: The file cannot be read, or lacks a field.
+        UsageError: A family whose parameters planner cannot count.
+    """
+    file = path / "config.json" if path.is_dir() else path
+    return Model(
+        aliases=(),
+        license="not known",
+        gated="not known",
+        source=str(file),
+        **hf_config.read(file),
+    )
 
 
 def _fold(name: str) -> str:

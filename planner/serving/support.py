@@ -1,0 +1,116 @@
+"""Which precisions an accelerator's engines can run, and at what price.
+
+Source: the "Supported Hardware" table of docs.vllm.ai (features/quantization, v0.9.2 to v0.15.1
+and latest) and the requirements of its installation page (v0.14.0: compute capability 7.0;
+v0.21.0: 7.5). Where engines differ, vLLM decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from planner.serving import precision as precisions
+
+if TYPE_CHECKING:
+    from planner.serving.accelerators import Accelerator
+    from planner.serving.models import Model
+
+_SINCE_AMPERE = ("bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4")
+
+RUNNABLE: dict[str, tuple[str, ...]] = {
+    # GPTQ runs on Volta, AWQ does not; bf16 arithmetic came with Ampere.
+    "Volta": ("fp16", "int4"),
+    "Turing": ("fp16", "int8", "int4"),
+    "Ampere": _SINCE_AMPERE,
+    "Ada": _SINCE_AMPERE,
+    "Hopper": _SINCE_AMPERE,
+    # vLLM's INT8 W8A8 page: not from compute capability 10.0 on, use fp8.
+    "Blackwell": ("bf16", "fp16", "fp8", "int4", "fp4", "mxfp4"),
+    "gfx90a": ("bf16", "fp16"),
+    # MXFP4 on MI300X: vLLM's GPT-OSS recipe (vllm-project/recipes, OpenAI/GPT-OSS.md).
+    "gfx942": ("bf16", "fp16", "fp8", "mxfp4"),
+    # int8 and fp8: the AWS Neuron column of v0.9.2, the last that has one.
+    "NeuronCore-v2": ("bf16", "fp16", "fp8", "int8"),
+    "NeuronCore-v3": ("bf16", "fp16", "fp8", "int8"),
+}
+"""Precisions that run on an architecture; one that is not a key serves no LLM at all."""
+
+# These run a precision by unpacking its weights: it saves memory, not arithmetic.
+_WEIGHT_ONLY = {
+    "Ampere": ("fp8", "fp4", "mxfp4"),
+    "Ada": ("fp4", "mxfp4"),
+    "Hopper": ("fp4", "mxfp4"),
+    "gfx942": ("mxfp4",),
+}
+
+_NEVER = {
+    "Kepler": "vLLM needs compute capability 7.0 or newer, this has 3.7",
+    "Pascal": "vLLM needs compute capability 7.0 or newer, this has 6.0",
+    "gfx1011": "vLLM runs on AMD Instinct and newer Radeon cards, not on this graphics card",
+    "NeuronCore-v1": "vLLM and the Neuron LLM libraries need NeuronCore-v2 (inf2, trn1) or newer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What becomes of a precision on an accelerator.
+
+    Args:
+        precision: What really runs; None where nothing does.
+        reason: Why nothing does, in one line.
+        warnings: What to know about running it.
+    """
+
+    precision: str | None
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def runnable(accelerator: Accelerator) -> tuple[str, ...]:
+    """Return the precisions that run on an accelerator; empty where no LLM engine does."""
+    return RUNNABLE.get(accelerator.architecture, ())
+
+
+def needs_neuron(accelerator: Accelerator) -> bool:
+    """Tell whether a model must be compiled with AWS Neuron to run there."""
+    return accelerator.architecture.startswith("NeuronCore")
+
+
+def support(model: Model, accelerator: Accelerator, precision: str) -> Support:
+    """Return what becomes of a precision on an accelerator.
+
+    16 bits stay 16 bits: where an accelerator has no bf16 the model runs in fp16, unless it
+    overflows there.
+
+    Raises:
+        UnknownNameError: No such precision.
+    """
+    wanted = precisions.get(precision).name
+    name, kind = accelerator.name, accelerator.architecture
+    can = runnable(accelerator)
+    if not can:
+        why = _NEVER.get(kind, f"planner knows no LLM engine for {kind or 'it'}")
+        return Support(None, f"{name} is not offered: {why}")
+    if "bf16" not in can and not model.fp16_safe:
+        return Support(None, f"{model.name} overflows in fp16 and {name} ({kind}) has no bf16: no")
+    runs = "fp16" if wanted == "bf16" and "bf16" not in can else wanted
+    if runs not in can:
+        return Support(None, f"{name} ({kind}) cannot run {runs}; it runs {', '.join(can)}: no")
+    return Support(runs, warnings=tuple(_warnings(accelerator, wanted, runs)))
+
+
+def _warnings(accelerator: Accelerator, wanted: str, runs: str) -> list[str]:
+    name, kind = accelerator.name, accelerator.architecture
+    found = []
+    if runs != wanted:
+        found.append(f"{name} has no {wanted}: runs in {runs}, the same size")
+    if kind == "Volta":
+        found.append(f"{name} needs an old engine: vLLM 0.21 and later do not run on it")
+        if runs == "int4":
+            found.append(f"{name} runs GPTQ but not AWQ weights")
+    if runs in _WEIGHT_ONLY.get(kind, ()):
+        found.append(f"{name} has no {runs} arithmetic: {runs} saves memory but not compute")
+    if needs_neuron(accelerator):
+        found.append("the model must be compiled for AWS Neuron first")
+    return found
