@@ -117,12 +117,13 @@ def _count(text: Config, experts: int | None, head_dim: int | None) -> tuple[flo
     return total + norms + tables * text["vocab_size"] * hidden, moe_layers * expert
 
 
-def _attention(text: Config, head_dim: int) -> float:
-    hidden = float(text["hidden_size"])
-    queries = text["num_attention_heads"] * head_dim
+def _attention(text: Config, head_dim: int) -> int:
+    hidden: int = text["hidden_size"]
+    queries: int = text["num_attention_heads"] * head_dim
     keys = _kv_heads(text) * head_dim
     biased = text.get("attention_bias") or text["model_type"] == "qwen2"
-    return hidden * (2 * queries + 2 * keys) + (queries + 2 * keys if biased else 0)
+    biases = queries + 2 * keys if biased else 0
+    return hidden * (2 * queries + 2 * keys) + biases
 
 
 def _latent_attention(text: Config) -> float:

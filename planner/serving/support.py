@@ -72,6 +72,11 @@ def runnable(accelerator: Accelerator) -> tuple[str, ...]:
     return RUNNABLE.get(accelerator.architecture, ())
 
 
+def weight_only(accelerator: Accelerator) -> tuple[str, ...]:
+    """Return the precisions that save memory there but no arithmetic."""
+    return _WEIGHT_ONLY.get(accelerator.architecture, ())
+
+
 def needs_neuron(accelerator: Accelerator) -> bool:
     """Tell whether a model must be compiled with AWS Neuron to run there."""
     return accelerator.architecture.startswith("NeuronCore")
@@ -109,7 +114,7 @@ def _warnings(accelerator: Accelerator, wanted: str, runs: str) -> list[str]:
         found.append(f"{name} needs an old engine: vLLM 0.21 and later do not run on it")
         if runs == "int4":
             found.append(f"{name} runs GPTQ but not AWQ weights")
-    if runs in _WEIGHT_ONLY.get(kind, ()):
+    if runs in weight_only(accelerator):
         found.append(f"{name} has no {runs} arithmetic: {runs} saves memory but not compute")
     if needs_neuron(accelerator):
         found.append("the model must be compiled for AWS Neuron first")
