@@ -29,7 +29,7 @@ class Plan:
         tokens_per_second: Output tokens, all requests together, when the machine is saturated.
         throughput_basis: ``measured``, ``modelled`` or ``unvalidated``.
         usd_per_million_tokens: At the on-demand price and the stated utilisation.
-        confidence: How far the sources of the prices shown are trusted, the least of them.
+        on_demand_confidence: How far the source is trusted: ``high``, ``medium``, ``low``.
         as_of: The date of the on-demand price (of the committed one where there is no other).
     """
 
@@ -65,7 +65,8 @@ class Plan:
     throughput_source: str
     usd_per_million_tokens: float | None
     committed_1y_usd_per_million_tokens: float | None
-    confidence: str
+    on_demand_confidence: str | None
+    committed_1y_confidence: str | None
     as_of: date | None
     source: str
     committed_1y_as_of: date | None

@@ -3,7 +3,20 @@
 The one place where ``pricing`` and ``serving`` meet.
 """
 
+from planner.comparison.listing import list_offers
+from planner.comparison.placement import explain
 from planner.comparison.ranking import SORTS, Comparison, compare
-from planner.comparison.request import ANY_PRECISION, CLOUDS, SERVICES, Request
+from planner.comparison.request import ANY_PRECISION, CLOUDS, SERVICES, LocalCards, Request
 
-__all__ = ["ANY_PRECISION", "CLOUDS", "SERVICES", "SORTS", "Comparison", "Request", "compare"]
+__all__ = [
+    "ANY_PRECISION",
+    "CLOUDS",
+    "SERVICES",
+    "SORTS",
+    "Comparison",
+    "LocalCards",
+    "Request",
+    "compare",
+    "explain",
+    "list_offers",
+]

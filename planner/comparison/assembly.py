@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from planner.plan import Plan
 from planner.pricing import cost
-from planner.pricing.offer import Confidence
 from planner.serving import models, throughput
 
 if TYPE_CHECKING:
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from planner.pricing.offer import Offer
     from planner.pricing.quotes import Quote
     from planner.serving.throughput import Throughput
-
-_LEAST_TRUSTED_FIRST = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
 
 
 def assemble(request: Request, placement: Placement, quote: Quote) -> Plan:
@@ -52,9 +49,10 @@ def assemble(request: Request, placement: Placement, quote: Quote) -> Plan:
         throughput_source=speed.source if speed else "",
         usd_per_million_tokens=_per_million(request, on_demand, speed),
         committed_1y_usd_per_million_tokens=_per_million(request, committed, speed),
-        confidence=min((o.confidence for o in shown), key=_LEAST_TRUSTED_FIRST.index),
-        as_of=shown[0].as_of,
-        source=shown[0].source,
+        on_demand_confidence=quote.on_demand.confidence if quote.on_demand else None,
+        committed_1y_confidence=quote.committed_1y.confidence if quote.committed_1y else None,
+        as_of=shown[0].as_of if shown else None,
+        source=shown[0].source if shown else "",
         committed_1y_as_of=quote.committed_1y.as_of if quote.committed_1y else None,
         committed_1y_source=quote.committed_1y.source if quote.committed_1y else "",
         note="; ".join(dict.fromkeys(o.note for o in shown if o.note)),

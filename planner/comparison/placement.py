@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
-from planner.comparison.request import ANY_PRECISION, CLOUDS, SERVICES, check_names, context_of
+from planner.comparison.request import (
+    ANY_PRECISION,
+    CLOUDS,
+    SERVICES,
+    check_names,
+    check_numbers,
+    context_of,
+)
 from planner.errors import UnknownNameError
+from planner.pricing.catalog import Catalog
 from planner.serving import accelerators, fitting, models
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from planner.comparison.request import Request
-    from planner.pricing.catalog import Catalog
     from planner.pricing.instance_types import InstanceType
     from planner.serving.accelerators import Accelerator
     from planner.serving.fitting import Fit
@@ -53,6 +62,33 @@ def place(request: Request, catalog: Catalog) -> tuple[list[Placement], list[Ver
     return placements, rejected
 
 
+def explain(request: Request, catalog: Catalog | None = None) -> list[dict[str, Any]]:
+    """Return the verdict on every instance type asked for, as records; fitting ones first.
+
+    Each has the fields of ``Fit`` and says which machine, and how many, it is about.
+
+    Raises:
+        UnknownNameError: The model or a filter's name is unknown.
+        UsageError: A number is out of range.
+    """
+    check_numbers(request, models.get(request.model))
+    placements, rejected = place(request, catalog or Catalog())
+    found = [(p.instance_type, p.fit, p.instances) for p in placements]
+    found += [(v.instance_type, v.fit, 1) for v in rejected]
+    return [
+        {
+            "cloud": item.cloud,
+            "service": item.service,
+            "instance_type": item.instance_type,
+            "accelerator": item.accelerator,
+            "accelerator_count": item.accelerator_count,
+            "instances": instances,
+            **asdict(fit),
+        }
+        for item, fit, instances in found
+    ]
+
+
 def wanted_types(request: Request, catalog: Catalog) -> list[InstanceType]:
     """Return the instance types that the request's filters leave.
 
@@ -79,32 +115,45 @@ def wanted_types(request: Request, catalog: Catalog) -> list[InstanceType]:
     ]
 
 
+def try_on(request: Request, item: InstanceType, instances: range) -> Iterator[Placement | Verdict]:
+    """Try the model on one instance type, with as few machines as will do.
+
+    Yields:
+        One placement or verdict for each precision asked for.
+    """
+    model = models.get(request.model)
+    card = accelerators.get(item.accelerator, item.interconnect)
+    for precision in _precisions(request, model):
+        for count in instances:
+            fit = fitting.fit(
+                model,
+                card,
+                count=item.accelerator_count,
+                precision=precision,
+                context=context_of(request, model),
+                concurrency=request.concurrency,
+                instances=count,
+                host_memory_gib=item.memory_gib,
+                local_storage_gb=item.local_storage_gb,
+                tensor_parallel=request.tensor_parallel,
+            )
+            if fit.fits and (request.include_neuron or not fit.needs_neuron):
+                yield Placement(item, card, fit, count)
+                break
+        else:
+            yield Verdict(item, fit)
+
+
 def _place_on(
     request: Request, catalog: Catalog, instances: range
 ) -> tuple[list[Placement], list[Verdict]]:
-    model = models.get(request.model)
-    placements, rejected = [], []
-    for item in wanted_types(request, catalog):
-        card = accelerators.get(item.accelerator, item.interconnect)
-        for precision in _precisions(request, model):
-            for count in instances:
-                fit = fitting.fit(
-                    model,
-                    card,
-                    count=item.accelerator_count,
-                    precision=precision,
-                    context=context_of(request, model),
-                    concurrency=request.concurrency,
-                    instances=count,
-                    host_memory_gib=item.memory_gib,
-                    local_storage_gb=item.local_storage_gb,
-                )
-                if fit.fits and (request.include_neuron or not fit.needs_neuron):
-                    placements.append(Placement(item, card, fit, count))
-                    break
-            else:
-                rejected.append(Verdict(item, fit))
-    return placements, rejected
+    found = [
+        result
+        for item in wanted_types(request, catalog)
+        for result in try_on(request, item, instances)
+    ]
+    placements = [result for result in found if isinstance(result, Placement)]
+    return placements, [result for result in found if isinstance(result, Verdict)]
 
 
 def _precisions(request: Request, model: Model) -> tuple[str, ...]:

@@ -7,9 +7,11 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from planner.comparison.assembly import assemble
+from planner.comparison.local import local_plans
 from planner.comparison.placement import Placement, Verdict, place
 from planner.comparison.request import SERVICES, check_names, check_numbers, context_of
 from planner.errors import NotFoundError
+from planner.plan import Plan
 from planner.pricing import estimates, quotes, regions
 from planner.pricing.catalog import Catalog, Query
 from planner.pricing.offer import PricingModel
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from planner.comparison.request import Request
-    from planner.plan import Plan
     from planner.pricing.offer import Offer
     from planner.serving.models import Model
 
@@ -78,17 +79,13 @@ def compare(request: Request, catalog: Catalog | None = None) -> Comparison:
     check_numbers(request, model)
     as_of = request.as_of or datetime.now(UTC).date()
     placements, rejected = place(request, catalog)
-    if not placements:
+    own = list(local_plans(request))
+    rejected += [verdict for verdict in own if isinstance(verdict, Verdict)]
+    plans = [plan for plan in own if isinstance(plan, Plan)]
+    if not placements and not plans:
         raise _nothing_fits(request, rejected)
-    offers = _offers(request, catalog, as_of, placements)
-    plans = [
-        plan
-        for quote in _quotes(request, offers)
-        for placement in placements
-        if placement.instance_type.key == (quote.service, quote.instance_type)
-        for plan in [assemble(request, placement, quote)]
-        if request.max_monthly is None or _within(plan, request.max_monthly)
-    ]
+    if placements:
+        plans += _cloud_plans(request, catalog, as_of, placements)
     if not plans:
         raise _nothing_priced(request, as_of, placements)
     return Comparison(
@@ -100,6 +97,19 @@ def compare(request: Request, catalog: Catalog | None = None) -> Comparison:
         rejected=tuple(rejected),
         notes=tuple(_notes(request, plans, as_of)),
     )
+
+
+def _cloud_plans(
+    request: Request, catalog: Catalog, as_of: date, placements: list[Placement]
+) -> list[Plan]:
+    found = _quotes(request, _offers(request, catalog, as_of, placements))
+    plans = [
+        assemble(request, placement, quote)
+        for quote in found
+        for placement in placements
+        if placement.instance_type.key == (quote.service, quote.instance_type)
+    ]
+    return [plan for plan in plans if _within(plan, request.max_monthly)]
 
 
 def _offers(
@@ -138,7 +148,9 @@ def _quotes(request: Request, offers: list[Offer]) -> list[quotes.Quote]:
     )
 
 
-def _within(plan: Plan, max_monthly: Decimal) -> bool:
+def _within(plan: Plan, max_monthly: Decimal | None) -> bool:
+    if max_monthly is None:
+        return True
     prices = (plan.on_demand_monthly_usd, plan.committed_1y_monthly_usd)
     return any(price is not None and price <= max_monthly for price in prices)
 

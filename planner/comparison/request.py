@@ -23,6 +23,21 @@ _HOURS_IN_LONGEST_MONTH = 744
 
 
 @dataclass(frozen=True, slots=True)
+class LocalCards:
+    """The cards a user owns and what they cost; an empty field is not known.
+
+    Attributes:
+        cards: ``RTX-4090`` or ``2xRTX-4090``.
+        purchase_usd: Price of one card.
+    """
+
+    cards: tuple[str, ...] = ()
+    purchase_usd: Decimal | None = None
+    usd_per_kwh: Decimal | None = None
+    amortization_months: int = 36
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What to compare; the defaults are what the command line uses.
 
@@ -36,6 +51,7 @@ class Request:
         geo: ``us``, ``eu``, ``ap`` or ``all``; not used where regions are named.
         payment_options: Of the commitment; empty for any, the cheapest wins.
         max_instances: None for one, and up to four where no single machine is enough.
+        tensor_parallel: GPUs that share each layer; None for as many as the heads allow.
         every_region: One row per region instead of the cheapest region only.
     """
 
@@ -57,10 +73,12 @@ class Request:
     payment_options: tuple[str, ...] = ()
     max_monthly: Decimal | None = None
     max_instances: int | None = None
+    tensor_parallel: int | None = None
     include_neuron: bool = False
     estimates: bool = True
     every_region: bool = False
     sort: str = "on-demand"
+    local: LocalCards = LocalCards()
 
 
 def context_of(request: Request, model: Model) -> int:

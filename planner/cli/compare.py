@@ -1,0 +1,275 @@
+"""``planner compare``: rank the places that can serve a model, by cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from planner.cli.options import (
+    as_of_option,
+    filter_options,
+    geo_option,
+    model_argument,
+    placement_options,
+)
+from planner.cli.output import Column, console, emit, emit_json, format_option, note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from planner.comparison import Comparison
+
+_MONEY_COLUMNS = (
+    "on_demand_monthly_usd",
+    "committed_1y_monthly_usd",
+    "usd_per_million_tokens",
+)
+
+
+@click.command()
+@model_argument
+@placement_options
+@filter_options
+@geo_option
+@click.option("--all-regions", is_flag=True, help="A row per region, not the cheapest only.")
+@as_of_option
+@click.option(
+    "--utilization",
+    type=float,
+    default=0.5,
+    show_default=True,
+    help="Share of the saturated speed that is really used, for the cost of tokens.",
+)
+@click.option(
+    "--hours-per-month",
+    type=float,
+    default=730,
+    show_default=True,
+    help="Hours an on-demand machine runs; a commitment is paid around the clock.",
+)
+@click.option("--input-tokens", type=int, default=1024, show_default=True, help="Prompt length.")
+@click.option("--output-tokens", type=int, default=1024, show_default=True, help="Answer length.")
+@click.option("--max-monthly", type=float, metavar="USD", help="Leave out what costs more.")
+@click.option(
+    "--payment-option",
+    "payment_options",
+    multiple=True,
+    type=click.Choice(["no_upfront", "partial_upfront", "all_upfront"]),
+    help="Only commitments paid this way (repeatable).  [default: the cheapest of all]",
+)
+@click.option("--no-estimates", is_flag=True, help="Hide estimated prices (marked ~).")
+@click.option(
+    "--include-local",
+    "local_cards",
+    multiple=True,
+    metavar="CARD",
+    help="A card you own: RTX-4090 or 2xRTX-4090 (repeatable).",
+)
+@click.option("--purchase-usd", type=float, metavar="USD", help="What one such card costs.")
+@click.option("--usd-per-kwh", type=float, metavar="USD", help="What your electricity costs.")
+@click.option(
+    "--amortize-months",
+    type=int,
+    default=36,
+    show_default=True,
+    help="Months over which the card is written off.",
+)
+@click.option(
+    "--sort",
+    type=click.Choice(["on-demand", "committed", "tokens"]),
+    default="on-demand",
+    show_default=True,
+    help="What ranks the rows.",
+)
+@format_option
+def compare(output_format: str, **options: Any) -> None:  # noqa: ANN401 - mirrors the options
+    """Rank the places that can serve MODEL, by cost.
+
+    One row per instance type, at its cheapest region: the monthly price on demand and with a
+    one-year commitment, side by side, and what a million tokens costs there.
+
+    \b
+    planner compare llama-2-70b
+    planner compare llama-2-70b --precision int4 --sort committed
+    planner compare codellama-34b --geo eu --cloud azure --cloud gcp
+    planner compare llama-2-70b --as-of 2023-10-31
+    planner compare llama-2-7b --include-local RTX-3080-10GB --purchase-usd 700 --usd-per-kwh 0.15
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
+    from planner.comparison import compare as run  # noqa: PLC0415 - loads DuckDB
+
+    result = run(_request(options))
+    if output_format == "json":
+        emit_json(result.to_dict())
+        return
+    records = [plan.to_dict() for plan in result.plans]
+    best = {key: _least(records, key) for key in _MONEY_COLUMNS}
+    columns = _columns(best, several=any(record["instances"] > 1 for record in records))
+    title = _title(result) if output_format == "table" else ""
+    fields = list(records[0])
+    emit(records, columns, output_format, fields=fields, title=title)
+    for line in _footnotes(result, records):
+        if output_format == "table":
+            console().print(line, style="dim", markup=False, soft_wrap=False)
+        else:
+            note(line)
+
+
+def _request(options: dict[str, Any]) -> Any:  # noqa: ANN401 - imported only when used
+    from decimal import Decimal  # noqa: PLC0415 - with the rest of the work
+
+    from planner.comparison import LocalCards, Request  # noqa: PLC0415 - with the rest of the work
+
+    def money(value: float | None) -> Decimal | None:
+        return None if value is None else Decimal(str(value))
+
+    local = LocalCards(
+        cards=options.pop("local_cards"),
+        purchase_usd=money(options.pop("purchase_usd")),
+        usd_per_kwh=money(options.pop("usd_per_kwh")),
+        amortization_months=options.pop("amortize_months"),
+    )
+    return Request(
+        estimates=not options.pop("no_estimates"),
+        every_region=options.pop("all_regions"),
+        max_monthly=money(options.pop("max_monthly")),
+        hours_per_month=Decimal(str(options.pop("hours_per_month"))),
+        local=local,
+        **options,
+    )
+
+
+def _least(records: list[dict[str, Any]], key: str) -> object:
+    return min((r[key] for r in records if r[key] is not None), default=None)
+
+
+def _columns(best: Mapping[str, object], *, several: bool) -> list[Column]:
+    def money(key: str, digits: int) -> Any:  # noqa: ANN401 - a small formatter
+        def show(record: Mapping[str, Any]) -> str:
+            value = record[key]
+            if value is None:
+                return "not known"
+            star = "*" if value == best[key] else " "
+            return f"{_mark(record, key)}{value:,.{digits}f}{star}"
+
+        return show
+
+    def bold(key: str) -> Any:  # noqa: ANN401 - a small formatter
+        return lambda record: (
+            "bold green"
+            if record[key] is not None and record[key] == best[key]
+            else ("dim" if record[key] is None else "")
+        )
+
+    def monthly(key: str, title: str) -> Column:
+        return Column(key, title, "right", money(key, 0), style=bold(key))
+
+    tokens = "usd_per_million_tokens"
+    return [
+        Column("service", "Service", drop_below=104),
+        Column("instance_type", "Instance type"),
+        Column("region", "Region", drop_below=95),
+        Column("accelerator", "GPUs", show=_gpus),
+        *([Column("instances", "Machines", "right")] if several else []),
+        Column("precision", "Prec.", drop_below=150),
+        monthly("on_demand_monthly_usd", "On demand\n$/month"),
+        monthly("committed_1y_monthly_usd", "1 year\n$/month"),
+        Column("committed_1y_kind", "1-year kind", show=_kind, drop_below=170),
+        Column("saving_percent", "Saves", "right", _saving, drop_below=112),
+        Column(
+            "break_even_hours_per_month",
+            "Pays from\nh/month",
+            "right",
+            lambda r: _whole(r["break_even_hours_per_month"]),
+            drop_below=128,
+        ),
+        Column("tokens_per_second", "Tokens/s", "right", _speed, drop_below=140),
+        Column(tokens, "$/million\ntokens", "right", money(tokens, 2), style=bold(tokens)),
+        Column("throughput_basis", "Speed is", drop_below=155),
+        Column("as_of", "Price of", drop_below=180),
+    ]
+
+
+def _mark(record: Mapping[str, Any], key: str) -> str:
+    """Return the sign of a figure that is less than a published, trusted one."""
+    if key == "usd_per_million_tokens":
+        return "≈" if record["throughput_basis"] == "unvalidated" else ""
+    if key == "committed_1y_monthly_usd" and record["committed_1y_basis"] == "estimated":
+        return "~"
+    return "?" if record[f"{key.removesuffix('_monthly_usd')}_confidence"] == "low" else ""
+
+
+def _gpus(record: Mapping[str, Any]) -> str:
+    return f"{record['accelerator_count']:g}x {record['accelerator']}"
+
+
+def _kind(record: Mapping[str, Any]) -> str:
+    kind, option = record["committed_1y_kind"], record["committed_1y_payment_option"]
+    return f"{kind}, {option}".replace("_", " ") if kind else ""
+
+
+def _saving(record: Mapping[str, Any]) -> str:
+    return "" if record["saving_percent"] is None else f"{record['saving_percent']:.0f} %"
+
+
+def _whole(value: Any) -> str:  # noqa: ANN401 - Decimal or None
+    return "" if value is None else f"{value:,.0f}"
+
+
+def _speed(record: Mapping[str, Any]) -> str:
+    if record["tokens_per_second"] is None:
+        return "not known"
+    low, high = record["tokens_per_second_low"], record["tokens_per_second_high"]
+    return f"{record['tokens_per_second']:,.0f} ({low:,.0f}-{high:,.0f})"
+
+
+def _title(result: Comparison) -> str:
+    a = result.assumptions
+    where = ", ".join(a["regions"]) or f"geo {a['geo']}"
+    return (
+        f"{result.model.name} at {result.precision}: {a['concurrency']} requests of "
+        f"{a['context']:,} tokens at once, {where}, prices as of {result.as_of}"
+    )
+
+
+def _footnotes(result: Comparison, records: list[dict[str, Any]]) -> Iterator[str]:
+    cells = [(record, key) for record in records for key in _MONEY_COLUMNS]
+    marks = {_mark(r, key) for r, key in cells if r[key] is not None}
+    legend = ["* cheapest of the column"]
+    if "~" in marks:
+        legend.append("~ estimated: Azure's discount for the same type in another region")
+    if "?" in marks:
+        legend.append("? low-confidence source")
+    if "≈" in marks:
+        legend.append("≈ speed never measured on such a card, may be off by two and more")
+    yield "; ".join(legend) + "."
+    a = result.assumptions
+    yield (
+        f"On demand: {a['hours_per_month']:g} h a month. Tokens: on-demand price, "
+        f"{a['input_tokens']} in and {a['output_tokens']} out, machine "
+        f"{a['utilisation'] * 100:g} % used."
+    )
+    yield from _ages(result, records)
+    yield from result.notes
+    yield from sorted({f"{r['instance_type']}: {w}" for r in records for w in r["warnings"]})
+
+
+def _ages(result: Comparison, records: list[dict[str, Any]]) -> Iterator[str]:
+    """Say per service how old the prices shown are and where they come from."""
+    found: dict[str, set[tuple[Any, str]]] = {}
+    for record in records:
+        for prefix in ("", "committed_1y_"):
+            if record[f"{prefix}as_of"] is not None:
+                source = record[f"{prefix}source"]
+                name = "estimate" if source.startswith("estimate") else _short(source)
+                found.setdefault(record["service"], set()).add((record[f"{prefix}as_of"], name))
+    for service, dated in found.items():
+        days = sorted({(result.as_of - day).days for day, _ in dated})
+        age = f"{days[0]}-{days[-1]}" if len(days) > 1 else f"{days[0]}"
+        names = sorted({name for _, name in dated if name != "estimate"})
+        newest = max(day for day, _ in dated)
+        yield f"{service} prices: {newest} and before, {age} days old, from {', '.join(names)}."
+
+
+def _short(source: str) -> str:
+    return source.split("@", maxsplit=1)[0].split(" (", maxsplit=1)[0]

@@ -1,0 +1,135 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date, datetime
+
+GEOS = ("us", "eu", "ap", "all")
+
+
+def _to_date(
+    _context: click.Context, _parameter: click.Parameter, value: datetime | None
+) -> date | None:
+    return None if value is None else value.date()
+
+
+def _complete_model(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from planner.serving import models  # noqa: PLC0415 - read only on completion
+
+    wanted = incomplete.casefold()
+    return [CompletionItem(m.name) for m in models.all_models() if m.name.startswith(wanted)]
+
+
+def _complete_accelerator(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from planner.serving import accelerators  # noqa: PLC0415 - read only on completion
+
+    names = dict.fromkeys(a.accelerator for a in accelerators.all_accelerators())
+    wanted = incomplete.casefold()
+    return [CompletionItem(name) for name in names if name.casefold().startswith(wanted)]
+
+
+model_argument = click.argument("model", shell_complete=_complete_model)
+
+as_of_option = click.option(
+    "--as-of",
+    type=click.DateTime(formats=["%Y-%m-%d"]),
+    callback=_to_date,
+    metavar="DATE",
+    help="Look at prices as known on that date.  [default: today]",
+)
+
+geo_option = click.option(
+    "--geo",
+    type=click.Choice(GEOS),
+    default="us",
+    show_default=True,
+    help="Regions to look at.",
+)
+
+
+def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --cloud, --region, --accelerator and --instance-type; each may be repeated."""
+    options = (
+        click.option(
+            "--cloud",
+            "clouds",
+            multiple=True,
+            type=click.Choice(["aws", "azure", "gcp"]),
+            help="Only this cloud (repeatable).",
+        ),
+        click.option(
+            "--region",
+            "regions",
+            multiple=True,
+            metavar="NAME",
+            help="Only this region, whatever the geo (repeatable).",
+        ),
+        click.option(
+            "--accelerator",
+            "accelerators",
+            multiple=True,
+            metavar="NAME",
+            shell_complete=_complete_accelerator,
+            help="Only this accelerator: A100, A100-80GB, L4 ... (repeatable).",
+        ),
+        click.option(
+            "--instance-type",
+            "instance_types",
+            multiple=True,
+            metavar="NAME",
+            help="Only this instance type (repeatable).",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def placement_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what decides whether a model fits: --precision, --context, --concurrency."""
+    options = (
+        click.option(
+            "--precision",
+            type=click.Choice(["bf16", "fp16", "fp8", "int8", "int4", "any"]),
+            help="Of the weights; any: a row for each that fits.  [default: the model's own]",
+        ),
+        click.option(
+            "--context",
+            type=int,
+            metavar="TOKENS",
+            help="Tokens a request may hold.  [default: 4096, or the model's longest]",
+        ),
+        click.option(
+            "--concurrency",
+            type=int,
+            default=4,
+            show_default=True,
+            metavar="N",
+            help="Requests of that length that must fit at once.",
+        ),
+        click.option(
+            "--max-instances",
+            type=int,
+            metavar="N",
+            help="Machines to join.  [default: 1, and up to 4 where no single one is enough]",
+        ),
+        click.option(
+            "--include-neuron",
+            is_flag=True,
+            help="Show Inferentia and Trainium, which need a Neuron-compiled model.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function

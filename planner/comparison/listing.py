@@ -1,0 +1,82 @@
+"""Price offers as records, with what their instance types hold."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from planner.errors import NotFoundError, UnknownNameError
+from planner.pricing import regions as known_regions
+from planner.pricing.catalog import Catalog, Query
+from planner.serving import accelerators as cards
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from planner.pricing.instance_types import InstanceType
+
+
+def list_offers(
+    catalog: Catalog | None = None,
+    *,
+    geo: str = "all",
+    regions: Sequence[str] = (),
+    accelerators: Sequence[str] = (),
+    instance_types: Sequence[str] = (),
+    clouds: Sequence[str] = (),
+    pricing_models: Sequence[str] = (),
+    commitments: Sequence[str] = (),
+    term_years: Sequence[str | int] = (),
+    as_of: date | None = None,
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
+    """Return the offers that match, cheapest first, as records.
+
+    Each has the fields of ``Offer`` and the instance type's ``accelerator``,
+    ``accelerator_count`` and ``accelerator_memory_gib``.
+
+    Raises:
+        UnknownNameError: A filter names something planner does not know.
+        NotFoundError: Nothing matches.
+    """
+    catalog = catalog or Catalog()
+    for name in regions:
+        if name not in known_regions.all_regions():
+            raise UnknownNameError("region", name, known_regions.all_regions())
+    types = _wanted_types(catalog, accelerators, instance_types)
+    query = Query(
+        as_of=as_of,
+        clouds=tuple(clouds),
+        regions=tuple(regions) or known_regions.in_geo(geo),
+        instance_types=tuple({item.instance_type for item in types}) if types else (),
+        pricing_models=tuple(pricing_models),
+        commitments=tuple(commitments),
+        term_years=tuple(int(years) for years in term_years),
+        limit=limit,
+    )
+    records = []
+    for offer in catalog.offers(query):
+        item = catalog.instance_types.find(offer.service, offer.instance_type)
+        record = asdict(offer)
+        record["accelerator"] = item.accelerator if item else None
+        record["accelerator_count"] = item.accelerator_count if item else None
+        record["accelerator_memory_gib"] = item.accelerator_memory_gib if item else None
+        records.append(record)
+    if not records:
+        raise NotFoundError("no price matches", advice="planner prices --geo all, fewer filters")
+    return records
+
+
+def _wanted_types(
+    catalog: Catalog, accelerators: Sequence[str], instance_types: Sequence[str]
+) -> list[InstanceType]:
+    """Return the instance types that filters name; none where nothing is filtered."""
+    types = [catalog.instance_types.get(name) for name in instance_types]
+    for wanted in accelerators:
+        found = [t for t in catalog.instance_types if cards.matches(wanted, t.accelerator)]
+        if not found:
+            known = {t.accelerator for t in catalog.instance_types}
+            raise UnknownNameError("accelerator", wanted, known, advice="planner gpus")
+        types += found
+    return types
