@@ -30,7 +30,13 @@ def _context(row: Mapping[str, Any]) -> str:
 _COLUMNS = (
     Column("name", "Model"),
     Column("params_b", "Params B", "right", lambda row: f"{row['params_b']:.2f}"),
-    Column("active_params_b", "Active B", "right", lambda row: f"{row['active_params_b']:.2f}"),
+    Column(
+        "active_params_b",
+        "Active B",
+        "right",
+        lambda row: f"{row['active_params_b']:.2f}",
+        drop_below=90,
+    ),
     Column("max_context", "Context", "right", _context),
     Column("attention", "Attention", drop_below=100),
     Column(

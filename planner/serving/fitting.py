@@ -144,7 +144,14 @@ def fit(
         UsageError: A number that makes no sense.
         UnknownNameError: No such precision.
     """
-    _check(count, context, concurrency, instances)
+    _check(
+        count,
+        context=context,
+        concurrency=concurrency,
+        instances=instances,
+        tensor_parallel=tensor_parallel,
+        pipeline_parallel=pipeline_parallel,
+    )
     machine = _Machine(accelerator, count, instances)
     supported = support.support(model, accelerator, precision)
     runs = supported.precision or precision
@@ -181,14 +188,10 @@ def fit(
     )
 
 
-def _check(count: float, context: int, concurrency: int, instances: int) -> None:
-    for name, value in (
-        ("context", context),
-        ("concurrency", concurrency),
-        ("instances", instances),
-    ):
-        if value < 1:
-            raise UsageError(f"{name} must be 1 or more, not {value}")
+def _check(count: float, **at_least_one: int | None) -> None:
+    for name, value in at_least_one.items():
+        if value is not None and value < 1:
+            raise UsageError(f"{name.replace('_', ' ')} must be 1 or more, not {value}")
     if count <= 0 or (count > 1 and count != int(count)):
         raise UsageError(
             f"a set-up cannot have {count:g} accelerators",

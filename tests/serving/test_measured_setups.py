@@ -1,0 +1,109 @@
+"""No set-up that was measured to run is called impossible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from planner.bundled import pricing_data
+from planner.errors import UnknownNameError
+from planner.serving import accelerators, models, support, table
+from planner.serving.fitting import Fit, fit
+
+if TYPE_CHECKING:
+    from planner.serving.accelerators import Accelerator
+    from planner.serving.models import Model
+
+# Measured on hardware or models that planner does not offer; nothing is claimed of them.
+UNKNOWN = {
+    *("AMD_MIXED", "Arc_Pro_B", "GH200_144", "Intel_Max_1550", "MI325X", "MI355X", "Orin"),
+    "gptj-99",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    model: Model
+    card: Accelerator
+    precision: str
+    count: int
+    tensor_parallel: int | None
+    tokens: int
+    batch: int
+
+    def fit(self, precision: str, concurrency: int) -> Fit:
+        return fit(
+            self.model,
+            self.card,
+            count=self.count,
+            precision=precision,
+            context=self.tokens,
+            concurrency=concurrency,
+            tensor_parallel=self.tensor_parallel,
+            pipeline_parallel=self.count // self.tensor_parallel if self.tensor_parallel else None,
+        )
+
+
+@cache
+def rows() -> tuple[list[Row], set[str]]:
+    found, unknown = [], set()
+    for row in table.read(pricing_data() / "measurements.csv"):
+        try:
+            model, card = models.get(row["model"]), accelerators.get(row["accelerator"])
+        except UnknownNameError as error:
+            unknown.add(error.name)
+            continue
+        shards = table.integer(row["tensor_parallel"])
+        found.append(
+            Row(
+                model,
+                card,
+                row["precision"],
+                int(row["accelerator_count"]),
+                shards,
+                int(row["input_tokens"] or 0) + int(row["output_tokens"] or 1),
+                int(row["concurrency"] or 1) if row["scenario"] == "static-batch" else 1,
+            )
+        )
+    return found, unknown
+
+
+def test_every_row_is_of_known_hardware_or_on_the_list() -> None:
+    found, unknown = rows()
+    assert unknown <= UNKNOWN
+    assert len(found) > 4000
+
+
+def test_every_set_up_measured_at_a_known_precision_runs() -> None:
+    measured = {row for row in rows()[0] if row.precision}
+    assert len(measured) > 2000
+    refused = {row for row in measured if not row.fit(row.precision, 1).fits}
+    assert not refused
+
+
+def test_every_set_up_measured_at_an_unstated_precision_runs_at_some() -> None:
+    unstated = {row for row in rows()[0] if not row.precision}
+    assert len(unstated) > 10
+    refused = {
+        row
+        for row in unstated
+        if not any(row.fit(name, 1).fits for name in support.runnable(row.card))
+    }
+    assert not refused
+
+
+def test_batches_said_not_to_fit_at_once_need_nearly_all_the_memory_there_is() -> None:
+    """A static batch larger than the cache still runs, in waves.
+
+    The source does not say which did. So a refused batch is no contradiction, but one far below
+    the memory of the hardware would be: there the budget would be too strict.
+    """
+    batches = {row for row in rows()[0] if row.precision and row.batch > 1}
+    verdicts = [(row, row.fit(row.precision, row.batch)) for row in batches]
+    refused = [(row, found) for row, found in verdicts if not found.fits]
+    assert len(refused) < 0.05 * len(verdicts)
+    for row, found in refused:
+        whole = row.card.memory_gib * row.count
+        assert found.weights_gib + found.kv_gib > 0.85 * whole
+        assert found.reason.endswith(f"({found.max_concurrency} of {row.batch} requests fit)")

@@ -1,0 +1,112 @@
+"""Sizes of weights and KV cache against published checkpoints and hand-computed figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from planner.errors import UnknownNameError
+from planner.serving import accelerators, memory, models, precision
+
+GB = 1e9
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("model", "scheme", "published_gb"),
+    [
+        # Sizes of the checkpoints on the Hugging Face hub.
+        ("llama-2-70b", "fp16", 137.95),  # meta-llama/Llama-2-70b-hf
+        ("llama-2-70b", "awq", 36.61),  # TheBloke/Llama-2-70B-AWQ
+        ("llama-2-70b", "gptq", 36.65),  # TheBloke/Llama-2-70B-GPTQ, 4 bit, group 128
+        ("llama-3.1-70b", "fp8", 72.7),  # neuralmagic/Meta-Llama-3.1-70B-Instruct-FP8
+        # The model card of gpt-oss: 60.8 GiB and 12.8 GiB.
+        ("gpt-oss-120b", "mxfp4", 60.8 * GIB / GB),
+        ("gpt-oss-20b", "mxfp4", 12.8 * GIB / GB),
+    ],
+)
+def test_weights_have_the_size_of_the_published_checkpoint(
+    model: str, scheme: str, published_gb: float
+) -> None:
+    size = memory.weight_bytes(models.get(model), scheme) / GB
+    assert size == pytest.approx(published_gb, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("model", "values_per_token"),
+    [
+        ("llama-2-7b", 2 * 32 * 128 * 32),  # MHA: key and value, heads, head_dim, layers
+        ("llama-2-70b", 2 * 8 * 128 * 80),  # GQA: 8 KV heads of 64
+        ("deepseek-v3", (512 + 64) * 61),  # MLA: one latent and one rotary key
+    ],
+)
+def test_kv_cache_of_a_token_counts_every_layer(model: str, values_per_token: int) -> None:
+    known = models.get(model)
+    assert memory.kv_bytes_per_token(known) == 2 * values_per_token
+    assert memory.kv_bytes_per_token(known, "fp8") == values_per_token
+
+
+def test_kv_cache_tokens_are_what_the_weights_leave_of_the_budget() -> None:
+    free = 8 * (0.90 * 24 * GIB - 2 * GB) - 68.98 * GB * 2
+    tokens = memory.kv_cache_tokens(
+        models.get("llama-2-70b"), accelerators.get("A10G"), count=8, precision="fp16"
+    )
+    assert tokens == pytest.approx(free / 327_680, abs=1)
+
+
+def test_kv_cache_tokens_are_zero_where_the_weights_do_not_fit() -> None:
+    tokens = memory.kv_cache_tokens(
+        models.get("llama-2-70b"), accelerators.get("A10G"), count=4, precision="fp16"
+    )
+    assert tokens == 0
+
+
+def test_a_sliding_window_makes_long_contexts_cheaper() -> None:
+    model, card = models.get("gpt-oss-120b"), accelerators.get("H100")
+    short = memory.kv_cache_tokens(model, card, count=1, precision="mxfp4")
+    long = memory.kv_cache_tokens(model, card, count=1, precision="mxfp4", context=131_072)
+    # Half of the layers look back 128 tokens only, so nearly twice as many tokens fit.
+    assert long == pytest.approx(2 * short, rel=0.01)
+
+
+def test_kv_heads_are_copied_when_there_are_more_gpus_than_heads() -> None:
+    footprint = memory.Footprint.of(models.get("llama-2-70b"), "fp16")
+    eight = footprint.device_kv(memory.Layout(8), 4096)
+    sixteen = footprint.device_kv(memory.Layout(16), 4096)
+    assert sixteen == eight
+
+
+def test_every_gpu_holds_the_whole_latent_of_mla() -> None:
+    footprint = memory.Footprint.of(models.get("deepseek-v3"), "fp8")
+    assert footprint.device_kv(memory.Layout(8), 100) == footprint.device_kv(memory.Layout(1), 100)
+
+
+def test_the_fullest_pipeline_stage_decides_when_layers_do_not_divide() -> None:
+    model = models.get("llama-2-70b")
+    footprint = memory.Footprint.of(model, "fp16")
+    layer = memory.layer_bytes(model, "fp16") / 80
+    expected = 27 * layer + 2 * model.vocab * model.hidden
+    assert footprint.device_weights(memory.Layout(1, 3)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("width", "allowed"), [(1, True), (2, True), (3, False), (8, True)])
+def test_tensor_parallelism_must_divide_the_heads(width: int, allowed: bool) -> None:  # noqa: FBT001 - parametrized
+    can = memory.can_shard(models.get("llama-2-70b"), accelerators.get("A10G"), width)
+    assert can is allowed
+
+
+def test_neuron_pads_heads_that_do_not_divide() -> None:
+    assert memory.can_shard(models.get("llama-2-70b"), accelerators.get("Inferentia2"), 12)
+
+
+def test_an_unknown_precision_names_the_ones_there_are() -> None:
+    with pytest.raises(UnknownNameError, match="fp7") as caught:
+        precision.get("fp7")
+    assert "fp8" in caught.value.nearest
+    with pytest.raises(UnknownNameError, match="int4"):
+        memory.kv_bytes_per_token(models.get("llama-2-7b"), "int4")
+
+
+def test_precisions_answer_to_their_schemes() -> None:
+    assert precision.get("AWQ").name == "int4"
+    assert precision.get("gptq_int4").name == "int4"
+    assert precision.get("NVFP4").name == "fp4"
