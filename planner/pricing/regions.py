@@ -36,3 +36,14 @@ def in_geo(wanted: str) -> tuple[str, ...]:
 def all_regions() -> tuple[str, ...]:
     """Return every region name planner knows."""
     return tuple(sorted({region for _, region in _table()}))
+
+
+def of_cloud(cloud: str, wanted: str = "all") -> tuple[str, ...]:
+    """Return the names of a cloud's regions in a geography."""
+    return tuple(
+        sorted(
+            region
+            for (owner, region), place in _table().items()
+            if owner == cloud and wanted in {"all", place}
+        )
+    )

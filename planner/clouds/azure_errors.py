@@ -1,0 +1,124 @@
+"""What the Azure SDK's errors mean, in planner's words.
+
+Codes: Azure Resource Manager's error reference, and those recorded for Microsoft.Quota in
+azure-cli-extensions and azure-rest-api-specs.
+"""
+
+from __future__ import annotations
+
+import re
+
+from azure.core import exceptions
+
+from planner.clouds.redact import redact
+from planner.errors import (
+    CapacityError,
+    CloudError,
+    ExpiredCredentialsError,
+    NoCredentialsError,
+    NotEnabledError,
+    PermissionDeniedError,
+    PlannerError,
+    QuotaShortError,
+    ThrottledError,
+)
+
+EXPIRED = {"ExpiredAuthenticationToken", "InvalidAuthenticationToken"}
+DENIED = {"AuthorizationFailed", "LinkedAuthorizationFailed"}
+UNREGISTERED = {
+    "MissingSubscriptionRegistration",
+    "MissingRegistration",
+    "MissingRegistrationForResourceProvider",
+}
+LIMIT = {"QuotaExceeded", "OperationNotAllowed"}
+CAPACITY = {
+    "AllocationFailed",
+    "OverconstrainedAllocationRequest",
+    "SkuNotAvailable",
+    "ZonalAllocationFailed",
+}
+
+_ACTION = re.compile(r"to perform action '([^']+)'")
+_PROVIDER = re.compile(r"Microsoft\.[A-Za-z]+")
+_SIGN_IN = "az login"
+
+
+def code_of(error: BaseException) -> str:
+    """Return Azure's error code, or an empty text where there was no answer."""
+    body = getattr(error, "error", None)
+    return str(getattr(body, "code", "") or "")
+
+
+def translate(
+    error: exceptions.AzureError, *, what: str, action: str = "", region: str = ""
+) -> PlannerError:
+    """Return planner's error for one of the Azure SDK's."""
+    what = f"could not {what}" + (f" in {region}" if region else "")
+    if isinstance(error, exceptions.HttpResponseError) and error.status_code:
+        return _refused(error, what, action)
+    why = redact(str(error).split("\n", 1)[0])
+    if isinstance(error, exceptions.ClientAuthenticationError):
+        return NoCredentialsError(f"{what}: no Azure credentials", why=why, advice=_SIGN_IN)
+    return CloudError(
+        f"{what}: Azure cannot be reached", why=why, advice="check the network, or --sandbox"
+    )
+
+
+def _refused(error: exceptions.HttpResponseError, what: str, action: str) -> PlannerError:
+    code = code_of(error)
+    body = error.error
+    why = redact(str(getattr(body, "message", "") or error.reason or ""))
+    refused = _no_access(error, code, what, why, action)
+    if refused is not None:
+        return refused
+    if error.status_code == 429:  # noqa: PLR2004 - Too Many Requests
+        return ThrottledError(
+            f"{what}: Azure asks for fewer calls", code=code, why=why, advice=_wait(error)
+        )
+    if code in LIMIT:
+        return QuotaShortError(
+            f"{what}: a quota of the subscription is too small",
+            why=why,
+            advice="planner quota check --cloud azure, then planner quota request",
+        )
+    if code in CAPACITY:
+        return CapacityError(
+            f"{what}: Azure has no machine of that size now",
+            why=why,
+            advice="another region or size: planner compare MODEL --with-quota",
+        )
+    return CloudError(f"{what}: Azure answered {code or error.status_code}", code=code, why=why)
+
+
+def _no_access(
+    error: exceptions.HttpResponseError, code: str, what: str, why: str, action: str
+) -> PlannerError | None:
+    """Tell apart expired, not permitted and not registered; None if it is neither."""
+    if error.status_code == 401 or code in EXPIRED:  # noqa: PLR2004 - Unauthorized
+        return ExpiredCredentialsError(
+            f"{what}: the Azure sign-in is no longer valid", why=why, advice=_SIGN_IN
+        )
+    if code in DENIED or (error.status_code == 403 and not code):  # noqa: PLR2004 - Forbidden
+        found = _ACTION.search(why)
+        needed = found[1] if found else action
+        return PermissionDeniedError(
+            f"{what}: the Azure identity lacks {needed or 'a permission'}",
+            action=needed,
+            why=why,
+            advice="planner doctor --permissions (prints the custom role to assign)",
+        )
+    if code in UNREGISTERED:
+        provider = _PROVIDER.search(why) or _PROVIDER.search(action)
+        name = provider[0] if provider else "Microsoft.Quota"
+        return NotEnabledError(
+            f"{what}: the resource provider {name} is not registered in the subscription",
+            why=why,
+            advice=f"az provider register --namespace {name}",
+        )
+    return None
+
+
+def _wait(error: exceptions.HttpResponseError) -> str:
+    headers = getattr(error.response, "headers", {}) or {}
+    seconds = headers.get("Retry-After") or headers.get("retry-after")
+    return f"wait {seconds} s and run it again" if seconds else "wait a minute and run it again"

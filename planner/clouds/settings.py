@@ -1,0 +1,86 @@
+"""Where the cloud clients point, and whose account they use.
+
+The clouds' own environment variables and configuration files decide; planner adds only what
+they lack. Boto3 reads ``AWS_PROFILE``, ``AWS_ENDPOINT_URL`` and ``AWS_ENDPOINT_URL_<SERVICE>``
+(VPC endpoints) by itself.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class CloudSettings:
+    """Whose account, and which endpoints. None leaves the choice to the vendor's SDK.
+
+    Attributes:
+        aws_profile: Named profile of the AWS configuration files.
+        aws_endpoint: One URL for all AWS services (the sandbox).
+        azure_subscription: Subscription id.
+        azure_endpoint: Base URL of Azure Resource Manager.
+        gcp_project: Project id.
+        gcp_endpoint: Base URL of all Google APIs.
+        simulated: True while the clients talk to the sandbox; nothing is real then.
+    """
+
+    aws_profile: str | None = None
+    aws_endpoint: str | None = None
+    azure_subscription: str | None = None
+    azure_endpoint: str | None = None
+    gcp_project: str | None = None
+    gcp_endpoint: str | None = None
+    simulated: bool = False
+
+
+_chosen: CloudSettings | None = None
+
+
+def current() -> CloudSettings:
+    """Return the settings in force: those chosen by :func:`use`, else the environment's."""
+    return _chosen if _chosen is not None else from_environment()
+
+
+def from_environment() -> CloudSettings:
+    """Read the settings from environment variables."""
+    environ = os.environ
+    return CloudSettings(
+        aws_profile=environ.get("AWS_PROFILE"),
+        azure_subscription=environ.get("AZURE_SUBSCRIPTION_ID"),
+        azure_endpoint=environ.get("PLANNER_AZURE_ENDPOINT"),
+        gcp_project=environ.get("GOOGLE_CLOUD_PROJECT") or environ.get("CLOUDSDK_CORE_PROJECT"),
+        gcp_endpoint=environ.get("PLANNER_GCP_ENDPOINT"),
+    )
+
+
+def use(settings: CloudSettings | None) -> None:
+    """Put settings in force for this process (None: the environment's again).
+
+    Clients made before are forgotten.
+    """
+    global _chosen  # noqa: PLW0603 - one process works with one set of accounts at a time
+    _chosen = settings
+    from planner.clouds import aws, azure, gcp  # noqa: PLC0415 - they import this module
+
+    for cloud in (aws, azure, gcp):
+        cloud.forget()
+
+
+def override(
+    *,
+    aws_profile: str | None = None,
+    azure_subscription: str | None = None,
+    gcp_project: str | None = None,
+) -> None:
+    """Put a command's ``--profile``, ``--subscription`` and ``--project`` in force."""
+    if aws_profile or azure_subscription or gcp_project:
+        now = current()
+        use(
+            replace(
+                now,
+                aws_profile=aws_profile or now.aws_profile,
+                azure_subscription=azure_subscription or now.azure_subscription,
+                gcp_project=gcp_project or now.gcp_project,
+            )
+        )

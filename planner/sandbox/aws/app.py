@@ -1,0 +1,131 @@
+"""The WSGI application of simulated AWS: faults first, then our services, then moto."""
+
+from __future__ import annotations
+
+import json
+import time
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.wrappers import Request, Response
+
+from planner.sandbox.aws import corrections
+from planner.sandbox.aws.ec2 import Ec2
+from planner.sandbox.aws.protocol import AwsCall, AwsError, AwsService, error_response, service_of
+from planner.sandbox.aws.sagemaker_limits import SageMakerLimits
+from planner.sandbox.aws.service_quotas import ServiceQuotas
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+    from planner.sandbox.world import World
+
+# The prefix of a service's IAM actions, where it is not boto3's name.
+_IAM_PREFIX = {"service-quotas": "servicequotas"}
+
+
+class AwsApp:
+    """Answers what the AWS SDK sends to ``endpoint_url``."""
+
+    def __init__(self, world: World) -> None:
+        corrections.apply()
+        self._world = world
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._services: list[AwsService] = [
+            ServiceQuotas(world),
+            Ec2(world),
+            SageMakerLimits(world),
+        ]
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        request = Request(environ, populate_request=False)
+        call = _parse(request)
+        time.sleep(self._world.scenario.latency_s)
+        # moto reads the body again.
+        environ["wsgi.input"] = BytesIO(call.body)
+        response = self._answer(call)
+        if response is None:
+            return self._moto(environ, start_response)  # type: ignore[no-any-return]
+        return response(environ, start_response)
+
+    def _answer(self, call: AwsCall) -> Response | None:
+        with self._world.lock:
+            self._world.count("aws", f"{call.service}:{call.operation}")
+            try:
+                self._faults(call)
+                for service in self._services:
+                    if service.service == call.service:
+                        response = service.handle(call)
+                        if response is not None:
+                            return response
+            except AwsError as error:
+                return error_response(call, error)
+        return None
+
+    def _faults(self, call: AwsCall) -> None:
+        """Refuse what the scenario refuses.
+
+        The codes are documented; that a region which is not enabled answers as if the key
+        were unknown is what users report.
+        """
+        scenario = self._world.scenario
+        if scenario.expired:
+            raise AwsError(
+                "ExpiredTokenException" if call.is_json else "ExpiredToken",
+                "The security token included in the request is expired",
+                400 if call.is_json else 403,
+            )
+        if call.region in scenario.disabled_regions:
+            raise AwsError(
+                "UnrecognizedClientException" if call.is_json else "AuthFailure",
+                "The security token included in the request is invalid."
+                if call.is_json
+                else "AWS was not able to validate the provided access credentials",
+                400 if call.is_json else 401,
+            )
+        action = f"{_IAM_PREFIX.get(call.service, call.service)}:{call.operation}"
+        if action in scenario.denied_actions:
+            raise AwsError(
+                "AccessDeniedException" if call.is_json else "UnauthorizedOperation",
+                f"User: arn:aws:iam::123456789012:user/ada is not authorized to perform: "
+                f"{action} because no identity-based policy allows the {action} action",
+                400 if call.is_json else 403,
+            )
+        if self._world.throttles("aws", call.service, call.operation, call.region):
+            raise AwsError(
+                "TooManyRequestsException" if call.is_json else "RequestLimitExceeded",
+                "Rate exceeded",
+                429 if call.is_json else 503,
+            )
+
+
+def _parse(request: Request) -> AwsCall:
+    """Read service and region from the signature, the operation from header or form."""
+    body = request.get_data()
+    service = region = ""
+    authorization = request.headers.get("Authorization", "")
+    if "Credential=" in authorization:
+        scope = authorization.split("Credential=")[1].split(",")[0].split("/")
+        region, service = scope[2], service_of(scope[3])
+    target = request.headers.get("X-Amz-Target", "")
+    parameters: dict[str, Any] = {}
+    operation = ""
+    if target:
+        operation = target.rsplit(".", 1)[-1]
+        parameters = _json(body)
+    elif b"Action=" in body:
+        parameters = dict(parse_qsl(body.decode()))
+        operation = parameters.get("Action", "")
+    return AwsCall(service, region, operation, parameters, request.method, request.path, body)
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

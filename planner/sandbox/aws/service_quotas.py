@@ -1,0 +1,271 @@
+"""Simulated Service Quotas: what moto lacks of it.
+
+Documented (botocore model 2019-06-24 and the user guide's reference_limits): operations,
+members, statuses, error codes; ``DesiredValue`` is an absolute total; one active request per
+quota, 20 per account, 2 per opt-in Region; EC2 reports Unit ``None`` though it counts vCPUs;
+``ListServiceQuotas`` has only quotas with an applied value.
+Assumed: that a second request for a quota is refused with ``ResourceAlreadyExistsException``,
+that one below the present value is an ``IllegalArgumentException``, that default values of
+GPU quotas are the scenario's, the codes of SageMaker quotas whose code is not public, and
+the course of a request: PENDING, after an hour CASE_OPENED, then its end.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from planner.pricing import instance_types
+from planner.quotas import catalogue
+from planner.sandbox.aws.protocol import (
+    ACCOUNT,
+    AwsCall,
+    AwsError,
+    check_parameters,
+    json_response,
+)
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
+    from planner.sandbox.world import QuotaKey, Request, World
+
+_PAGE = 100
+_CASE_AFTER = timedelta(hours=1)
+_LARGEST_VCPUS = 192
+_ACTIVE_PER_ACCOUNT = 20
+_ACTIVE_PER_OPT_IN_REGION = 2
+_STANDARD_VCPUS = 5
+# Regions that were there before regions had to be enabled.
+_ALWAYS_ON = {
+    *("us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1"),
+    *("eu-central-1", "eu-west-1", "eu-west-2", "eu-west-3", "eu-north-1"),
+    *("ap-south-1", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3"),
+    *("ap-southeast-1", "ap-southeast-2"),
+}
+_ENDS = {
+    "approved": "APPROVED",
+    "partial": "APPROVED",
+    "denied": "DENIED",
+    "not-approved": "NOT_APPROVED",
+    "invalid": "INVALID_REQUEST",
+    "case-closed": "CASE_CLOSED",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Quota:
+    service: str
+    code: str
+    name: str
+    per_instance: int
+
+
+class ServiceQuotas:
+    """List, get, default, request and history."""
+
+    service = "service-quotas"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def handle(self, call: AwsCall) -> Response | None:
+        """Answer an operation of Service Quotas; moto's own two serve only VPC."""
+        operations = {
+            "GetServiceQuota": self._get,
+            "GetAWSDefaultServiceQuota": self._get_default,
+            "ListServiceQuotas": self._list,
+            "ListAWSDefaultServiceQuotas": self._list_defaults,
+            "RequestServiceQuotaIncrease": self._request,
+            "GetRequestedServiceQuotaChange": self._get_request,
+            "ListRequestedServiceQuotaChangeHistoryByQuota": self._history,
+        }
+        if call.operation not in operations:
+            raise AwsError("UnknownOperationException", f"the sandbox has no {call.operation}")
+        check_parameters(call, "IllegalArgumentException")
+        return json_response(call, operations[call.operation](call))
+
+    def _get(self, call: AwsCall) -> dict[str, Any]:
+        quota = _find(call)
+        return {"Quota": self._show(call.region, quota, applied=True)}
+
+    def _get_default(self, call: AwsCall) -> dict[str, Any]:
+        quota = _find(call)
+        return {"Quota": self._show(call.region, quota, applied=False)}
+
+    def _list(self, call: AwsCall) -> dict[str, Any]:
+        wanted = call.parameters.get("QuotaCode")
+        quotas = [q for q in _of(call) if wanted in {None, q.code}]
+        return self._page(call, quotas, applied=True)
+
+    def _list_defaults(self, call: AwsCall) -> dict[str, Any]:
+        return self._page(call, _of(call), applied=False)
+
+    def _page(self, call: AwsCall, quotas: list[_Quota], *, applied: bool) -> dict[str, Any]:
+        token = call.parameters.get("NextToken", "0")
+        if not token.isdigit():
+            raise AwsError("InvalidPaginationTokenException", "The pagination token is wrong")
+        start = int(token)
+        end = start + call.parameters.get("MaxResults", _PAGE)
+        shown = [self._show(call.region, quota, applied=applied) for quota in quotas[start:end]]
+        more = {"NextToken": str(end)} if end < len(quotas) else {}
+        return {"Quotas": shown, **more}
+
+    def _request(self, call: AwsCall) -> dict[str, Any]:
+        quota = _find(call)
+        desired = call.parameters["DesiredValue"]
+        key = self._key(call.region, quota)
+        now = self._limit(call.region, quota)
+        if not self._world.scenario.adjustable:
+            raise AwsError("InvalidResourceStateException", "The quota is not adjustable")
+        if desired <= now or desired != int(desired):
+            raise AwsError(
+                "IllegalArgumentException",
+                f"The desired value {desired} must be a whole number above the value {now}",
+            )
+        if self._world.open_requests(key):
+            raise AwsError(
+                "ResourceAlreadyExistsException",
+                "Only one open service quota increase request is allowed per quota.",
+            )
+        active = [r for r in self._world.open_requests(cloud="aws") if r.key[1] == call.region]
+        opt_in = call.region not in _ALWAYS_ON
+        if (opt_in and len(active) >= _ACTIVE_PER_OPT_IN_REGION) or len(
+            self._world.open_requests(cloud="aws")
+        ) >= _ACTIVE_PER_ACCOUNT:
+            raise AwsError(
+                "QuotaExceededException",
+                "You have exceeded your service quota for active quota increase requests.",
+            )
+        allowed = call.parameters.get("SupportCaseAllowed", True)
+        request = self._world.file(key, int(desired), now, quota=quota)
+        if not allowed:
+            # Documented: without a case the status becomes "Not approved".
+            request.outcome, request.granted = "not-approved", now
+        return {"RequestedQuota": self._show_request(request)}
+
+    def _get_request(self, call: AwsCall) -> dict[str, Any]:
+        for request in self._world.requests:
+            if request.id == call.parameters["RequestId"] and request.key[:2] == (
+                "aws",
+                call.region,
+            ):
+                return {"RequestedQuota": self._show_request(request)}
+        raise AwsError("NoSuchResourceException", "The request id was not found")
+
+    def _history(self, call: AwsCall) -> dict[str, Any]:
+        key = self._key(call.region, _find(call))
+        found = [self._show_request(r) for r in self._world.requests if r.key == key]
+        status = call.parameters.get("Status")
+        return {"RequestedQuotas": [r for r in found if status in {None, r["Status"]}]}
+
+    def _key(self, region: str, quota: _Quota) -> QuotaKey:
+        return ("aws", region, quota.code, ())
+
+    def _initial(self, quota: _Quota) -> int:
+        if not quota.per_instance:
+            return _STANDARD_VCPUS
+        return self._world.scenario.gpu_instances * quota.per_instance
+
+    def _limit(self, region: str, quota: _Quota) -> int:
+        return self._world.limit(self._key(region, quota), self._initial(quota))
+
+    def limit_of(self, region: str, service: str, code: str) -> int | None:
+        """Return a quota's limit for the services that enforce it."""
+        quota = next((q for q in quotas() if (q.service, q.code) == (service, code)), None)
+        return None if quota is None else self._limit(region, quota)
+
+    def _show(self, region: str, quota: _Quota, *, applied: bool) -> dict[str, Any]:
+        value = self._limit(region, quota) if applied else self._initial(quota)
+        error = self._world.scenario.quota_error if quota.per_instance else ""
+        shown: dict[str, Any] = {
+            **_identity(region, quota),
+            "Value": float(value),
+            "Adjustable": self._world.scenario.adjustable,
+        }
+        if error:
+            del shown["Value"]
+            shown["ErrorReason"] = {"ErrorCode": error, "ErrorMessage": "try again later"}
+        return shown
+
+    def _show_request(self, request: Request) -> dict[str, Any]:
+        now = self._world.now()
+        self._world.settle()
+        status = "PENDING"
+        changed = request.filed
+        needs_case = request.outcome in {"case-closed", "needs-human"}
+        if needs_case and now >= request.filed + _CASE_AFTER:
+            status, changed = "CASE_OPENED", request.filed + _CASE_AFTER
+        if request.decided is not None and now >= request.decided:
+            status, changed = _ENDS[request.outcome], request.decided
+        quota = request.details["quota"]
+        shown = {
+            **_identity(request.key[1], quota),
+            "Id": request.id,
+            "DesiredValue": float(request.desired),
+            "Status": status,
+            "Created": request.filed,
+            "LastUpdated": changed,
+            "Requester": "{}",
+            "QuotaRequestedAtLevel": "ACCOUNT",
+        }
+        if status in {"CASE_OPENED", "CASE_CLOSED"}:
+            shown["CaseId"] = str(zlib.crc32(request.id.encode()))
+        return shown
+
+
+def _identity(region: str, quota: _Quota) -> dict[str, Any]:
+    return {
+        "ServiceCode": quota.service,
+        "ServiceName": {"ec2": "Amazon Elastic Compute Cloud (Amazon EC2)"}.get(
+            quota.service, "Amazon SageMaker"
+        ),
+        "QuotaArn": f"arn:aws:servicequotas:{region}:{ACCOUNT}:{quota.service}/{quota.code}",
+        "QuotaCode": quota.code,
+        "QuotaName": quota.name,
+        "Unit": "None",
+        "GlobalQuota": False,
+    }
+
+
+def _of(call: AwsCall) -> list[_Quota]:
+    service = call.parameters["ServiceCode"]
+    found = [quota for quota in quotas() if quota.service == service]
+    if not found:
+        raise AwsError("NoSuchResourceException", f"The service {service} was not found")
+    return found
+
+
+def _find(call: AwsCall) -> _Quota:
+    for quota in _of(call):
+        if quota.code == call.parameters["QuotaCode"]:
+            return quota
+    raise AwsError("NoSuchResourceException", "The request failed: no such quota")
+
+
+@cache
+def quotas() -> tuple[_Quota, ...]:
+    """Return the quotas of EC2 and SageMaker that the sandbox knows."""
+    known = [
+        _Quota(row.service, row.quota_id, row.quota_name, _LARGEST_VCPUS)
+        for row in catalogue.rows("aws")
+        if row.service == "ec2" and row.quota_name
+    ]
+    known.append(
+        _Quota(
+            "ec2",
+            "L-1216C47A",
+            "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
+            0,
+        )
+    )
+    codes = {row.covers: row.quota_id for row in catalogue.rows("aws", "sagemaker")}
+    names = {item.instance_type for item in instance_types.bundled() if item.service == "sagemaker"}
+    for name in sorted(names | set(codes)):
+        quota_name = f"{name} for endpoint usage"
+        invented = f"L-{zlib.crc32(quota_name.encode()):08X}"
+        known.append(_Quota("sagemaker", codes.get(name, invented), quota_name, 1))
+    return tuple(known)

@@ -1,0 +1,1 @@
+"""Simulated Azure Resource Manager. Add a service: a module with ``blueprint(world)``."""

@@ -1,0 +1,1 @@
+"""Simulated Google APIs. Add a service: a module with ``blueprint(world)``."""
