@@ -1,0 +1,136 @@
+"""Which family of measurements speaks for a set-up, and how surely."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from planner.errors import NotFoundError
+from planner.serving import fitted
+from planner.serving.measurements import nominal_precision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from planner.serving.accelerators import Accelerator
+    from planner.serving.fitted import Calibration, Family, Point
+    from planner.serving.workload import Workload
+
+MAX_LOAD = "max-load"
+STATIC = "static-batch"
+# From this share of the cache on, a stated concurrency is as good as maximum load.
+_SATURATED = 0.5
+# A load this many times outside a family's measured range is beyond what it can speak for.
+_REACH = 4.0
+# A load this many times outside what was measured on the very set-up still counts as between.
+_BETWEEN = 1.5
+# The oldest NVIDIA generation among the measurements (Ampere).
+_OLDEST_CAPABILITY = 8.0
+_FALLBACK_VENDOR = "NVIDIA"
+
+
+def choose(calibration: Calibration, workload: Workload, concurrency: int | None) -> Family:
+    """Return the family that speaks for a set-up.
+
+    In this order: maximum load asked and measured in that way on this accelerator; this model
+    measured on this accelerator at this precision; a nearly full cache and maximum load measured
+    here; loads like this measured here at this precision; this precision measured here; anything
+    measured here; the same vendor. Of several, the newest software.
+
+    Args:
+        calibration: The shipped fit.
+        workload: The set-up.
+        concurrency: Requests of one replica; None for as many as fit.
+
+    Raises:
+        NotFoundError: No measurement of this engine exists.
+    """
+    engine = [item for item in calibration.families if item.engine == workload.engine]
+    vendors = (workload.accelerator.vendor, _FALLBACK_VENDOR)
+    candidates = next(
+        (same for vendor in vendors if (same := [f for f in engine if f.vendor == vendor])), engine
+    )
+    if not candidates:
+        raise NotFoundError(f"no throughput of {workload.engine} was measured")
+    requests = concurrency or workload.most_requests()
+    saturated = requests >= _SATURATED * workload.max_concurrency()
+    load = (workload.input_tokens, workload.output_tokens, requests)
+    precision = nominal_precision(workload.precision)
+
+    def preference(family: Family) -> tuple[float, ...]:
+        full = family.regime == MAX_LOAD
+        here = _here(family.name, workload.accelerator.name)
+        same_precision = [point for point in here if point.precision == precision]
+        same_model = any(point.model == workload.model.name for point in same_precision)
+        return (
+            full and bool(here) and concurrency is None,
+            same_model and not full,
+            full and saturated and bool(same_precision),
+            bool(same_precision) and _within(load, here, _REACH),
+            bool(same_precision),
+            bool(here),
+            not full,
+            family.year,
+        )
+
+    return max(candidates, key=preference)
+
+
+def situation(
+    calibration: Calibration, family: Family, workload: Workload, concurrency: int
+) -> tuple[Literal["modelled", "unvalidated"], float, str]:
+    """Return the basis, the factor of the band, and a reason for people."""
+    name, why = _situation(family, workload, concurrency)
+    bands = calibration.bands[name]
+    factor = bands.get(family.name, bands["all"])
+    if name in ("unvalidated", "other_vendor"):
+        return "unvalidated", factor, why
+    return "modelled", factor, why
+
+
+def _situation(family: Family, workload: Workload, concurrency: int) -> tuple[str, str]:
+    accelerator, model = workload.accelerator, workload.model.name
+    here = _here(family.name, accelerator.name)
+    if family.vendor != accelerator.vendor:
+        return "other_vendor", f"nothing was measured on {accelerator.vendor} accelerators"
+    load = (workload.input_tokens, workload.output_tokens, concurrency)
+    if not _within(load, fitted.points(family.name), _REACH):
+        return "unvalidated", "the load is far from what was measured"
+    if not here:
+        return _unseen(accelerator)
+    if all(point.model != model for point in here):
+        return "new_model", f"{model} was not measured on {accelerator.name}"
+    same = [point for point in here if point.nominal() == workload.nominal()]
+    if same and _within(load, same, _BETWEEN):
+        return "interpolated", "between measured loads of this set-up"
+    return "seen_model", f"{model} was measured on {accelerator.name}, not in this set-up"
+
+
+def _unseen(accelerator: Accelerator) -> tuple[str, str]:
+    if _comparable(accelerator):
+        return "new_accelerator", f"{accelerator.name} was not measured, its like were"
+    return "unvalidated", f"nothing like {accelerator.name} was measured"
+
+
+def _comparable(accelerator: Accelerator) -> bool:
+    """Tell whether an accelerator without measurements is like those with.
+
+    Data-centre cards of the measured generations with a known link: leaving one of them out of
+    the fit tells how wrong the fit is on the next. Nothing tells for older or consumer cards.
+    """
+    capability = accelerator.compute_capability or 0.0
+    return capability >= _OLDEST_CAPABILITY and accelerator.interconnect_gbs is not None
+
+
+def _within(load: tuple[int, int, int], points: Iterable[Point], reach: float) -> bool:
+    """Tell whether each number of a load is at most ``reach`` times outside the points'."""
+    ranges = zip(*((p.input_tokens, p.output_tokens, p.concurrency) for p in points), strict=True)
+    return all(
+        min(values) / reach <= value <= max(values) * reach
+        for value, values in zip(load, ranges, strict=True)
+    )
+
+
+@cache
+def _here(family: str, accelerator: str) -> tuple[Point, ...]:
+    return tuple(point for point in fitted.points(family) if point.accelerator == accelerator)

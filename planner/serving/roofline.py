@@ -1,0 +1,174 @@
+"""How long a model takes on an accelerator: a roofline with overheads, in one formula.
+
+A request batch of ``B`` is prefilled, then decoded one token per step. Each term is the time
+the work would take at the accelerator's peak, divided by a fitted efficiency; overheads per
+layer, per request and per synchronisation are added. The functions use plain arithmetic only,
+so that the fit (``calibration``) evaluates the same formula on arrays of measurements.
+
+All times are seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from planner.errors import NotFoundError
+from planner.serving import memory
+
+if TYPE_CHECKING:
+    from planner.serving.accelerators import Accelerator
+    from planner.serving.models import Model
+
+# Where a link's rate is not in the table: PCIe 4.0 x16, per direction.
+ASSUMED_LINK_GBS = 32.0
+_ACTIVATION_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one batch asks of one replica, as seconds at peak rates; numbers or arrays of them.
+
+    Args:
+        batch: Requests decoded together.
+        output_tokens: Tokens generated for each request.
+        prefill_compute: Arithmetic of one request's prompt.
+        prefill_link: Tensor-parallel traffic of one request's prompt.
+        weights: Reading the weights that one decode step touches.
+        compute: Arithmetic of one decode step.
+        cache: Reading the KV cache in one decode step.
+        link: Tensor-parallel traffic of one decode step.
+        layers: Layers passed in one decode step.
+        syncs: All-reduces of one decode step.
+    """
+
+    batch: float
+    output_tokens: float
+    prefill_compute: float
+    prefill_link: float
+    weights: float
+    compute: float
+    cache: float
+    link: float
+    layers: float
+    syncs: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Fitted, effective rates: not hardware facts, since several trade off against each other.
+
+    ``compute``, ``bandwidth`` and ``link`` are shares of the peak; the others are seconds.
+    """
+
+    compute: float
+    bandwidth: float
+    link: float
+    layer: float
+    request: float
+    sync: float
+
+
+def work(
+    model: Model,
+    accelerator: Accelerator,
+    *,
+    precision: str,
+    kv_precision: str,
+    tensor_parallel: int,
+    pipeline_parallel: int,
+    input_tokens: int,
+    output_tokens: int,
+    batch: float,
+) -> Work:
+    """Return what a batch asks of one replica.
+
+    Raises:
+        NotFoundError: The accelerator's bandwidth or compute is not known.
+    """
+    if accelerator.bandwidth_gbs is None or accelerator.fp16_tflops is None:
+        raise NotFoundError(
+            f"no throughput can be estimated on {accelerator.name}",
+            why="its memory bandwidth or 16-bit compute is not known",
+            advice="planner gpus",
+        )
+    bandwidth = accelerator.bandwidth_gbs * 1e9
+    flops16 = accelerator.fp16_tflops * 1e12
+    flops = flops16 * _speed_up(accelerator, precision)
+    link = (accelerator.interconnect_gbs or ASSUMED_LINK_GBS) * 1e9
+    width, gpus = tensor_parallel, tensor_parallel * pipeline_parallel
+    active = model.active_params_b * 1e9
+    head_dim = model.head_dim or model.hidden // model.heads
+    attention_flops = 2 * model.layers * model.heads * head_dim * input_tokens**2
+    # Two all-reduces a layer, each moving 2(n-1)/n of the activations.
+    link_bytes = 2 * model.layers * model.hidden * _ACTIVATION_BYTES * 2 * (width - 1) / width
+    footprint = memory.Footprint.of(model, precision, kv_precision)
+    layout = memory.Layout(tensor_parallel, pipeline_parallel)
+    # A request in flight is on average half way through its output.
+    cache_bytes = footprint.device_kv(layout, input_tokens + output_tokens // 2)
+    return Work(
+        batch=batch,
+        output_tokens=output_tokens,
+        prefill_compute=(2 * active * input_tokens / flops + attention_flops / flops16) / gpus,
+        prefill_link=link_bytes * input_tokens / link / pipeline_parallel,
+        # Each stage reads its share of the weights in turn: stages do not divide this time.
+        weights=memory.weight_bytes(model, precision)
+        * touched_share(model, batch)
+        / (width * bandwidth),
+        compute=2 * active * batch / flops / gpus,
+        cache=batch * cache_bytes / bandwidth,
+        link=link_bytes * batch / link / pipeline_parallel,
+        layers=model.layers,
+        syncs=2 * model.layers * (width > 1),
+    )
+
+
+def touched_share(model: Model, batch: float) -> float:
+    """Return the share of the weights that a decode step of ``batch`` tokens reads.
+
+    All for a dense model; in a mixture of experts, what the tokens route to if they route
+    independently and evenly.
+    """
+    if not model.moe_experts or not model.moe_active:
+        return 1.0
+    unrouted = 1 - model.moe_active / model.moe_experts
+    experts = (1 - model.active_params_b / model.params_b) / unrouted
+    share: float = 1 - experts * unrouted**batch
+    return share
+
+
+def prefill_seconds(work: Work, rates: Rates) -> float:
+    """Return the time of one request's prompt."""
+    return work.prefill_compute / rates.compute + work.prefill_link / rates.link
+
+
+def step_seconds(work: Work, rates: Rates) -> float:
+    """Return the time of one decode step: one token for each request of the batch."""
+    read = work.weights / rates.bandwidth
+    calculate = work.compute / rates.compute
+    # A smooth maximum: near the corner of the roofline both limits are felt.
+    weights: float = (read**3 + calculate**3) ** (1 / 3)
+    overhead = work.layers * rates.layer + work.batch * rates.request + work.syncs * rates.sync
+    return weights + work.cache / rates.bandwidth + work.link / rates.link + overhead
+
+
+def tokens_per_second(work: Work, rates: Rates) -> float:
+    """Return the output tokens a second of the whole batch, prefill included."""
+    prefill = work.batch * prefill_seconds(work, rates)
+    decode = work.output_tokens * step_seconds(work, rates)
+    return work.batch * work.output_tokens / (prefill + decode)
+
+
+def _speed_up(accelerator: Accelerator, precision: str) -> float:
+    """Return the arithmetic rate at a precision over that at 16 bits.
+
+    Formats the accelerator cannot calculate in are unpacked and calculated at 16 bits.
+    """
+    known = {
+        "fp8": accelerator.fp8_tflops,
+        "int8": accelerator.int8_tops,
+        "fp4": accelerator.fp4_tflops or accelerator.fp8_tflops,
+        "mxfp4": accelerator.fp4_tflops or accelerator.fp8_tflops,
+    }
+    rate = known.get(precision) or 0.0
+    return max(1.0, rate / (accelerator.fp16_tflops or 1.0))
