@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from planner.errors import NotFoundError
 from planner.plan import Plan
 from planner.pricing import cost
 from planner.serving import models, throughput
@@ -90,21 +92,26 @@ def _hourly(offer: Offer | None, instances: int) -> Decimal | None:
 
 
 def _speed(request: Request, placement: Placement) -> Throughput | None:
-    """Return the saturated speed; None for a partition of a card, which nobody measured."""
+    """Return the saturated speed; None where nothing supports a figure.
+
+    Nobody measured partitions of a card, and some cards' bandwidth or compute is not known.
+    """
     item, fit = placement.instance_type, placement.fit
     if item.accelerator_count < 1:
         return None
-    return throughput.predict(
-        models.get(request.model),
-        placement.accelerator,
-        count=int(item.accelerator_count) * placement.instances,
-        precision=fit.precision,
-        input_tokens=request.input_tokens,
-        output_tokens=request.output_tokens,
-        concurrency=None,
-        tensor_parallel=fit.tensor_parallel,
-        pipeline_parallel=fit.pipeline_parallel,
-    )
+    with suppress(NotFoundError):
+        return throughput.predict(
+            models.get(request.model),
+            placement.accelerator,
+            count=int(item.accelerator_count) * placement.instances,
+            precision=fit.precision,
+            input_tokens=request.input_tokens,
+            output_tokens=request.output_tokens,
+            concurrency=None,
+            tensor_parallel=fit.tensor_parallel,
+            pipeline_parallel=fit.pipeline_parallel,
+        )
+    return None
 
 
 def _per_million(
