@@ -33,7 +33,8 @@ class SandboxCredentials(AnonymousCredentials):
     """No credentials; what the sandbox calls expired cannot be refreshed."""
 
     def __init__(self) -> None:
-        super().__init__()
+        # google-auth is half typed.
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def refresh(self, request: object) -> None:
         """Fail as a revoked sign-in does."""

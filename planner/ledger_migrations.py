@@ -1,0 +1,92 @@
+"""The ledger's schema, step by step (sqlite-utils migrations).
+
+Steps are only ever added. The module is imported when a file is behind, because sqlite-utils
+takes half a second to import (it looks for pandas).
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+from sqlite_utils import Database, Migrations
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+migrations = Migrations("planner-ledger")
+
+
+@migrations()
+def m001_requests_and_resources(db: Database) -> None:
+    """Make the tables of the first release."""
+    db.table("quota_requests").create(
+        {
+            "id": int,
+            "cloud": str,
+            "account": str,
+            "region": str,
+            "service": str,
+            "quota_id": str,
+            "quota_name": str,
+            "dimensions": str,
+            "unit": str,
+            "old_limit": float,
+            "desired": float,
+            "granted": float,
+            "native_id": str,
+            "native_state": str,
+            "state": str,
+            "reason": str,
+            "model": str,
+            "instance_type": str,
+            "instances": int,
+            "spot": int,
+            "justification": str,
+            "is_open": int,
+            "filed_at": str,
+            "checked_at": str,
+            "closed_at": str,
+        },
+        pk="id",
+        not_null={"cloud", "account", "region", "service", "quota_id", "dimensions", "state"},
+    )
+    # sqlite-utils has no partial indexes; this one is what makes requests idempotent.
+    db.execute(
+        "CREATE UNIQUE INDEX one_open_request_per_quota ON quota_requests "
+        "(cloud, account, region, service, quota_id, dimensions) WHERE is_open = 1"
+    )
+    db.table("state_changes").create(
+        {"id": int, "request_id": int, "at": str, "state": str, "native_state": str},
+        pk="id",
+        foreign_keys=[("request_id", "quota_requests", "id")],
+    )
+    db.table("resources").create(
+        {
+            "id": str,
+            "endpoint": str,
+            "cloud": str,
+            "account": str,
+            "region": str,
+            "kind": str,
+            "native_id": str,
+            "hourly_usd": str,
+            "tags": str,
+            "recorded_at": str,
+            "created_at": str,
+            "removed_at": str,
+            "expires_at": str,
+        },
+        pk="id",
+        not_null={"endpoint", "cloud", "region", "kind", "recorded_at"},
+    )
+    db.table("resources").create_index(["endpoint"])
+
+
+def migrate(path: Path, version: int) -> None:
+    """Apply the steps that are missing; one process at a time."""
+    with FileLock(f"{path}.lock"), closing(Database(path)) as db:
+        db.enable_wal()
+        migrations.apply(db)
+        db.execute(f"PRAGMA user_version = {version:d}")
