@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
     from planner.comparison import Comparison
 
+# Standard_ND96isr_MI300X_v5; the few longer ones fold on narrow terminals.
+_LONGEST_COMMON_NAME = 26
+_COMMITMENTS = {
+    "reserved_instance": "RI",
+    "convertible_reserved_instance": "convertible RI",
+    "savings_plan": "savings plan",
+    "committed_use_discount": "CUD",
+}
 _MONEY_COLUMNS = (
     "on_demand_monthly_usd",
     "committed_1y_monthly_usd",
@@ -82,6 +90,7 @@ _MONEY_COLUMNS = (
     show_default=True,
     help="What ranks the rows.",
 )
+@click.option("--top", type=click.IntRange(min=1), metavar="N", help="Only the first N rows.")
 @format_option
 def compare(output_format: str, **options: Any) -> None:  # noqa: ANN401 - mirrors the options
     """Rank the places that can serve MODEL, by cost.
@@ -167,7 +176,7 @@ def _columns(best: Mapping[str, object], *, several: bool) -> list[Column]:
     tokens = "usd_per_million_tokens"
     return [
         Column("service", "Service", drop_below=104),
-        Column("instance_type", "Instance type"),
+        Column("instance_type", "Instance type", min_width=_LONGEST_COMMON_NAME),
         Column("region", "Region", drop_below=95),
         Column("accelerator", "GPUs", show=_gpus),
         *([Column("instances", "Machines", "right")] if several else []),
@@ -205,7 +214,7 @@ def _gpus(record: Mapping[str, Any]) -> str:
 
 def _kind(record: Mapping[str, Any]) -> str:
     kind, option = record["committed_1y_kind"], record["committed_1y_payment_option"]
-    return f"{kind}, {option}".replace("_", " ") if kind else ""
+    return f"{_COMMITMENTS[kind]}, {option.replace('_', ' ')}" if kind else ""
 
 
 def _saving(record: Mapping[str, Any]) -> str:
@@ -233,6 +242,7 @@ def _title(result: Comparison) -> str:
 
 
 def _footnotes(result: Comparison, records: list[dict[str, Any]]) -> Iterator[str]:
+    yield _answer(result)
     cells = [(record, key) for record in records for key in _MONEY_COLUMNS]
     marks = {_mark(r, key) for r, key in cells if r[key] is not None}
     legend = ["* cheapest of the column"]
@@ -245,13 +255,40 @@ def _footnotes(result: Comparison, records: list[dict[str, Any]]) -> Iterator[st
     yield "; ".join(legend) + "."
     a = result.assumptions
     yield (
-        f"On demand: {a['hours_per_month']:g} h a month. Tokens: on-demand price, "
+        f"On demand: {float(a['hours_per_month']):g} h a month. Tokens: on-demand price, "
         f"{a['input_tokens']} in and {a['output_tokens']} out, machine "
         f"{a['utilisation'] * 100:g} % used."
     )
     yield from _ages(result, records)
     yield from result.notes
-    yield from sorted({f"{r['instance_type']}: {w}" for r in records for w in r["warnings"]})
+    yield from _warnings(records)
+
+
+def _answer(result: Comparison) -> str:
+    """Say in one sentence what is cheapest, each way of paying."""
+    parts = []
+    for key, how in (
+        ("on_demand_monthly_usd", "on demand"),
+        ("committed_1y_monthly_usd", "with a one-year commitment"),
+    ):
+        known = [plan for plan in result.plans if getattr(plan, key) is not None]
+        if known:
+            plan = min(known, key=lambda plan: getattr(plan, key))
+            mark = _mark(plan.to_dict(), key)
+            place = " ".join(part for part in (plan.cloud, plan.region) if part)
+            price = f"{mark}${getattr(plan, key):,.0f}"
+            parts.append(f"{plan.instance_type} ({place}) at {price} a month {how}")
+    return f"Cheapest: {'; '.join(parts)}." if parts else "No price is known."
+
+
+def _warnings(records: list[dict[str, Any]]) -> Iterator[str]:
+    """Say each warning once, with the instance types it is about."""
+    about: dict[str, list[str]] = {}
+    for record in records:
+        for warning in record["warnings"]:
+            about.setdefault(warning, []).append(record["instance_type"])
+    for warning, names in about.items():
+        yield f"{', '.join(dict.fromkeys(names))}: {warning}."
 
 
 def _ages(result: Comparison, records: list[dict[str, Any]]) -> Iterator[str]:

@@ -43,6 +43,7 @@ class Column:
         title: What people read; machine formats use ``key``.
         align: Numbers are aligned right.
         show: Turns the record into what people read; the field's text by default.
+        min_width: Characters it keeps when the terminal is narrow.
         drop_below: Leave the column out of tables on terminals narrower than this.
         style: Rich style of a cell, from the record (colour is never the only sign).
     """
@@ -52,6 +53,7 @@ class Column:
     align: Literal["left", "right"] = "left"
     show: Callable[[Mapping[str, Any]], str] | None = None
     drop_below: int = 0
+    min_width: int | None = None
     style: Callable[[Mapping[str, Any]], str] | None = None
 
     def text(self, record: Mapping[str, Any]) -> str:
@@ -133,13 +135,19 @@ def _emit_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], ti
 
     out = console()
     shown = [column for column in columns if out.width >= column.drop_below]
-    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=title or None,
+        title_justify="left",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
     for column in shown:
-        table.add_column(column.title, justify=column.align, overflow="fold")
-    for row in rows:
-        table.add_row(
-            *(Text(c.text(row), style=c.style(row) if c.style else "") for c in shown)
+        table.add_column(
+            column.title, justify=column.align, overflow="fold", min_width=column.min_width
         )
+    for row in rows:
+        table.add_row(*(Text(c.text(row), style=c.style(row) if c.style else "") for c in shown))
     out.print(table)
 
 

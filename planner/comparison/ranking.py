@@ -88,12 +88,13 @@ def compare(request: Request, catalog: Catalog | None = None) -> Comparison:
         plans += _cloud_plans(request, catalog, as_of, placements)
     if not plans:
         raise _nothing_priced(request, as_of, placements)
+    ranked = sorted(plans, key=lambda plan: _order(plan, request.sort))
     return Comparison(
         model=model,
         precision=request.precision or model.native_precision,
         as_of=as_of,
         assumptions=_assumptions(request, model),
-        plans=tuple(sorted(plans, key=lambda plan: _order(plan, request.sort))),
+        plans=tuple(ranked[: request.top]),
         rejected=tuple(rejected),
         notes=tuple(_notes(request, plans, as_of)),
     )

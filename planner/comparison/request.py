@@ -52,6 +52,7 @@ class Request:
         payment_options: Of the commitment; empty for any, the cheapest wins.
         max_instances: None for one, and up to four where no single machine is enough.
         tensor_parallel: GPUs that share each layer; None for as many as the heads allow.
+        top: Keep only the first so many plans.
         every_region: One row per region instead of the cheapest region only.
     """
 
@@ -78,6 +79,7 @@ class Request:
     estimates: bool = True
     every_region: bool = False
     sort: str = "on-demand"
+    top: int | None = None
     local: LocalCards = LocalCards()
 
 
