@@ -128,7 +128,7 @@ def _parse(row: dict[str, str]) -> InstanceType:
         service=row["service"],
         instance_type=row["instance_type"],
         accelerator=row["accelerator"],
-        accelerator_count=float(row["accelerator_count"]),
+        accelerator_count=_count(row["accelerator_count"]),
         accelerator_memory_gib=float(row["accelerator_memory_gib"]),
         vcpus=int(row["vcpus"]),
         memory_gib=float(row["memory_gib"]) if row["memory_gib"] else None,
@@ -137,3 +137,9 @@ def _parse(row: dict[str, str]) -> InstanceType:
         quota_family=row["quota_family"],
         source=row["source"],
     )
+
+
+def _count(text: str) -> float:
+    """Return a whole number as one, so that it is printed as one."""
+    count = float(text)
+    return int(count) if count.is_integer() else count
