@@ -1,7 +1,7 @@
 """How many bits a weight takes at each precision, scales and zero points included.
 
 Only the weights of linear layers are quantized; embeddings, the output head and norms stay at
-16 bits, as published checkpoints keep them (Llama-2-70B-AWQ: 36.6 GB on disk, not 34.5).
+16 bits, as published checkpoints keep them (a Llama 2 70B in AWQ: 36.6 GB on disk, not 34.5).
 """
 
 from __future__ import annotations

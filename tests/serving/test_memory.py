@@ -14,12 +14,9 @@ GIB = 2**30
 @pytest.mark.parametrize(
     ("model", "scheme", "published_gb"),
     [
-        # Sizes of the checkpoints on the Hugging Face hub.
-        ("llama-2-70b", "fp16", 137.95),  # meta-llama/Llama-2-70b-hf
-        ("llama-2-70b", "awq", 36.61),  # TheBloke/Llama-2-70B-AWQ
-        ("llama-2-70b", "gptq", 36.65),  # TheBloke/Llama-2-70B-GPTQ, 4 bit, group 128
-        ("llama-3.1-70b", "fp8", 72.7),  # neuralmagic/Meta-Llama-3.1-70B-Instruct-FP8
-        # The model card of gpt-oss: 60.8 GiB and 12.8 GiB.
+        # The card of TheBloke/Synthia-70B-v1.2b-AWQ (a Llama 2 70B): 4 bit, group 128, 36.61 GB.
+        ("llama-2-70b", "awq", 36.61),
+        # Table 1 of the gpt-oss model card: 60.8 GiB and 12.8 GiB.
         ("gpt-oss-120b", "mxfp4", 60.8 * GIB / GB),
         ("gpt-oss-20b", "mxfp4", 12.8 * GIB / GB),
     ],
@@ -29,6 +26,13 @@ def test_weights_have_the_size_of_the_published_checkpoint(
 ) -> None:
     size = memory.weight_bytes(models.get(model), scheme) / GB
     assert size == pytest.approx(published_gb, rel=0.005)
+
+
+def test_fp8_leaves_embeddings_and_output_head_at_16_bits() -> None:
+    tables = 2 * 128_256 * 8192
+    linear = 70.55e9 - tables
+    size = memory.weight_bytes(models.get("llama-3.1-70b"), "fp8")
+    assert size == pytest.approx(linear + 2 * tables, rel=0.001)
 
 
 @pytest.mark.parametrize(
