@@ -13,15 +13,25 @@ from planner.cli.options import (
     model_argument,
     placement_options,
 )
-from planner.cli.output import Column, console, emit, emit_json, format_option, note
+from planner.cli.output import (
+    Column,
+    console,
+    emit,
+    emit_json,
+    format_option,
+    grouped_warnings,
+    note,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import date
 
     from planner.comparison import Comparison
 
 # Standard_ND96isr_MI300X_v5; the few longer ones fold on narrow terminals.
 _LONGEST_COMMON_NAME = 26
+_OLD_DAYS = 365
 _COMMITMENTS = {
     "reserved_instance": "RI",
     "convertible_reserved_instance": "convertible RI",
@@ -113,7 +123,9 @@ def compare(output_format: str, **options: Any) -> None:  # noqa: ANN401 - mirro
         return
     records = [plan.to_dict() for plan in result.plans]
     best = {key: _least(records, key) for key in _MONEY_COLUMNS}
-    columns = _columns(best, several=any(record["instances"] > 1 for record in records))
+    columns = _columns(
+        best, result.as_of, several=any(record["instances"] > 1 for record in records)
+    )
     title = _title(result) if output_format == "table" else ""
     fields = list(records[0])
     emit(records, columns, output_format, fields=fields, title=title)
@@ -152,14 +164,14 @@ def _least(records: list[dict[str, Any]], key: str) -> object:
     return min((r[key] for r in records if r[key] is not None), default=None)
 
 
-def _columns(best: Mapping[str, object], *, several: bool) -> list[Column]:
+def _columns(best: Mapping[str, object], as_of: date, *, several: bool) -> list[Column]:
     def money(key: str, digits: int) -> Any:  # noqa: ANN401 - a small formatter
         def show(record: Mapping[str, Any]) -> str:
             value = record[key]
             if value is None:
                 return "not known"
             star = "*" if value == best[key] else " "
-            return f"{_mark(record, key)}{value:,.{digits}f}{star}"
+            return f"{_mark(record, key, as_of)}{value:,.{digits}f}{star}"
 
         return show
 
@@ -199,13 +211,18 @@ def _columns(best: Mapping[str, object], *, several: bool) -> list[Column]:
     ]
 
 
-def _mark(record: Mapping[str, Any], key: str) -> str:
-    """Return the sign of a figure that is less than a published, trusted one."""
+def _mark(record: Mapping[str, Any], key: str, as_of: date) -> str:
+    """Return the signs of a figure that is less than a fresh, published, trusted one."""
     if key == "usd_per_million_tokens":
         return "≈" if record["throughput_basis"] == "unvalidated" else ""
-    if key == "committed_1y_monthly_usd" and record["committed_1y_basis"] == "estimated":
+    committed = key == "committed_1y_monthly_usd"
+    if committed and record["committed_1y_basis"] == "estimated":
         return "~"
-    return "?" if record[f"{key.removesuffix('_monthly_usd')}_confidence"] == "low" else ""
+    prefix = "committed_1y" if committed else "on_demand"
+    low = "?" if record[f"{prefix}_confidence"] == "low" else ""
+    day = record["committed_1y_as_of"] if committed else record["as_of"]
+    old = "†" if day is not None and (as_of - day).days > _OLD_DAYS else ""
+    return low + old
 
 
 def _gpus(record: Mapping[str, Any]) -> str:
@@ -244,12 +261,14 @@ def _title(result: Comparison) -> str:
 def _footnotes(result: Comparison, records: list[dict[str, Any]]) -> Iterator[str]:
     yield _answer(result)
     cells = [(record, key) for record in records for key in _MONEY_COLUMNS]
-    marks = {_mark(r, key) for r, key in cells if r[key] is not None}
+    marks = {_mark(r, key, result.as_of) for r, key in cells if r[key] is not None}
     legend = ["* cheapest of the column"]
     if "~" in marks:
         legend.append("~ estimated: Azure's discount for the same type in another region")
-    if "?" in marks:
+    if any("?" in mark for mark in marks):
         legend.append("? low-confidence source")
+    if any("†" in mark for mark in marks):
+        legend.append("† price more than a year old")
     if "≈" in marks:
         legend.append("≈ speed never measured on such a card, may be off by two and more")
     yield "; ".join(legend) + "."
@@ -261,7 +280,7 @@ def _footnotes(result: Comparison, records: list[dict[str, Any]]) -> Iterator[st
     )
     yield from _ages(result, records)
     yield from result.notes
-    yield from _warnings(records)
+    yield from grouped_warnings(records)
 
 
 def _answer(result: Comparison) -> str:
@@ -274,21 +293,11 @@ def _answer(result: Comparison) -> str:
         known = [plan for plan in result.plans if getattr(plan, key) is not None]
         if known:
             plan = min(known, key=lambda plan: getattr(plan, key))
-            mark = _mark(plan.to_dict(), key)
+            mark = _mark(plan.to_dict(), key, result.as_of)
             place = " ".join(part for part in (plan.cloud, plan.region) if part)
             price = f"{mark}${getattr(plan, key):,.0f}"
             parts.append(f"{plan.instance_type} ({place}) at {price} a month {how}")
     return f"Cheapest: {'; '.join(parts)}." if parts else "No price is known."
-
-
-def _warnings(records: list[dict[str, Any]]) -> Iterator[str]:
-    """Say each warning once, with the instance types it is about."""
-    about: dict[str, list[str]] = {}
-    for record in records:
-        for warning in record["warnings"]:
-            about.setdefault(warning, []).append(record["instance_type"])
-    for warning, names in about.items():
-        yield f"{', '.join(dict.fromkeys(names))}: {warning}."
 
 
 def _ages(result: Comparison, records: list[dict[str, Any]]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.options import filter_options, model_argument, placement_options
-from planner.cli.output import Column, emit, format_option, note
+from planner.cli.output import Column, emit, format_option, grouped_warnings, note
 from planner.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def fit(output_format: str, only_fitting: bool, **options: Any) -> None:  # noqa
         )
     emit(records, _columns(), output_format, fields=FIELDS)
     if output_format == "table":
-        for line in sorted({w for record in records for w in record["warnings"]}):
-            note(f"! {line}")
+        for line in grouped_warnings(records):
+            note(line)
 
 
 def _columns() -> list[Column]:

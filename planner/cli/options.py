@@ -41,6 +41,14 @@ def _complete_accelerator(
 
 model_argument = click.argument("model", shell_complete=_complete_model)
 
+one_accelerator_option = click.option(
+    "--accelerator",
+    required=True,
+    metavar="NAME",
+    shell_complete=_complete_accelerator,
+    help="The GPU (see planner gpus).",
+)
+
 as_of_option = click.option(
     "--as-of",
     type=click.DateTime(formats=["%Y-%m-%d"]),
@@ -101,7 +109,7 @@ def placement_options(function: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option(
             "--precision",
-            type=click.Choice(["bf16", "fp16", "fp8", "int8", "int4", "any"]),
+            type=click.Choice(["bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4", "any"]),
             help="Of the weights; any: a row for each that fits.  [default: the model's own]",
         ),
         click.option(

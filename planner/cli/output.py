@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+# Instance types that a remark names before it says how many more there are.
+_NAMED = 4
 FORMATS = ("table", "json", "csv", "markdown")
 
 format_option = click.option(
@@ -103,6 +105,20 @@ def note(text: str) -> None:
     console(stderr=True).print(text, highlight=False, markup=False)
 
 
+def grouped_warnings(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return each warning of the records once, with the instance types it is about."""
+    about: dict[str, list[str]] = {}
+    for record in records:
+        for warning in record["warnings"]:
+            about.setdefault(warning, []).append(record["instance_type"])
+    lines = []
+    for warning, names in about.items():
+        distinct = list(dict.fromkeys(names))
+        more = f" and {len(distinct) - _NAMED} more" if len(distinct) > _NAMED else ""
+        lines.append(f"{', '.join(distinct[:_NAMED])}{more}: {warning}.")
+    return lines
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return a Rich console; honours NO_COLOR, COLUMNS and pipes."""
     from rich.console import Console  # noqa: PLC0415 - only people need Rich
@@ -137,8 +153,6 @@ def _emit_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], ti
     shown = [column for column in columns if out.width >= column.drop_below]
     table = Table(
         box=box.SIMPLE_HEAD,
-        title=title or None,
-        title_justify="left",
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
@@ -148,6 +162,8 @@ def _emit_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], ti
         )
     for row in rows:
         table.add_row(*(Text(c.text(row), style=c.style(row) if c.style else "") for c in shown))
+    if title:
+        out.print(title, style="bold", markup=False)
     out.print(table)
 
 

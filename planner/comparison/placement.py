@@ -72,7 +72,8 @@ def explain(request: Request, catalog: Catalog | None = None) -> list[dict[str, 
         UsageError: A number is out of range.
     """
     check_numbers(request, models.get(request.model))
-    placements, rejected = place(request, catalog or Catalog())
+    instances = range(1, (request.max_instances or 1) + 1)
+    placements, rejected = _place_on(request, catalog or Catalog(), instances)
     found = [(p.instance_type, p.fit, p.instances) for p in placements]
     found += [(v.instance_type, v.fit, 1) for v in rejected]
     return [

@@ -81,13 +81,16 @@ def compare(request: Request, catalog: Catalog | None = None) -> Comparison:
     placements, rejected = place(request, catalog)
     own = list(local_plans(request))
     rejected += [verdict for verdict in own if isinstance(verdict, Verdict)]
-    plans = [plan for plan in own if isinstance(plan, Plan)]
-    if not placements and not plans:
+    priced = [plan for plan in own if isinstance(plan, Plan)]
+    if not placements and not priced:
         raise _nothing_fits(request, rejected)
     if placements:
-        plans += _cloud_plans(request, catalog, as_of, placements)
-    if not plans:
+        priced += _cloud_plans(request, catalog, as_of, placements)
+    if not priced:
         raise _nothing_priced(request, as_of, placements)
+    plans = [plan for plan in priced if _within(plan, request.max_monthly)]
+    if not plans:
+        raise _nothing_affordable(request, priced)
     ranked = sorted(plans, key=lambda plan: _order(plan, request.sort))
     return Comparison(
         model=model,
@@ -96,7 +99,7 @@ def compare(request: Request, catalog: Catalog | None = None) -> Comparison:
         assumptions=_assumptions(request, model),
         plans=tuple(ranked[: request.top]),
         rejected=tuple(rejected),
-        notes=tuple(_notes(request, plans, as_of)),
+        notes=(*_notes(request, plans, as_of), *_local_notes(rejected)),
     )
 
 
@@ -104,13 +107,12 @@ def _cloud_plans(
     request: Request, catalog: Catalog, as_of: date, placements: list[Placement]
 ) -> list[Plan]:
     found = _quotes(request, _offers(request, catalog, as_of, placements))
-    plans = [
+    return [
         assemble(request, placement, quote)
         for quote in found
         for placement in placements
         if placement.instance_type.key == (quote.service, quote.instance_type)
     ]
-    return [plan for plan in plans if _within(plan, request.max_monthly)]
 
 
 def _offers(
@@ -199,6 +201,13 @@ def _notes(request: Request, plans: Iterable[Plan], as_of: date) -> Iterator[str
             yield f"{service}: no one-year price known for {len(without)} of {len(rows)} types."
 
 
+def _local_notes(rejected: Iterable[Verdict]) -> Iterator[str]:
+    """Say why a card the user asked about cannot serve the model."""
+    for verdict in rejected:
+        if verdict.instance_type.cloud == "local":
+            yield f"{verdict.instance_type.instance_type}: {verdict.fit.reason}."
+
+
 def _nothing_fits(request: Request, rejected: list[Verdict]) -> NotFoundError:
     model = models.get(request.model)
     largest = max(
@@ -219,9 +228,23 @@ def _nothing_priced(
 ) -> NotFoundError:
     names = sorted({p.instance_type.instance_type for p in placements})
     where = ", ".join(request.regions) or f"geo {request.geo}"
-    limit = f" at or under ${request.max_monthly} a month" if request.max_monthly else ""
     return NotFoundError(
-        f"no price is known for a fitting instance type in {where} on {as_of}{limit}",
+        f"no price is known for a fitting instance type in {where} on {as_of}",
         why=f"{len(names)} types fit: {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}",  # noqa: PLR2004 - as many as fit a line
         advice=f"planner compare {request.model} --geo all",
+    )
+
+
+def _nothing_affordable(request: Request, priced: Iterable[Plan]) -> NotFoundError:
+    prices = [
+        price
+        for plan in priced
+        for price in (plan.on_demand_monthly_usd, plan.committed_1y_monthly_usd)
+        if price is not None
+    ]
+    cheapest = f"${min(prices):,.0f} a month" if prices else "not known"
+    return NotFoundError(
+        f"nothing that serves {request.model} costs ${request.max_monthly:,.0f} a month or less",
+        why=f"the cheapest is {cheapest}",
+        advice=f"planner compare {request.model} --precision int4, or a higher --max-monthly",
     )

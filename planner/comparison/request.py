@@ -19,6 +19,8 @@ CLOUDS = ("aws", "azure", "gcp")
 SERVICES = ("ec2", "sagemaker", "azure-vm", "gce")
 ANY_PRECISION = "any"
 _DEFAULT_CONTEXT = 4096
+# So many names fit in an error; more are listed by a command.
+_FEW = 8
 _HOURS_IN_LONGEST_MONTH = 744
 
 
@@ -101,7 +103,9 @@ def check_numbers(request: Request, model: Model) -> None:
     }
     for name, value in positive.items():
         if value is not None and value <= 0:
-            raise UsageError(f"{name} must be positive", why=f"it is {value}")
+            raise UsageError(
+                f"{name} must be positive", why=f"it is {value}", advice="a number above 0"
+            )
     if not 0 < request.utilization <= 1:
         raise UsageError(
             "--utilization must be above 0 and at most 1",
@@ -126,4 +130,11 @@ def check_names(kind: str, given: Iterable[str], known: Iterable[str]) -> None:
     known = tuple(known)
     for name in given:
         if name not in known:
-            raise UnknownNameError(kind, name, known)
+            raise UnknownNameError(
+                kind,
+                name,
+                known,
+                advice=f"one of: {', '.join(known)}"
+                if len(known) <= _FEW
+                else "planner prices --geo all, which shows them",
+            )
