@@ -164,7 +164,9 @@ def _least(records: list[dict[str, Any]], key: str) -> object:
     return min((r[key] for r in records if r[key] is not None), default=None)
 
 
-def _columns(best: Mapping[str, object], as_of: date, *, several: bool) -> list[Column]:
+def _columns(
+    best: Mapping[str, object], as_of: date, records: list[dict[str, Any]]
+) -> list[Column]:
     def money(key: str, digits: int) -> Any:  # noqa: ANN401 - a small formatter
         def show(record: Mapping[str, Any]) -> str:
             value = record[key]
@@ -186,13 +188,15 @@ def _columns(best: Mapping[str, object], as_of: date, *, several: bool) -> list[
         return Column(key, title, "right", money(key, 0), style=bold(key))
 
     tokens = "usd_per_million_tokens"
+    several = any(record["instances"] > 1 for record in records)
+    mixed = len({record["precision"] for record in records}) > 1
     return [
         Column("service", "Service", drop_below=104),
         Column("instance_type", "Instance type", min_width=_LONGEST_COMMON_NAME),
         Column("region", "Region", drop_below=95),
         Column("accelerator", "GPUs", show=_gpus),
         *([Column("instances", "Machines", "right")] if several else []),
-        Column("precision", "Prec.", drop_below=150),
+        Column("precision", "Prec.", drop_below=0 if mixed else 150),
         monthly("on_demand_monthly_usd", "On demand\n$/month"),
         monthly("committed_1y_monthly_usd", "1 year\n$/month"),
         Column("committed_1y_kind", "1-year kind", show=_kind, drop_below=170),
@@ -251,9 +255,10 @@ def _speed(record: Mapping[str, Any]) -> str:
 
 def _title(result: Comparison) -> str:
     a = result.assumptions
+    precision = "any precision" if result.precision == "any" else result.precision
     where = ", ".join(a["regions"]) or f"geo {a['geo']}"
     return (
-        f"{result.model.name} at {result.precision}: {a['concurrency']} requests of "
+        f"{result.model.name} at {precision}: {a['concurrency']} requests of "
         f"{a['context']:,} tokens at once, {where}, prices as of {result.as_of}"
     )
 
@@ -285,19 +290,20 @@ def _footnotes(result: Comparison, records: list[dict[str, Any]]) -> Iterator[st
 
 def _answer(result: Comparison) -> str:
     """Say in one sentence what is cheapest, each way of paying."""
-    parts = []
-    for key, how in (
-        ("on_demand_monthly_usd", "on demand"),
-        ("committed_1y_monthly_usd", "with a one-year commitment"),
-    ):
+    ways = {
+        "on_demand_monthly_usd": "on demand",
+        "committed_1y_monthly_usd": "with a one-year commitment",
+    }
+    said: dict[str, list[str]] = {}
+    for key, how in ways.items():
         known = [plan for plan in result.plans if getattr(plan, key) is not None]
         if known:
             plan = min(known, key=lambda plan: getattr(plan, key))
-            mark = _mark(plan.to_dict(), key, result.as_of)
             place = " ".join(part for part in (plan.cloud, plan.region) if part)
-            price = f"{mark}${getattr(plan, key):,.0f}"
-            parts.append(f"{plan.instance_type} ({place}) at {price} a month {how}")
-    return f"Cheapest: {'; '.join(parts)}." if parts else "No price is known."
+            price = f"{_mark(plan.to_dict(), key, result.as_of)}${getattr(plan, key):,.0f}"
+            said.setdefault(f"{plan.instance_type} ({place})", []).append(f"{price} a month {how}")
+    answers = [f"{name}, {' and '.join(prices)}" for name, prices in said.items()]
+    return f"Cheapest: {'; '.join(answers)}." if answers else "No price is known."
 
 
 def _ages(result: Comparison, records: list[dict[str, Any]]) -> Iterator[str]:
