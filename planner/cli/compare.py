@@ -123,9 +123,7 @@ def compare(output_format: str, **options: Any) -> None:  # noqa: ANN401 - mirro
         return
     records = [plan.to_dict() for plan in result.plans]
     best = {key: _least(records, key) for key in _MONEY_COLUMNS}
-    columns = _columns(
-        best, result.as_of, several=any(record["instances"] > 1 for record in records)
-    )
+    columns = _columns(best, result.as_of, records)
     title = _title(result) if output_format == "table" else ""
     fields = list(records[0])
     emit(records, columns, output_format, fields=fields, title=title)
