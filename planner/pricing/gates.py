@@ -13,7 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatchcase
-from itertools import pairwise
+from itertools import permutations
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -206,20 +206,25 @@ def accelerator_is_in_the_price(candidate: Candidate) -> Iterator[Violation]:
 
 
 def more_accelerators_cost_more(candidate: Candidate) -> Iterator[Violation]:
-    """Within a family, eight cards are not cheaper than four (8xA100-80GB on Azure was)."""
-    families: dict[tuple[object, ...], list[tuple[float, Decimal, Offer]]] = defaultdict(list)
+    """Eight cards are not cheaper than four (8xA100-80GB on Azure was).
+
+    Held where the machine with more cards has no less of anything else, as g5.12xlarge has
+    more cards but less host than g5.16xlarge.
+    """
+    alike: dict[tuple[object, ...], list[tuple[InstanceType, Offer]]] = defaultdict(list)
     for o in candidate.offers:
         found = candidate.type_of(o)
         if found and o.pricing_model is not PricingModel.SPOT:
-            group = (o.service, o.region, family(o.instance_type), found.accelerator, o.terms)
-            entry = (found.accelerator_count, o.effective_hourly_usd, o)
-            families[group].append(entry)
-    for entries in families.values():
-        for count, price, offer in entries:
-            for fewer, dearer, other in entries:
-                if fewer < count and dearer > price + _ROUNDING and _same_host(candidate, entries):
-                    problem = f"{price} USD/h, less than {other.instance_type} at {dearer}"
-                    yield Violation("more_accelerators_cost_more", _name(offer), problem)
+            alike[o.service, o.region, found.accelerator, o.terms].append((found, o))
+    for entries in alike.values():
+        for (larger, offer), (smaller, other) in permutations(entries, 2):
+            cheaper = offer.effective_hourly_usd + _ROUNDING < other.effective_hourly_usd
+            if cheaper and _dominates(larger, smaller):
+                problem = (
+                    f"{offer.effective_hourly_usd} USD/h, less than {other.instance_type} "
+                    f"at {other.effective_hourly_usd}"
+                )
+                yield Violation("more_accelerators_cost_more", _name(offer), problem)
 
 
 def price_did_not_jump(candidate: Candidate) -> Iterator[Violation]:
@@ -301,19 +306,6 @@ def require(candidate: Candidate, accepted: Iterable[tuple[str, str]] = ()) -> N
         )
 
 
-def family(instance_type: str) -> str:
-    """Return the family of an instance type: ``g5``, ``a2-highgpu``, ``Standard_NCadsA100_v4``.
-
-    The name without its size, so that only like machines are held against each other.
-    """
-    name = instance_type.removeprefix("ml.")
-    if "." in name:
-        return name.split(".")[0]
-    if name.startswith("Standard_"):
-        return re.sub(r"\d+", "", name, count=1)
-    return re.sub(r"-\d+g?(\+\d+x)?", "", name, count=1)
-
-
 def _machine(offer: Offer) -> tuple[str, str, str]:
     return (offer.service, offer.region, offer.instance_type)
 
@@ -348,18 +340,13 @@ def _median_shares(
     }
 
 
-def _same_host(candidate: Candidate, entries: Sequence[tuple[float, Decimal, Offer]]) -> bool:
-    """Tell whether host memory grows with the cards.
-
-    Where it does not (g5.16xlarge has one card and more host than g5.12xlarge with four),
-    a machine with fewer cards may well cost more.
-    """
-    hosts = sorted(
-        (count, found.vcpus)
-        for count, _, offer in entries
-        if (found := candidate.type_of(offer)) is not None
+def _dominates(larger: InstanceType, smaller: InstanceType) -> bool:
+    """Tell whether one machine has more accelerators and no less host than another."""
+    return (
+        larger.accelerator_count > smaller.accelerator_count
+        and larger.vcpus >= smaller.vcpus
+        and (larger.memory_gib or 0) >= (smaller.memory_gib or 0)
     )
-    return all(a[1] <= b[1] for a, b in pairwise(hosts))
 
 
 def _presence(candidate: Candidate, offer: Offer) -> Iterator[tuple[str, str, str]]:
