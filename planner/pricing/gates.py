@@ -33,6 +33,8 @@ _LARGEST_JUMP = 3
 # In all data seen a price per accelerator stays above 0.7 of the next cheapest type with that
 # accelerator; without the GPU's part it falls to a quarter.
 _SMALLEST_SHARE = Decimal("0.4")
+# USD an hour for a GiB of accelerator memory: the cheapest seen (Inferentia, spot) is 0.0032.
+_SMALLEST_PER_GIB = Decimal("0.001")
 _MEMORY_TOLERANCE = 0.02
 _NOT_LINUX_SHARED = re.compile(
     r"windows|byol|bring your own|dedicated|dev/?test|low priority|suse|rhel|sql server"
@@ -88,6 +90,25 @@ def price_is_positive(candidate: Candidate) -> Iterator[Violation]:
         parts = (o.hourly_usd, o.upfront_usd)
         if o.effective_hourly_usd <= 0 or any(p is not None and p < 0 for p in parts):
             yield Violation("price_is_positive", _name(o), f"{o.effective_hourly_usd} USD/h")
+
+
+def price_is_plausible(candidate: Candidate) -> Iterator[Violation]:
+    """No price far below what any accelerator costs (a B200 was listed at $0.01)."""
+    for o in candidate.offers:
+        found = candidate.type_of(o)
+        memory = found and candidate.accelerator_memory_gib.get(found.accelerator)
+        if found and memory:
+            gib = Decimal(str(found.accelerator_count)) * Decimal(str(memory))
+            if o.effective_hourly_usd < gib * _SMALLEST_PER_GIB:
+                problem = f"{o.effective_hourly_usd} USD/h for {gib:g} GiB of {found.accelerator}"
+                yield Violation("price_is_plausible", _name(o), problem)
+
+
+def nothing_is_estimated(candidate: Candidate) -> Iterator[Violation]:
+    """Only published prices (a made-up discount was told as the savings plan's)."""
+    for o in candidate.offers:
+        if o.estimated:
+            yield Violation("nothing_is_estimated", _name(o), o.source)
 
 
 def source_and_date_are_named(candidate: Candidate) -> Iterator[Violation]:
@@ -191,17 +212,11 @@ def accelerator_is_in_the_price(candidate: Candidate) -> Iterator[Violation]:
     Holds the price per accelerator against the same type in other regions, and against the
     cheapest other type with that accelerator; spot prices are too wild for it.
     """
-    medians = _median_shares(candidate)
-    for o in candidate.offers:
-        share = _share(candidate, o)
-        found = candidate.type_of(o)
-        if share is None or found is None:
-            continue
-        by_type = medians[o.service, found.accelerator, o.terms]
+    for o, accelerator, share, by_type in _shares(candidate):
         others = [usual for name, usual in by_type.items() if name != o.instance_type]
         usual = max(by_type[o.instance_type], min(others, default=Decimal(0)))
         if share < usual * _SMALLEST_SHARE:
-            problem = f"{share:.4f} USD per {found.accelerator} hour, usually {usual:.4f}"
+            problem = f"{share:.4f} USD per {accelerator} hour, usually {usual:.4f}"
             yield Violation("accelerator_is_in_the_price", _name(o), problem)
 
 
@@ -225,6 +240,15 @@ def more_accelerators_cost_more(candidate: Candidate) -> Iterator[Violation]:
                     f"at {other.effective_hourly_usd}"
                 )
                 yield Violation("more_accelerators_cost_more", _name(offer), problem)
+
+
+def regions_agree(candidate: Candidate) -> Iterator[Violation]:
+    """No region is more than three times dearer than usual (GCP prices were off by ten)."""
+    for o, accelerator, share, by_type in _shares(candidate):
+        usual = by_type[o.instance_type]
+        if share > usual * _LARGEST_JUMP:
+            problem = f"{share:.4f} USD per {accelerator} hour, usually {usual:.4f}"
+            yield Violation("regions_agree", _name(o), problem)
 
 
 def price_did_not_jump(candidate: Candidate) -> Iterator[Violation]:
@@ -259,6 +283,8 @@ def nothing_vanished(candidate: Candidate) -> Iterator[Violation]:
 
 GATES: tuple[Callable[[Candidate], Iterator[Violation]], ...] = (
     price_is_positive,
+    price_is_plausible,
+    nothing_is_estimated,
     source_and_date_are_named,
     terms_are_complete,
     offers_are_unique,
@@ -269,6 +295,7 @@ GATES: tuple[Callable[[Candidate], Iterator[Violation]], ...] = (
     accelerator_memory_agrees,
     accelerator_is_in_the_price,
     more_accelerators_cost_more,
+    regions_agree,
     price_did_not_jump,
     nothing_vanished,
 )
@@ -295,6 +322,8 @@ def check(candidate: Candidate, accepted: Iterable[tuple[str, str]] = ()) -> lis
 
 def require(candidate: Candidate, accepted: Iterable[tuple[str, str]] = ()) -> None:
     """Raise SnapshotRefusedError unless every gate passes."""
+    if not candidate.offers:
+        raise SnapshotRefusedError("a snapshot without a single price is refused", ())
     violations = check(candidate, accepted)
     if violations:
         first = candidate.offers[0]
@@ -323,21 +352,29 @@ def _share(candidate: Candidate, offer: Offer) -> Decimal | None:
     return offer.effective_hourly_usd / Decimal(str(found.accelerator_count))
 
 
-def _median_shares(
+def _shares(
     candidate: Candidate,
-) -> dict[tuple[object, ...], dict[str, Decimal]]:
-    """Return the median price per accelerator hour by kind of price and instance type."""
-    shares: dict[tuple[object, ...], dict[str, list[Decimal]]] = defaultdict(
+) -> Iterator[tuple[Offer, str, Decimal, Mapping[str, Decimal]]]:
+    """Yield each offer, its accelerator, its price per accelerator hour, and the usual ones.
+
+    The usual ones are the medians over regions, by instance type, of the same kind of price
+    and accelerator.
+    """
+    known: dict[tuple[object, ...], dict[str, list[Decimal]]] = defaultdict(
         lambda: defaultdict(list)
     )
     for o in (*candidate.previous, *candidate.offers):
         share, found = _share(candidate, o), candidate.type_of(o)
         if share is not None and found is not None:
-            shares[o.service, found.accelerator, o.terms][o.instance_type].append(share)
-    return {
+            known[o.service, found.accelerator, o.terms][o.instance_type].append(share)
+    usual = {
         kind: {name: median(values) for name, values in by_type.items()}
-        for kind, by_type in shares.items()
+        for kind, by_type in known.items()
     }
+    for o in candidate.offers:
+        share, found = _share(candidate, o), candidate.type_of(o)
+        if share is not None and found is not None:
+            yield o, found.accelerator, share, usual[o.service, found.accelerator, o.terms]
 
 
 def _dominates(larger: InstanceType, smaller: InstanceType) -> bool:
