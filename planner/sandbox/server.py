@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
+from planner.clouds.settings import CloudSettings
 from planner.sandbox import control
 from planner.sandbox.aws.app import AwsApp
 from planner.sandbox.azure import app as azure
@@ -45,6 +46,15 @@ class Endpoints:
     gcp: str
     control: str
 
+    def settings(self) -> CloudSettings:
+        """Return the settings that point planner's clients here."""
+        return CloudSettings(
+            aws_endpoint=self.aws,
+            azure_endpoint=self.azure,
+            gcp_endpoint=self.gcp,
+            simulated=True,
+        )
+
 
 class Sandbox:
     """The simulated clouds; use it as a context manager."""
@@ -71,6 +81,10 @@ class Sandbox:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def settings(self) -> CloudSettings:
+        """Return the settings that point planner's clients here."""
+        return self.endpoints.settings()
 
     def stop(self) -> None:
         """Close the ports."""

@@ -11,9 +11,12 @@ import uuid
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from planner.sandbox.scenarios import Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 QuotaKey = tuple[str, str, str, tuple[tuple[str, str], ...]]
 """(cloud, region, quota id, dimensions); region is empty for a quota of the whole account."""
@@ -67,6 +70,7 @@ class World:
     def __init__(self, scenario: Scenario | None = None) -> None:
         self.lock = threading.RLock()
         self.clock = Clock()
+        self.on_reset: list[Callable[[], None]] = []
         self.reset(scenario or Scenario())
 
     def reset(self, scenario: Scenario) -> None:
@@ -80,6 +84,8 @@ class World:
             self.calls: Counter[tuple[str, str]] = Counter()
             self.notes: defaultdict[str, dict[str, Any]] = defaultdict(dict)
             self._throttled: Counter[tuple[str, ...]] = Counter()
+            for forget in self.on_reset:
+                forget()
 
     def now(self) -> datetime:
         """Return the simulated time."""

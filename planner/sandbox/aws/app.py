@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from moto.moto_api._internal import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
@@ -34,6 +35,8 @@ class AwsApp:
         corrections.apply()
         self._world = world
         self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto_has_state = False
+        world.on_reset.append(self._forget)
         self._services: list[AwsService] = [
             ServiceQuotas(world),
             Ec2(world),
@@ -49,8 +52,15 @@ class AwsApp:
         environ["wsgi.input"] = BytesIO(call.body)
         response = self._answer(call)
         if response is None:
+            # Resetting moto is slow, so it is done only after something was made in it.
+            self._moto_has_state |= not call.operation.startswith(("Describe", "Get", "List"))
             return self._moto(environ, start_response)  # type: ignore[no-any-return]
         return response(environ, start_response)
+
+    def _forget(self) -> None:
+        if self._moto_has_state:
+            moto_api_backend.reset()
+            self._moto_has_state = False
 
     def _answer(self, call: AwsCall) -> Response | None:
         with self._world.lock:

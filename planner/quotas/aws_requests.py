@@ -1,0 +1,172 @@
+"""Quota requests on AWS: Service Quotas files them, support cases may decide them.
+
+``DesiredValue`` is the new total. The API takes no justification; it is kept for the support
+case that AWS may open. One request per quota may be active.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from planner.clouds import aws
+from planner.errors import CloudError, PlannerError
+from planner.quotas.outcome import Answer, Phase, State
+
+if TYPE_CHECKING:
+    from planner.ledger import QuotaRequest
+    from planner.quotas.interface import Ask
+
+PHASES = {
+    "PENDING": Phase.OPEN,
+    "CASE_OPENED": Phase.CASE,
+    "APPROVED": Phase.GRANTED,
+    "DENIED": Phase.REFUSED,
+    "NOT_APPROVED": Phase.REFUSED,
+    "INVALID_REQUEST": Phase.REFUSED,
+    "CASE_CLOSED": Phase.CLOSED,
+}
+_REASONS = {
+    "DENIED": "AWS denied it",
+    "NOT_APPROVED": "AWS did not approve it, and no case was opened",
+    "INVALID_REQUEST": "AWS calls the request invalid",
+    "CASE_CLOSED": "the support case was closed; its outcome is written in the case",
+    "CASE_OPENED": "AWS opened a support case; answer what it asks there",
+}
+_REFUSALS = {
+    "QuotaExceededException": (
+        "AWS takes no more requests now",
+        "20 may be active per account and 2 per opt-in region; wait until one is closed",
+        "planner quota status",
+    ),
+    "InvalidResourceStateException": (
+        "AWS cannot raise this quota",
+        "the quota is not adjustable, or not in a state to be changed",
+        "planner quota plan MODEL, for another way",
+    ),
+    "IllegalArgumentException": (
+        "AWS calls the wish invalid",
+        "it must be above the present limit",
+        "planner quota check, and ask for more than the limit",
+    ),
+    "NoSuchResourceException": (
+        "AWS does not know the quota in this region",
+        "",
+        "planner quota check --region REGION",
+    ),
+}
+
+
+class Requests:
+    """The requesting half of the adapter."""
+
+    def payload(self, ask: Ask) -> dict[str, Any]:
+        """Return the parameters of RequestServiceQuotaIncrease."""
+        quota = ask.check.quota
+        return {
+            "ServiceCode": quota.service,
+            "QuotaCode": quota.quota_id,
+            "DesiredValue": float(ask.desired),
+            "SupportCaseAllowed": True,
+        }
+
+    def find_open(self, ask: Ask) -> Answer | None:
+        """Return the active request in the quota's history."""
+        quota = ask.check.quota
+        client = aws.client("service-quotas", quota.region)
+        with aws.errors(
+            "look for open requests",
+            action="servicequotas:ListRequestedServiceQuotaChangeHistoryByQuota",
+            region=quota.region,
+        ):
+            pages = client.get_paginator(
+                "list_requested_service_quota_change_history_by_quota"
+            ).paginate(ServiceCode=quota.service, QuotaCode=quota.quota_id)
+            rows = [row for page in pages for row in page["RequestedQuotas"]]
+        for row in rows:
+            if PHASES.get(row["Status"], Phase.CLOSED) in {Phase.OPEN, Phase.CASE}:
+                return _answer(row, ask.check.limit)
+        return None
+
+    def file(self, ask: Ask) -> Answer:
+        """Send the request."""
+        region = ask.check.quota.region
+        client = aws.client("service-quotas", region)
+        try:
+            with aws.errors(
+                "request the quota",
+                action="servicequotas:RequestServiceQuotaIncrease",
+                region=region,
+            ):
+                row = client.request_service_quota_increase(**self.payload(ask))["RequestedQuota"]
+        except CloudError as error:
+            if error.code == "ResourceAlreadyExistsException":
+                found = self.find_open(ask)
+                if found is not None:
+                    return found
+            raise _explained(error) from error
+        return _answer(row, ask.check.limit)
+
+    def raise_wish(self, request: QuotaRequest, ask: Ask) -> Answer | None:
+        """AWS cannot change an active request."""
+        del request, ask
+        return None
+
+    def poll(self, request: QuotaRequest) -> Answer:
+        """Ask how the request stands and read the limit again."""
+        client = aws.client("service-quotas", request.region)
+        limit = self._limit_now(request)
+        with aws.errors(
+            "read the request",
+            action="servicequotas:GetRequestedServiceQuotaChange",
+            region=request.region,
+        ):
+            try:
+                row = client.get_requested_service_quota_change(RequestId=request.native_id)
+            except client.exceptions.NoSuchResourceException:
+                return Answer(request.native_id, "", Phase.LOST, limit)
+        return _answer(row["RequestedQuota"], limit)
+
+    def next_steps(self, request: QuotaRequest) -> list[str]:
+        """Return what the user can do, in the state the request is in."""
+        if request.state in {State.NEEDS_HUMAN, State.UNKNOWN}:
+            return [
+                "read and answer the case: https://console.aws.amazon.com/support/home#/case/history",
+                f"text to paste there: {request.justification}",
+            ]
+        return []
+
+    def _limit_now(self, request: QuotaRequest) -> float | None:
+        client = aws.client("service-quotas", request.region)
+        for read in (client.get_service_quota, client.get_aws_default_service_quota):
+            try:
+                with aws.errors("read the quota again", region=request.region):
+                    row = read(ServiceCode=request.service, QuotaCode=request.quota_id)["Quota"]
+                return float(row["Value"]) if "Value" in row else None
+            except CloudError as error:
+                if error.code != "NoSuchResourceException":
+                    return None
+        return None
+
+
+def _answer(row: dict[str, Any], limit: float | None) -> Answer:
+    status = str(row["Status"])
+    message = _REASONS.get(status, "")
+    if row.get("CaseId"):
+        message += f" (case {row['CaseId']})"
+    return Answer(
+        native_id=str(row["Id"]),
+        native_state=status,
+        phase=PHASES.get(status, Phase.CLOSED),
+        limit=limit,
+        message=message,
+        desired=float(row["DesiredValue"]),
+        filed_at=row.get("Created"),
+    )
+
+
+def _explained(error: CloudError) -> PlannerError:
+    """Return the refusal with what AWS means by its code."""
+    if error.code not in _REFUSALS:
+        return error
+    what, why, advice = _REFUSALS[error.code]
+    return CloudError(what, code=error.code, why=error.why or why, advice=advice)

@@ -1,0 +1,94 @@
+"""What the quota adapter of a cloud offers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from planner.ledger import QuotaRequest
+    from planner.quotas.model import Check, Demand, DemandCheck, Quota
+    from planner.quotas.outcome import Answer
+
+CLOUDS = ("aws", "azure", "gcp")
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Who asks; Google and support tickets want to know."""
+
+    email: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    country: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A quota request that is ready to be sent.
+
+    Attributes:
+        check: The quota, what it allows and what is in use.
+        desired: The new total.
+        justification: Why, in the words that are sent or kept for the case.
+    """
+
+    check: Check
+    desired: int
+    demand: Demand | None = None
+    justification: str = ""
+    contact: Contact = field(default_factory=Contact)
+
+
+class QuotaAdapter(Protocol):
+    """One cloud's quotas. Instances are shared by threads and live for one command."""
+
+    cloud: str
+
+    def account(self) -> str:
+        """Return the account, subscription or project that is asked about."""
+
+    def read(self, quota: Quota) -> Check:
+        """Return the limit of one quota, without what is in use."""
+
+    def check(self, region: str, demands: Sequence[Demand]) -> list[DemandCheck]:
+        """Check all demands of one region.
+
+        What cannot be read is ``unknown`` with its reason, never zero.
+
+        Raises:
+            NoCredentialsError: Nobody is signed in.
+            ExpiredCredentialsError: The sign-in is no longer valid.
+        """
+
+    def payload(self, ask: Ask) -> dict[str, Any]:
+        """Return what :meth:`file` will send, for people to read before they agree."""
+
+    def find_open(self, ask: Ask) -> Answer | None:
+        """Return the request that the cloud has open for the quota."""
+
+    def file(self, ask: Ask) -> Answer:
+        """Send the request.
+
+        Raises:
+            CloudError: The cloud refused it; ``code`` says why.
+        """
+
+    def raise_wish(self, request: QuotaRequest, ask: Ask) -> Answer | None:
+        """Change an open request to a higher total; None where the cloud cannot."""
+
+    def poll(self, request: QuotaRequest) -> Answer:
+        """Ask how a request stands and read the limit again."""
+
+    def next_steps(self, request: QuotaRequest) -> list[str]:
+        """Return what the user can do about a request, in the state it is in."""
+
+
+def adapter(cloud: str) -> QuotaAdapter:
+    """Return the adapter of a cloud, made anew."""
+    module = import_module(f"planner.quotas.{cloud}")
+    made: QuotaAdapter = module.Adapter()
+    return made
