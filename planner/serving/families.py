@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from planner.errors import NotFoundError
-from planner.serving import fitted
+from planner.serving import fitted, models
 from planner.serving.measurements import nominal_precision
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from planner.serving.accelerators import Accelerator
     from planner.serving.fitted import Calibration, Family, Point
+    from planner.serving.models import Model
     from planner.serving.workload import Workload
 
 MAX_LOAD = "max-load"
@@ -24,8 +25,9 @@ _SATURATED = 0.5
 _REACH = 4.0
 # A load this many times outside what was measured on the very set-up still counts as between.
 _BETWEEN = 1.5
-# The oldest NVIDIA generation among the measurements (Ampere).
+# The oldest generation (Ampere) and the slowest memory (L40S) that leaving out was tried on.
 _OLDEST_CAPABILITY = 8.0
+_SLOWEST_GBS = 860.0
 _FALLBACK_VENDOR = "NVIDIA"
 
 
@@ -90,14 +92,15 @@ def situation(
 
 def _situation(family: Family, workload: Workload, concurrency: int) -> tuple[str, str]:
     accelerator, model = workload.accelerator, workload.model.name
-    here = _here(family.name, accelerator.name)
     if family.vendor != accelerator.vendor:
         return "other_vendor", f"nothing was measured on {accelerator.vendor} accelerators"
     load = (workload.input_tokens, workload.output_tokens, concurrency)
-    if not _within(load, fitted.points(family.name), _REACH):
-        return "unvalidated", "the load is far from what was measured"
-    if not here:
-        return _unseen(accelerator)
+    foreign = _foreign(fitted.points(family.name), workload, load)
+    if foreign:
+        return "unvalidated", foreign
+    here = _here(family.name, accelerator.name)
+    if all(point.precision != nominal_precision(workload.precision) for point in here):
+        return _unseen(accelerator, workload.precision)
     if all(point.model != model for point in here):
         return "new_model", f"{model} was not measured on {accelerator.name}"
     same = [point for point in here if point.nominal() == workload.nominal()]
@@ -106,9 +109,27 @@ def _situation(family: Family, workload: Workload, concurrency: int) -> tuple[st
     return "seen_model", f"{model} was measured on {accelerator.name}, not in this set-up"
 
 
-def _unseen(accelerator: Accelerator) -> tuple[str, str]:
+def _foreign(points: Iterable[Point], workload: Workload, load: tuple[int, int, int]) -> str:
+    """Return what sets a workload apart from everything a family measured; empty for nothing."""
+    points = tuple(points)
+    if all(point.precision != nominal_precision(workload.precision) for point in points):
+        return f"{workload.precision} was not measured with this engine"
+    if all(_kind(models.get(point.model)) != _kind(workload.model) for point in points):
+        return f"no model built like {workload.model.name} was measured with this engine"
+    if workload.pipeline_parallel > 1 and all(point.pipeline_parallel == 1 for point in points):
+        return "pipeline parallel was not measured with this engine"
+    return "" if _within(load, points, _REACH) else "the load is far from what was measured"
+
+
+def _kind(model: Model) -> tuple[bool, bool]:
+    """Return what a model's speed depends on in kind: a mixture of experts, a latent cache."""
+    return model.moe_experts is not None, model.kv_lora_rank is not None
+
+
+def _unseen(accelerator: Accelerator, precision: str) -> tuple[str, str]:
     if _comparable(accelerator):
-        return "new_accelerator", f"{accelerator.name} was not measured, its like were"
+        why = f"{precision} was not measured on {accelerator.name}, but on its like"
+        return "new_accelerator", why
     return "unvalidated", f"nothing like {accelerator.name} was measured"
 
 
@@ -116,10 +137,14 @@ def _comparable(accelerator: Accelerator) -> bool:
     """Tell whether an accelerator without measurements is like those with.
 
     Data-centre cards of the measured generations with a known link: leaving one of them out of
-    the fit tells how wrong the fit is on the next. Nothing tells for older or consumer cards.
+    the fit tells how wrong the fit is on the next. Nothing tells for older, slower or consumer
+    cards.
     """
-    capability = accelerator.compute_capability or 0.0
-    return capability >= _OLDEST_CAPABILITY and accelerator.interconnect_gbs is not None
+    return (
+        (accelerator.compute_capability or 0.0) >= _OLDEST_CAPABILITY
+        and (accelerator.bandwidth_gbs or 0.0) >= _SLOWEST_GBS
+        and accelerator.interconnect_gbs is not None
+    )
 
 
 def _within(load: tuple[int, int, int], points: Iterable[Point], reach: float) -> bool:

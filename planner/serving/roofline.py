@@ -167,8 +167,8 @@ def _speed_up(accelerator: Accelerator, precision: str) -> float:
     known = {
         "fp8": accelerator.fp8_tflops,
         "int8": accelerator.int8_tops,
-        "fp4": accelerator.fp4_tflops or accelerator.fp8_tflops,
-        "mxfp4": accelerator.fp4_tflops or accelerator.fp8_tflops,
+        "fp4": accelerator.fp4_tflops,
+        "mxfp4": accelerator.fp4_tflops,
     }
     rate = known.get(precision) or 0.0
     return max(1.0, rate / (accelerator.fp16_tflops or 1.0))

@@ -70,7 +70,6 @@ def build() -> tuple[dict[str, Any], str]:
     exponent, exponent_error = calibration.first_token_exponent(families, fits)
     found = {name: holdout.leave_out(families, kernel, key) for name, key in holdout.SPLITS.items()}
     found["vendor"] = holdout.leave_vendor_out(families)
-    found["repeats"] = holdout.repeats(cases)
     document = {
         "fitted_on": datetime.now(UTC).date().isoformat(),
         "measurements": {
@@ -81,7 +80,7 @@ def build() -> tuple[dict[str, Any], str]:
         "kernel": dict(zip(fitted.SCALES, kernel.scales, strict=True)),
         "first_token_exponent": round(exponent, 3),
         "first_token_error_factor": round(exponent_error, 3),
-        "bands": holdout.bands(found),
+        "bands": holdout.bands(found, kernel),
         "families": {name: _family(name, fit) for name, fit in fits.items()},
         "holdout": {name: _rows(misses) for name, misses in found.items()},
         "holdout_of": {_SUBJECT: {name: _subject(misses) for name, misses in found.items()}},
@@ -143,8 +142,7 @@ def _rows(misses: Sequence[Miss]) -> dict[str, dict[str, float]]:
 
 
 def _subject(misses: Sequence[Miss]) -> dict[str, dict[str, float]]:
-    about = [miss for miss in misses if miss.case.model == _SUBJECT]
-    return _rows(about) if about else {}
+    return _rows([miss for miss in misses if miss.case.model == _SUBJECT])
 
 
 def _family(name: str, fit: FamilyFit) -> dict[str, Any]:

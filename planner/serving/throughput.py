@@ -13,9 +13,10 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from planner.errors import UnknownNameError, UsageError
+from planner.errors import NotFoundError, UnknownNameError, UsageError
 from planner.serving import fitted, measurements, memory, roofline
 from planner.serving.families import STATIC, choose, situation
+from planner.serving.support import support
 from planner.serving.workload import Workload
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def predict(
     Raises:
         UsageError: A number makes no sense.
         UnknownNameError: No such engine or precision.
-        NotFoundError: The model does not fit, or nothing is known of the accelerator's speed.
+        NotFoundError: The model does not fit, the precision does not run there, or nothing is
+            known of the accelerator's speed.
     """
     if engine not in ENGINES:
         raise UnknownNameError("engine", engine, ENGINES, advice=f"--engine {'|'.join(ENGINES)}")
@@ -110,6 +112,9 @@ def predict(
         tensor_parallel=1 if tensor_parallel is None else tensor_parallel,
         pipeline_parallel=pipeline_parallel,
     )
+    runs = support(model, accelerator, precision)
+    if runs.precision is None:
+        raise NotFoundError(runs.reason, advice="planner gpus")
     stage = max(1, count // pipeline_parallel)
     width = tensor_parallel or memory.shard_widths(model, accelerator, stage)[0]
     if width * pipeline_parallel > count or not memory.can_shard(model, accelerator, width):
@@ -122,7 +127,7 @@ def predict(
     workload = Workload(
         model,
         accelerator,
-        precision,
+        runs.precision,
         engine,
         width,
         pipeline_parallel,

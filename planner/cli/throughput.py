@@ -1,0 +1,136 @@
+"""``planner throughput``: how many tokens a second a set-up gives, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from planner.cli.options import model_argument, one_accelerator_option
+from planner.cli.output import Column, emit, emit_json, format_option, note
+from planner.serving import accelerators, models
+from planner.serving.throughput import ENGINES, predict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from planner.serving.throughput import Throughput
+
+MAX = "max"
+
+
+def _to_concurrency(_context: click.Context, _parameter: click.Parameter, value: str) -> int | None:
+    """Return the number of requests; None for ``max``."""
+    if value.casefold() == MAX:
+        return None
+    if value.isdecimal() and int(value) > 0:
+        return int(value)
+    raise click.BadParameter(f"{value!r} is not a number of requests (1 or more) or {MAX}")
+
+
+@click.command()
+@model_argument
+@one_accelerator_option
+@click.option(
+    "--count", type=click.IntRange(min=1), default=1, show_default=True, help="How many of it."
+)
+@click.option("--precision", metavar="NAME", help="Of the weights.  [default: the model's own]")
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="vllm",
+    show_default=True,
+    help="What serves the model.",
+)
+@click.option(
+    "--input-tokens",
+    type=click.IntRange(min=1),
+    default=1024,
+    show_default=True,
+    help="Prompt of each request.",
+)
+@click.option(
+    "--output-tokens",
+    type=click.IntRange(min=1),
+    default=1024,
+    show_default=True,
+    help="Answer of each request.",
+)
+@click.option(
+    "--concurrency",
+    callback=_to_concurrency,
+    default=MAX,
+    show_default=True,
+    metavar="N|max",
+    help="Requests at once; max for as many as fit.",
+)
+@click.option(
+    "--tensor-parallel",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="GPUs that share each layer.  [default: all, if the heads allow]",
+)
+@click.option(
+    "--pipeline-parallel",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Stages that the layers are split into.",
+)
+@format_option
+def throughput(
+    model: str,
+    accelerator: str,
+    precision: str | None,
+    output_format: str,
+    **setup: Any,  # noqa: ANN401 - mirrors the options
+) -> None:
+    """Estimate how many tokens a second MODEL gives on some GPUs.
+
+    \b
+    planner throughput llama-2-70b --accelerator H100 --count 4
+    planner throughput llama-3.1-8b --accelerator L40S --precision fp8 --concurrency 32
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
+    subject = models.get(model)
+    found = predict(
+        subject,
+        accelerators.get(accelerator),
+        precision=precision or subject.native_precision,
+        **setup,
+    )
+    record = asdict(found)
+    if output_format == "json":
+        emit_json(record)
+    elif output_format == "table":
+        emit(_lines(found), [Column("what", _title(found)), Column("value", "")], output_format)
+        note(f"Source: {found.source}")
+    else:
+        emit([record], _columns(record), output_format)
+
+
+def _title(found: Throughput) -> str:
+    cards = f"{found.accelerator_count} x {found.accelerator}"
+    return f"{found.model} {found.precision} on {cards}, {found.engine}"
+
+
+def _lines(found: Throughput) -> list[Mapping[str, Any]]:
+    speed = f"{found.tokens_per_second:,.0f}"
+    low, high = found.tokens_per_second_low, found.tokens_per_second_high
+    load = f"{found.input_tokens:,} tokens in, {found.output_tokens:,} out"
+    split = f"tensor parallel {found.tensor_parallel}, pipeline parallel {found.pipeline_parallel}"
+    pairs = {
+        "Load": f"{load}, {found.concurrency:,} at once",
+        "Split": split,
+        "Output tokens per second": f"{speed}  ({low:,.0f} to {high:,.0f})",
+        "How it is known": found.throughput_basis,
+        "Time to first token": f"{found.time_to_first_token_s:,.2f} s",
+        "Time per output token": f"{found.time_per_output_token_s * 1e3:,.1f} ms",
+        "Requests that fit at once": f"{found.max_concurrency:,}",
+    }
+    return [{"what": what, "value": value} for what, value in pairs.items()]
+
+
+def _columns(record: Mapping[str, Any]) -> list[Column]:
+    return [Column(key, key) for key in record]
