@@ -41,6 +41,6 @@ def sandbox(running_sandbox: Sandbox) -> Iterator[Sandbox]:
 
     running_sandbox.world.reset(scenarios.get("new-account"))
     pacing.reset()
-    settings.use(running_sandbox.settings())
+    settings.use(running_sandbox.endpoints.settings())
     yield running_sandbox
     settings.use(None)
