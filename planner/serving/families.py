@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -10,12 +11,14 @@ from planner.serving import fitted, models
 from planner.serving.measurements import nominal_precision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from planner.serving.accelerators import Accelerator
     from planner.serving.fitted import Calibration, Family, Point
     from planner.serving.models import Model
     from planner.serving.workload import Workload
+
+Load = tuple[int, int, int]
 
 MAX_LOAD = "max-load"
 STATIC = "static-batch"
@@ -61,16 +64,17 @@ def choose(calibration: Calibration, workload: Workload, concurrency: int | None
 
     def preference(family: Family) -> tuple[float, ...]:
         full = family.regime == MAX_LOAD
-        here = _here(family.name, workload.accelerator.name)
-        same_precision = [point for point in here if point.precision == precision]
-        same_model = any(point.model == workload.model.name for point in same_precision)
+        here = _extent(family.name, workload.accelerator.name)
+        if here is None:
+            return (*(False,) * 6, not full, family.year)
+        same_precision = precision in here.precisions
         return (
-            full and bool(here) and concurrency is None,
-            same_model and not full,
-            full and saturated and bool(same_precision),
-            bool(same_precision) and _within(load, here, _REACH),
-            bool(same_precision),
-            bool(here),
+            full and concurrency is None,
+            (workload.model.name, precision) in here.models and not full,
+            full and saturated and same_precision,
+            same_precision and here.reaches(load, _REACH),
+            same_precision,
+            True,
             not full,
             family.year,
         )
@@ -95,30 +99,31 @@ def _situation(family: Family, workload: Workload, concurrency: int) -> tuple[st
     if family.vendor != accelerator.vendor:
         return "other_vendor", f"nothing was measured on {accelerator.vendor} accelerators"
     load = (workload.input_tokens, workload.output_tokens, concurrency)
-    foreign = _foreign(fitted.points(family.name), workload, load)
+    foreign = _foreign(_extent(family.name), workload, load)
     if foreign:
         return "unvalidated", foreign
-    here = _here(family.name, accelerator.name)
-    if all(point.precision != nominal_precision(workload.precision) for point in here):
+    here = _extent(family.name, accelerator.name)
+    if here is None or nominal_precision(workload.precision) not in here.precisions:
         return _unseen(accelerator, workload.precision)
-    if all(point.model != model for point in here):
+    if all(model != measured for measured, _ in here.models):
         return "new_model", f"{model} was not measured on {accelerator.name}"
-    same = [point for point in here if point.nominal() == workload.nominal()]
-    if same and _within(load, same, _BETWEEN):
+    same = [p for p in fitted.points(family.name) if p.nominal() == workload.nominal()]
+    if same and _Extent.of(same).reaches(load, _BETWEEN):
         return "interpolated", "between measured loads of this set-up"
     return "seen_model", f"{model} was measured on {accelerator.name}, not in this set-up"
 
 
-def _foreign(points: Iterable[Point], workload: Workload, load: tuple[int, int, int]) -> str:
+def _foreign(everywhere: _Extent | None, workload: Workload, load: Load) -> str:
     """Return what sets a workload apart from everything a family measured; empty for nothing."""
-    points = tuple(points)
-    if all(point.precision != nominal_precision(workload.precision) for point in points):
+    if everywhere is None or nominal_precision(workload.precision) not in everywhere.precisions:
         return f"{workload.precision} was not measured with this engine"
-    if all(_kind(models.get(point.model)) != _kind(workload.model) for point in points):
+    if _kind(workload.model) not in everywhere.kinds:
         return f"no model built like {workload.model.name} was measured with this engine"
-    if workload.pipeline_parallel > 1 and all(point.pipeline_parallel == 1 for point in points):
+    if workload.pipeline_parallel > 1 and everywhere.stages == 1:
         return "pipeline parallel was not measured with this engine"
-    return "" if _within(load, points, _REACH) else "the load is far from what was measured"
+    if not everywhere.reaches(load, _REACH):
+        return "the load is far from what was measured"
+    return ""
 
 
 def _kind(model: Model) -> tuple[bool, bool]:
@@ -147,15 +152,39 @@ def _comparable(accelerator: Accelerator) -> bool:
     )
 
 
-def _within(load: tuple[int, int, int], points: Iterable[Point], reach: float) -> bool:
-    """Tell whether each number of a load is at most ``reach`` times outside the points'."""
-    ranges = zip(*((p.input_tokens, p.output_tokens, p.concurrency) for p in points), strict=True)
-    return all(
-        min(values) / reach <= value <= max(values) * reach
-        for value, values in zip(load, ranges, strict=True)
-    )
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """What some points cover; loads are input tokens, output tokens and concurrency."""
+
+    precisions: frozenset[str]
+    models: frozenset[tuple[str, str]]  # with the precision
+    kinds: frozenset[tuple[bool, bool]]
+    stages: int
+    lowest: Load
+    highest: Load
+
+    @classmethod
+    def of(cls, points: Sequence[Point]) -> _Extent:
+        inputs = [point.input_tokens for point in points]
+        outputs = [point.output_tokens for point in points]
+        requests = [point.concurrency for point in points]
+        return cls(
+            precisions=frozenset(point.precision for point in points),
+            models=frozenset((point.model, point.precision) for point in points),
+            kinds=frozenset(_kind(models.get(name)) for name in {p.model for p in points}),
+            stages=max(point.pipeline_parallel for point in points),
+            lowest=(min(inputs), min(outputs), min(requests)),
+            highest=(max(inputs), max(outputs), max(requests)),
+        )
+
+    def reaches(self, load: Load, times: float) -> bool:
+        """Tell whether each number of a load is at most so many times outside the range."""
+        ranges = zip(self.lowest, load, self.highest, strict=True)
+        return all(low / times <= value <= high * times for low, value, high in ranges)
 
 
 @cache
-def _here(family: str, accelerator: str) -> tuple[Point, ...]:
-    return tuple(point for point in fitted.points(family) if point.accelerator == accelerator)
+def _extent(family: str, accelerator: str | None = None) -> _Extent | None:
+    """Return what a family covers, or its points on one accelerator; None without any."""
+    points = [p for p in fitted.points(family) if accelerator in (None, p.accelerator)]
+    return _Extent.of(points) if points else None

@@ -118,7 +118,8 @@ class Calibration:
 
     ``bands`` is situation -> family name (or ``all``) -> factor: the value is between
     ``value / factor`` and ``value * factor`` for nine of ten held-out measurements.
-    ``first_token_exponent`` and ``static`` regimes: see ``throughput.times``.
+    ``first_token_exponent`` is the power of the batch that the time to the first token grows with
+    where requests come and go; see ``throughput``.
     """
 
     families: tuple[Family, ...]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from planner.errors import NotFoundError, UnknownNameError, UsageError
@@ -207,6 +208,7 @@ def _from_measurement(
     )
 
 
+@cache
 def _from_model(
     workload: Workload, concurrency: int | None, replicas: int, count: int
 ) -> Throughput:

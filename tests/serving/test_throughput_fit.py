@@ -100,3 +100,16 @@ def test_the_report_shows_every_split_and_family() -> None:
 def test_a_mangled_fit_is_refused() -> None:
     with pytest.raises((DataError, KeyError)):
         fitted.parse({"kernel": {}})
+
+
+def test_the_documentation_states_the_shipped_errors_and_bands() -> None:
+    page = pricing_data().parent / "docs" / "throughput.md"
+    text = page.read_text(encoding="utf-8")
+    for line in shipping.report(SHIPPED).split("\n\nLeft out: random")[0].splitlines()[1:]:
+        assert line in text
+    for split in ("set-up", "model"):
+        row = SHIPPED["holdout_of"]["llama-2-70b"][split]["all"]
+        shown = f"| {split}: all | {row['points']} | {100 * row['mean']:.1f} %"
+        assert f"{shown} | {100 * row['median']:.1f} %" in text
+    for name, factor in SHIPPED["bands"]["interpolated"].items():
+        assert f"| {name} | {SHIPPED['bands']['measured']['all']:.2f} | {factor:.2f} |" in text
