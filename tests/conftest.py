@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from planner.sandbox.server import Sandbox
+
+INPUT = Path(__file__).resolve().parent.parent / "pricing_data" / "input"
+# What the tabular input calls a commitment; written out by hand, so that a slip in
+# planner.pricing.ingest cannot hide here too.
+COMMITMENTS = {
+    "reserved": "reserved_instance",
+    "reserved_convertible": "convertible_reserved_instance",
+    "savings_plan": "savings_plan",
+    "cud": "committed_use_discount",
+}
+FOUND_ON = "2026-11-23"
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +38,62 @@ def own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("PLANNER_SANDBOX", raising=False)
     # Refreshed prices of the machine the tests run on are not the bundled ones.
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    # A terminal of one width, without colour; tests that look at either say so.
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.delenv("PLANNER_DEBUG", raising=False)
     return folder
+
+
+@pytest.fixture(scope="session")
+def published_prices() -> list[dict[str, str]]:
+    """Return every row of the tabular price input, read without planner's code.
+
+    Keys are the columns of an offer, all as text; ``usd`` is the effective hourly price to
+    nine places, and ``dated`` is empty where the source states no date.
+    """
+    return [row for path in sorted(INPUT.glob("*.csv.gz")) for row in _read(path)]
+
+
+def _read(path: Path) -> Iterator[dict[str, str]]:
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        if row["service"] == "vertex-prediction":
+            continue
+        words, dated = row["price_model"], row["as_of"] not in ("", "unknown")
+        committed = words not in ("on_demand", "spot")
+        years = "1" if "_1y" in words else "3"
+        kind, _, option = words.partition(f"_{years}y")
+        yield {
+            **row,
+            "service": "sagemaker" if "sagemaker" in row["service"] else row["service"],
+            "pricing_model": "committed" if committed else words,
+            "commitment": COMMITMENTS[kind] if committed else "",
+            "term_years": years if committed else "",
+            "payment_option": (option.lstrip("_") or "no_upfront") if committed else "",
+            "usd": str(Decimal(row["hourly_usd"]).quantize(Decimal("1e-9"))),
+            "as_of": row["as_of"] if dated else FOUND_ON,
+            "dated": "yes" if dated else "",
+        }
+
+
+@pytest.fixture
+def installed_planner() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs the installed ``planner`` in a process of its own."""
+    command = Path(sys.executable).with_name("planner")
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [command, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **environment},
+        )
+
+    return run
 
 
 @pytest.fixture(scope="session")
