@@ -11,6 +11,7 @@ import csv
 from functools import cache
 
 from planner.bundled import pricing_data
+from planner.errors import UnknownNameError
 
 GEOS = ("us", "eu", "ap", "all")
 
@@ -27,7 +28,13 @@ def geo(cloud: str, region: str) -> str:
 
 
 def in_geo(wanted: str) -> tuple[str, ...]:
-    """Return the names of all regions of a geography, or of none for ``all`` (no limit)."""
+    """Return the names of all regions of a geography, or of none for ``all`` (no limit).
+
+    Raises:
+        UnknownNameError: There is no such geography.
+    """
+    if wanted not in (*GEOS, "other"):
+        raise UnknownNameError("geo", wanted, GEOS, advice=f"one of: {', '.join(GEOS)}")
     if wanted == "all":
         return ()
     return tuple(sorted({region for (_, region), place in _table().items() if place == wanted}))
