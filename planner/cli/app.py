@@ -23,6 +23,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gpus": ("planner.cli.gpus", "List the accelerators planner knows."),
     "fit": ("planner.cli.fit", "Explain why instance types can or cannot serve a model."),
     "throughput": ("planner.cli.throughput", "Estimate tokens per second, with its band."),
+    "quota": ("planner.cli.quota", "Check, request and follow GPU quotas."),
+    "doctor": ("planner.cli.doctor", "Show what works per cloud, and what is missing."),
+    "sandbox": ("planner.cli.sandbox", "Simulated clouds, to rehearse with no account."),
     "completion": ("planner.cli.completion", "Print the shell completion script."),
 }
 
@@ -59,13 +62,23 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="planner")
 @click.option("--debug", is_flag=True, help="Show the full traceback when something fails.")
+@click.option(
+    "--sandbox",
+    is_flag=True,
+    envvar="PLANNER_SANDBOX",
+    help="Use simulated clouds; nothing is real, nothing costs.",
+)
 @click.pass_context
-def cli(ctx: click.Context, debug: bool) -> None:
+def cli(ctx: click.Context, debug: bool, sandbox: bool) -> None:
     """Find the cheapest cloud GPU that can really serve an open LLM.
 
     Start with: planner compare llama-2-70b
     """
     ctx.obj = {"debug": debug}
+    if sandbox and ctx.invoked_subcommand not in {"sandbox", "completion"}:
+        from planner.cli.sandbox_mode import enter  # noqa: PLC0415 - only simulated runs need it
+
+        enter(ctx)
 
 
 def run(arguments: list[str] | None = None) -> None:

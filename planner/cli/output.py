@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rich.console import Console
+    from rich.table import Table
 
 # Instance types that a remark names before it says how many more there are.
 _NAMED = 4
@@ -144,27 +145,33 @@ def _emit_markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column])
         click.echo(line(column.text(row) for column in columns))
 
 
-def _emit_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], title: str) -> None:
+def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column], width: int) -> Table:
+    """Return the records as a Rich table for a screen of that width."""
     from rich import box  # noqa: PLC0415 - only people need Rich
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    out = console()
-    shown = [column for column in columns if out.width >= column.drop_below]
-    table = Table(
+    shown = [column for column in columns if width >= column.drop_below]
+    made = Table(
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
     for column in shown:
-        table.add_column(
+        made.add_column(
             column.title, justify=column.align, overflow="fold", min_width=column.min_width
         )
     for row in rows:
-        table.add_row(*(Text(c.text(row), style=c.style(row) if c.style else "") for c in shown))
+        made.add_row(*(Text(c.text(row), style=c.style(row) if c.style else "") for c in shown))
+    return made
+
+
+def _emit_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], title: str) -> None:
+    out = console()
+    made = table(rows, columns, out.width)
     if title:
         out.print(title, style="bold", markup=False)
-    out.print(table)
+    out.print(made)
 
 
 def _cell(value: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ def app(world: World) -> Flask:
     def status() -> Response:
         with world.lock:
             return jsonify(
+                pid=os.getpid(),
                 now=world.now().isoformat(),
                 scenario=asdict(world.scenario),
                 requests=[_show(request) for request in world.requests],

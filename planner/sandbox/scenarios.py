@@ -138,13 +138,12 @@ def with_settings(scenario: Scenario, settings: dict[str, str]) -> Scenario:
         UsageError: No such knob, or a value it cannot take.
     """
     changes: dict[str, Any] = {}
-    known = {field.name: field for field in fields(Scenario)}
+    known = {field.name: str(field.type) for field in fields(Scenario)}
     for key, text in settings.items():
         if key not in known:
             raise UnknownNameError("scenario setting", key, known)
-        default = getattr(scenario, key)
         try:
-            changes[key] = _parse(text, default)
+            changes[key] = _parse(text, known[key])
         except ValueError as error:
             raise UsageError(
                 f"scenario setting {key} cannot be {text!r}", why=str(error)
@@ -155,16 +154,13 @@ def with_settings(scenario: Scenario, settings: dict[str, str]) -> Scenario:
     return changed
 
 
-def _parse(text: str, like: object) -> object:
-    if isinstance(like, bool):
+def _parse(text: str, kind: str) -> object:
+    """Return the value of a knob, whose type is written ``bool``, ``float``, ..."""
+    if kind == "bool":
         words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         if text.casefold() not in words:
             raise ValueError("say true or false")
         return words[text.casefold()]
-    if isinstance(like, tuple):
+    if kind.startswith("tuple"):
         return tuple(part for part in text.replace(",", " ").split() if part)
-    if isinstance(like, int):
-        return int(text)
-    if isinstance(like, float):
-        return float(text)
-    return text
+    return {"int": int, "float": float}.get(kind, str)(text)

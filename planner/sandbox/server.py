@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
-from planner.clouds.settings import CloudSettings
 from planner.sandbox import control
 from planner.sandbox.aws.app import AwsApp
 from planner.sandbox.azure import app as azure
+from planner.sandbox.endpoints import Endpoints
 from planner.sandbox.gcp import app as gcp
 from planner.sandbox.world import World
 
@@ -35,25 +34,6 @@ class _Handler(MotoRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         del code, size
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """Where the simulated clouds listen: base URLs."""
-
-    aws: str
-    azure: str
-    gcp: str
-    control: str
-
-    def settings(self) -> CloudSettings:
-        """Return the settings that point planner's clients here."""
-        return CloudSettings(
-            aws_endpoint=self.aws,
-            azure_endpoint=self.azure,
-            gcp_endpoint=self.gcp,
-            simulated=True,
-        )
 
 
 class Sandbox:
@@ -81,10 +61,6 @@ class Sandbox:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-
-    def settings(self) -> CloudSettings:
-        """Return the settings that point planner's clients here."""
-        return self.endpoints.settings()
 
     def stop(self) -> None:
         """Close the ports."""
