@@ -83,13 +83,23 @@ class Catalog:
             snapshots.verify(path)
         coverage = self._read_coverage([str(path) for path in found.values()])
         return tuple(
-            SnapshotFile(cloud, day, str(path), snapshots.parse_coverage(coverage[str(path)]))
+            SnapshotFile(cloud, day, str(path), snapshots.parse_coverage(coverage[str(path)], path))
             for (cloud, day), path in sorted(found.items())
         )
 
     @property
     def first_date(self) -> date:
-        """The date of the oldest snapshot."""
+        """The date of the oldest snapshot.
+
+        Raises:
+            DataError: There are no snapshots.
+        """
+        if not self.snapshots:
+            raise DataError(
+                "there are no price snapshots",
+                why=f"looked in {', '.join(str(root) for root in self._roots)}",
+                advice=_REINSTALL,
+            )
         return min(s.as_of for s in self.snapshots)
 
     def offers(self, query: Query | None = None) -> list[Offer]:
@@ -136,14 +146,7 @@ class Catalog:
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
         """A connection with the view ``offers`` and the table ``coverage``."""
-        files = [s.path for s in self.snapshots]
-        if not files:
-            raise DataError(
-                "there are no price snapshots",
-                why=f"looked in {', '.join(str(root) for root in self._roots)}",
-                advice=_REINSTALL,
-            )
-        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+        listed = ", ".join("'" + s.path.replace("'", "''") + "'" for s in self.snapshots)
         session = self._session
         session.execute(f"CREATE VIEW offers AS SELECT * FROM read_parquet([{listed}])")
         session.execute(

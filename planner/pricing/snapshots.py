@@ -168,9 +168,20 @@ def verify(path: Path) -> None:
         )
 
 
-def parse_coverage(text: str) -> tuple[Coverage, ...]:
-    """Read the coverage that a snapshot's metadata declares."""
-    return tuple(Coverage(*entry) for entry in json.loads(text))
+def parse_coverage(text: str, path: Path) -> tuple[Coverage, ...]:
+    """Read the coverage that the metadata of a snapshot declares.
+
+    Raises:
+        DataError: It cannot be understood.
+    """
+    try:
+        return tuple(Coverage(*entry) for entry in json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"{path} is not a price snapshot",
+            why=f"its {COVERAGE_KEY} cannot be read: {error}",
+            advice="remove the file and fetch it again, or reinstall planner for a bundled file",
+        ) from error
 
 
 def to_offer(row: Sequence[Any]) -> Offer:
