@@ -12,6 +12,7 @@ import pytest
 from planner.bundled import pricing_data
 from planner.errors import DataError
 from planner.serving import calibration, fitted, holdout, measurements, shipping
+from planner.serving.throughput import predict
 
 SHIPPED = json.loads((pricing_data() / "throughput.json").read_text(encoding="utf-8"))
 CASES, UNUSED = calibration.cases(measurements.all_measurements())
@@ -113,3 +114,24 @@ def test_the_documentation_states_the_shipped_errors_and_bands() -> None:
         assert f"{shown} | {100 * row['median']:.1f} %" in text
     for name, factor in SHIPPED["bands"]["interpolated"].items():
         assert f"| {name} | {SHIPPED['bands']['measured']['all']:.2f} | {factor:.2f} |" in text
+
+
+def test_every_fitted_run_can_be_asked_for_and_is_found_as_measured() -> None:
+    for case in CASES:
+        load = case.workload
+        found = predict(
+            load.model,
+            load.accelerator,
+            count=load.accelerators,
+            precision=load.precision,
+            engine=load.engine,
+            input_tokens=load.input_tokens,
+            output_tokens=load.output_tokens,
+            concurrency=case.measurement.concurrency,
+            tensor_parallel=load.tensor_parallel,
+            pipeline_parallel=load.pipeline_parallel,
+        )
+        assert found.throughput_basis == "measured"
+        if found.source.endswith(case.measurement.source):
+            assert found.tokens_per_second_low < case.tokens_per_second * 1.0001
+            assert case.tokens_per_second < found.tokens_per_second_high * 1.0001
