@@ -236,7 +236,11 @@ def _select(query: Query, *, as_float: bool) -> tuple[str, list[Any]]:
         f"o.{name}::DOUBLE AS {name}" if as_float and kind.startswith("DECIMAL") else f"o.{name}"
         for name, kind in SCHEMA.items()
     )
-    order = "o.effective_hourly_usd, o.cloud, o.service, o.instance_type, o.region"
+    # To the last column that tells offers apart, so that equal prices keep their order.
+    order = (
+        "o.effective_hourly_usd, o.cloud, o.service, o.instance_type, o.region,"
+        " o.pricing_model, o.commitment, o.term_years, o.payment_option, o.as_of"
+    )
     sql = f"SELECT {columns} {_CURRENT}{conditions} ORDER BY {order}"
     if query.limit is not None:
         sql += f" LIMIT {int(query.limit)}"
