@@ -28,6 +28,8 @@ class Plan:
         break_even_hours_per_month: From here on the commitment is cheaper than on demand.
         tokens_per_second: Output tokens, all requests together, when the machine is saturated.
         throughput_basis: ``measured``, ``modelled`` or ``unvalidated``.
+        throughput_software: The engine's generation that the speed was measured on; it differs
+            between accelerators, so part of a difference in cost per token may be software.
         usd_per_million_tokens: At the on-demand price and the stated utilisation.
         on_demand_confidence: How far the source is trusted: ``high``, ``medium``, ``low``.
         as_of: The date of the on-demand price (of the committed one where there is no other).
@@ -63,6 +65,7 @@ class Plan:
     tokens_per_second_high: float | None
     throughput_basis: str
     throughput_source: str
+    throughput_software: str
     usd_per_million_tokens: float | None
     committed_1y_usd_per_million_tokens: float | None
     on_demand_confidence: str | None

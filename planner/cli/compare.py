@@ -281,6 +281,7 @@ def _footnotes(result: Comparison, records: list[dict[str, Any]]) -> Iterator[st
         f"{a['input_tokens']} in and {a['output_tokens']} out, machine "
         f"{a['utilisation'] * 100:g} % used."
     )
+    yield from _software(records)
     yield from _ages(result, records)
     yield from result.notes
     yield from grouped_warnings(records)
@@ -302,6 +303,19 @@ def _answer(result: Comparison) -> str:
             said.setdefault(f"{plan.instance_type} ({place})", []).append(f"{price} a month {how}")
     answers = [f"{name}, {' and '.join(prices)}" for name, prices in said.items()]
     return f"Cheapest: {'; '.join(answers)}." if answers else "No price is known."
+
+
+def _software(records: list[dict[str, Any]]) -> Iterator[str]:
+    """Say which generation of the engine the speeds are of, where it differs."""
+    about: dict[str, list[str]] = {}
+    for record in records:
+        if record["throughput_software"]:
+            cards = about.setdefault(record["throughput_software"], [])
+            if record["accelerator"] not in cards:
+                cards.append(record["accelerator"])
+    if len(about) > 1:
+        parts = "; ".join(f"{name} on {', '.join(cards)}" for name, cards in about.items())
+        yield f"Speeds are of different software, newer is faster: {parts}."
 
 
 def _ages(result: Comparison, records: list[dict[str, Any]]) -> Iterator[str]:

@@ -49,6 +49,7 @@ def assemble(request: Request, placement: Placement, quote: Quote) -> Plan:
         tokens_per_second_high=speed.tokens_per_second_high if speed else None,
         throughput_basis=speed.throughput_basis if speed else "unvalidated",
         throughput_source=speed.source if speed else "",
+        throughput_software=speed.software if speed else "",
         usd_per_million_tokens=_per_million(request, on_demand, speed),
         committed_1y_usd_per_million_tokens=_per_million(request, committed, speed),
         on_demand_confidence=quote.on_demand.confidence if quote.on_demand else None,

@@ -47,6 +47,7 @@ class Throughput:
         time_to_first_token_s: Prompt and queueing; an estimate unless measured.
         time_per_output_token_s: Between two tokens of one request.
         source: What the figures rest on.
+        software: The engine and its generation that the figures are for.
     """
 
     model: str
@@ -67,6 +68,7 @@ class Throughput:
     time_to_first_token_s: float
     time_per_output_token_s: float
     source: str
+    software: str
 
 
 def predict(
@@ -205,6 +207,7 @@ def _from_measurement(
         first=first,
         each=each,
         source=f"{newest.software}, {newest.as_of or 'date not stated'}: {newest.source}",
+        software=newest.software,
     )
 
 
@@ -245,6 +248,7 @@ def _from_model(
         first=first + waiting,
         each=_time_per_token(workload, batch, plain * factor, first),
         source=f"roofline fitted to {family.source} ({family.software}); {why}",
+        software=family.software,
     )
 
 
@@ -261,6 +265,7 @@ def _throughput(
     first: float,
     each: float,
     source: str,
+    software: str,
 ) -> Throughput:
     return Throughput(
         model=workload.model.name,
@@ -281,6 +286,7 @@ def _throughput(
         time_to_first_token_s=first,
         time_per_output_token_s=each,
         source=source,
+        software=software,
     )
 
 
