@@ -21,7 +21,7 @@ _FIRST = 10
 
 @click.command()
 @quota_options.demand_options
-@click.option("--all", "show_all", is_flag=True, help="Every place, not the first ten only.")
+@click.option("--all", "show_all", is_flag=True, help="Every place, not the best ten only.")
 @format_option
 def check(model: str | None, output_format: str, show_all: bool, **options: Any) -> int:  # noqa: ANN401 - mirrors the options
     """Check every quota that binds MODEL's plans, or instance types.
@@ -41,16 +41,17 @@ def check(model: str | None, output_format: str, show_all: bool, **options: Any)
     asked = quota_options.demands(model, options)
     checks = quota_options.check(list(asked))
     plans = {demand: plan for demand, plan in asked.items() if plan is not None}
-    ranked = [way.check for way in planning.ways(checks, plans)]
-    few = output_format == "table" and not show_all
-    shown = ranked[:_FIRST] if few else ranked
+    ways = planning.ways(checks, plans)
+    if output_format == "table" and not show_all:
+        ways = (planning.best_places(ways) if model else ways)[:_FIRST]
+    shown = [way.check for way in ways]
     title = quota_view.title(f"Quotas for {model or 'the instance types'}")
     records = quota_view.check_records(shown)
     emit(
         records,
         quota_view.check_columns(),
         output_format,
-        fields=list(records[0]),
+        fields=[name for name in records[0] if name != "repeated"],
         title=title if output_format == "table" else "",
     )
     _summarise(checks, shown, model)
@@ -60,6 +61,8 @@ def check(model: str | None, output_format: str, show_all: bool, **options: Any)
 def _summarise(
     checks: Sequence[DemandCheck], shown: Sequence[DemandCheck], model: str | None
 ) -> None:
+    from planner.cli import quota_view  # noqa: PLC0415 - with the rest of the work
+
     regions = {(check.demand.cloud, check.demand.region) for check in checks}
     counts = Counter("closed" if check.closed else check.verdict.value for check in checks)
     words = ", ".join(
@@ -69,10 +72,12 @@ def _summarise(
     )
     more = f" ({len(shown)} shown; --all)" if len(shown) < len(checks) else ""
     note(f"{len(checks)} places in {len(regions)} regions: {words}{more}.")
+    for reason in quota_view.reasons(checks):
+        note(reason)
     for advice in dict.fromkeys(check.advice for check in checks if check.advice):
         note(f"Try: {advice}")
     if counts["short"] and not counts["enough"]:
-        note(f"Next: planner quota plan {model}" if model else "Next: planner quota request ...")
+        note(f"Next: planner quota plan {model or '--instance-type ...'}")
 
 
 def _exit_code(checks: Sequence[DemandCheck]) -> int:

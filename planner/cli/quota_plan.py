@@ -52,11 +52,7 @@ def best_ways(model: str | None, options: dict[str, Any]) -> Sequence[Way]:
     asked = quota_options.demands(model, options)
     checks = quota_options.check(list(asked))
     plans = {demand: plan for demand, plan in asked.items() if plan is not None}
-    best: dict[tuple[str, str], Way] = {}
-    for way in planning.ways(checks, plans):
-        demand = way.check.demand
-        best.setdefault((demand.service, demand.instance_type), way)
-    return list(best.values())
+    return planning.best_places(planning.ways(checks, plans))
 
 
 def _say_next(model: str | None, way: Way) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -145,7 +146,8 @@ def _show(asks: Sequence[Ask]) -> None:
         if demand is not None:
             note(f"  {ask.check.in_machines(demand)}")
         for key, value in adapter(quota.cloud).payload(ask).items():
-            note(f"    {key}: {value}")
+            if key != "justification":  # it is the same for all, and shown below
+                note(f"    {key}: {json.dumps(value)}")
     note(f"Justification: {asks[0].justification}")
     if asks[0].check.quota.cloud == "aws":
         note("AWS takes no text with a request; it is kept for the case that AWS may open.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from planner.quotas.model import Check, DemandCheck
     from planner.quotas.planning import Way
 
+# So that a whole row fits 80 columns beside the longest names of machines.
+_QUOTA_WIDTH = 18
 _STYLES = {
     "enough": "green",
     "short": "red",
@@ -35,9 +38,14 @@ def title(text: str) -> str:
 def check_records(checks: Iterable[DemandCheck]) -> list[dict[str, Any]]:
     """Return a record per demand and quota; one for a demand that has no quota."""
     return [
-        {**_demand(check), **_quota(check, quota), "simulated": settings.current().simulated}
+        {
+            **_demand(check),
+            **_quota(check, quota),
+            "simulated": settings.current().simulated,
+            "repeated": index > 0,
+        }
         for check in checks
-        for quota in (check.checks or (None,))
+        for index, quota in enumerate(check.checks or (None,))
     ]
 
 
@@ -81,10 +89,10 @@ def check_columns() -> list[Column]:
     """Return the columns of ``quota check``."""
     return [
         Column("instance_type", "Machines", show=_machines),
-        Column("quota", "Quota", show=lambda row: row["quota"] or ""),
+        Column("quota", "Quota", show=lambda row: _short(row["quota"] or "")),
         Column("limit", "Limit", "right", lambda row: _number(row["limit"], row)),
-        Column("usage", "In use", "right", lambda row: _number(row["usage"], row)),
-        Column("need", "Need", "right", lambda row: _number(row["need"], row)),
+        Column("usage", "Used", "right", lambda row: _number(row["usage"], row)),
+        Column("need", "Need", "right", _need),
         Column("verdict", "Verdict", show=_verdict, style=_style),
     ]
 
@@ -128,7 +136,7 @@ def way_columns() -> list[Column]:
             ),
         ),
         Column("hourly_usd", "$/hour", "right", _price),
-        Column("ready", "Runs", style=lambda row: "green" if row["ready"] == "now" else ""),
+        Column("ready", "Runs", show=_runs, style=lambda r: "green" if r["ready"] == "now" else ""),
         Column("requests", "To ask for", show=_to_ask),
     ]
 
@@ -172,7 +180,7 @@ def request_columns() -> list[Column]:
     """Return the columns of ``quota status`` and ``quota watch``."""
     return [
         Column("id", "#", "right"),
-        Column("quota", "Quota", show=lambda row: f"{row['quota']}\n{_where(row)}"),
+        Column("quota", "Quota", show=lambda row: f"{_short(row['quota'])}\n{_where(row)}"),
         Column("desired", "Limit", show=_change),
         Column("state", "State", style=_style, show=lambda r: f"{r['state']}\n{r['native_state']}"),
         Column("age", "Filed\nSeen", show=lambda row: f"{row['age']}\n{row['seen']}"),
@@ -181,19 +189,39 @@ def request_columns() -> list[Column]:
 
 
 def _machines(row: Mapping[str, Any]) -> str:
+    if row.get("repeated"):
+        return ""
+    count = f"{row['instances']} x " if row["instances"] > 1 else ""
     spot = " spot" if row["spot"] else ""
-    return f"{row['instances']} x {row['instance_type']}{spot}\n{row['cloud']} {row['region']}"
+    return f"{count}{row['instance_type']}{spot}\n{row['cloud']} {row['region']}"
+
+
+def _short(name: str) -> str:
+    """Return a quota's name on lines that leave room for the other columns."""
+    for ending in ("-per-project-region", "-per-project"):
+        name = name.replace(ending, "")
+    return textwrap.fill(name, _QUOTA_WIDTH, break_on_hyphens=True)
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
     if row["closed"]:
-        return str(row["closed"])
-    if row["verdict"] == "short":
-        note = f" ({row['fixed']})" if row["fixed"] else ""
-        return f"short by {row['short_by']}{note}"
-    if row["verdict"] == "unknown":
-        return f"unknown: {row['why']}"
-    return "enough"
+        return "closed"
+    return f"short by {row['short_by']}" if row["verdict"] == "short" else str(row["verdict"])
+
+
+def reasons(checks: Iterable[DemandCheck]) -> list[str]:
+    """Return why verdicts are unknown, closed or not to be helped, each once."""
+    about: dict[str, list[str]] = {}
+    for check in checks:
+        found = [check.closed, check.why, *(quota.why for quota in check.checks)]
+        found += [f"asking for more is pointless, {q.fixed}" for q in check.short if q.fixed]
+        place = f"{check.demand.instance_type} in {check.demand.region}"
+        for reason in dict.fromkeys(text for text in found if text):
+            about.setdefault(reason, []).append(place)
+    return [
+        f"{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''}: {reason}."
+        for reason, places in about.items()
+    ]
 
 
 def _style(row: Mapping[str, Any]) -> str:
@@ -204,9 +232,22 @@ def _style(row: Mapping[str, Any]) -> str:
 
 def _number(value: float | None, row: Mapping[str, Any]) -> str:
     if value is None:
-        return "none" if row["verdict"] == "enough" else "?"
+        return "no limit" if row["verdict"] == "enough" else "?"
+    return f"{value:g}"
+
+
+def _need(row: Mapping[str, Any]) -> str:
+    if row["need"] is None:
+        return ""
     unit = "inst." if row["unit"] == "instances" else row["unit"]
-    return f"{value:g} {unit}"
+    return f"{row['need']} {unit}"
+
+
+def _runs(row: Mapping[str, Any]) -> str:
+    if row["ready"] != "after a request":
+        return str(row["ready"])
+    count = len(row["requests"])
+    return "1 request" if count == 1 else f"{count} requests"
 
 
 def _price(row: Mapping[str, Any]) -> str:
@@ -217,7 +258,7 @@ def _to_ask(row: Mapping[str, Any]) -> str:
     if row["ready"] in {"unknown", "closed"}:
         return str(row["reason"])
     asks = [
-        f"{ask['quota']} {ask['limit']:g} -> {ask['ask_for']} {ask['unit']}"
+        f"{_short(ask['quota'])}\n{ask['limit']:g} -> {ask['ask_for']} {ask['unit']}"
         for ask in row["requests"]
     ]
     return "\n".join(asks) or "nothing"

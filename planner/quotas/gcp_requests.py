@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner.clouds import gcp
 from planner.clouds.redact import redact
-from planner.errors import PlannerError
+from planner.errors import PlannerError, UsageError
 from planner.quotas.gcp_limits import limit_of, parent, read_info
 from planner.quotas.outcome import Answer, Phase, State
 
@@ -33,7 +33,16 @@ class Requests:
     """The requesting half of the adapter."""
 
     def payload(self, ask: Ask) -> dict[str, Any]:
-        """Return the quota preference in its JSON form, without the project."""
+        """Return the quota preference in its JSON form, without the project.
+
+        Raises:
+            UsageError: There is no contact; Google requires one for increases.
+        """
+        if not ask.contact.email:
+            raise UsageError(
+                "Google wants an e-mail address with a quota request",
+                advice="--contact-email YOU@EXAMPLE.COM, or export PLANNER_CONTACT_EMAIL=...",
+            )
         quota = ask.check.quota
         return {
             "quotaPreferenceId": preference_id(quota),

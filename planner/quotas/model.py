@@ -112,8 +112,8 @@ class Quota:
     def title(self) -> str:
         """Return its name for people, with the dimensions that tell it apart."""
         name = self.name or self.quota_id
-        more = ", ".join(value for _, value in self.dimensions)
-        return f"{name} ({more})" if more else name
+        more = [value for key, value in self.dimensions if key != "region"]
+        return " ".join([name, *more])
 
 
 @dataclass(frozen=True, slots=True)

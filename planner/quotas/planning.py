@@ -73,12 +73,20 @@ def ways(checks: Iterable[DemandCheck], plans: Mapping[Demand, Plan]) -> list[Wa
     return sorted(found, key=_rank)
 
 
+def best_places(found: Iterable[Way]) -> list[Way]:
+    """Return one way per instance type and service: the first, which is the best."""
+    best: dict[tuple[str, str], Way] = {}
+    for way in found:
+        best.setdefault((way.check.demand.service, way.check.demand.instance_type), way)
+    return list(best.values())
+
+
 def alternatives(found: Iterable[Way], request: QuotaRequest, count: int = 3) -> list[Way]:
     """Return the best ways that do not need what a request was denied.
 
     At most one per instance type, so that the list is a choice and not a list of regions.
     """
-    chosen: dict[str, Way] = {}
+    chosen = []
     for way in found:
         needed = {
             (
@@ -91,8 +99,8 @@ def alternatives(found: Iterable[Way], request: QuotaRequest, count: int = 3) ->
         denied = (request.quota_id, request.region, request.dimensions.get("gpu_family"))
         usable = way.ready in {Ready.NOW, Ready.REQUEST} and denied not in needed
         if usable:
-            chosen.setdefault(way.check.demand.instance_type, way)
-    return list(chosen.values())[:count]
+            chosen.append(way)
+    return best_places(chosen)[:count]
 
 
 def _ready(check: DemandCheck) -> Ready:

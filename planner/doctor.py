@@ -1,0 +1,180 @@
+"""What works per cloud, and what is missing: the checks behind ``planner doctor``.
+
+Each check makes one small call, and says what to do where it fails.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from planner.clouds import aws, azure, gcp, settings
+from planner.clouds.redact import mask
+from planner.errors import PlannerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+CLOUDS = ("aws", "azure", "gcp")
+_AWS_REGION = "us-east-1"
+_AZURE_REGION = "eastus"
+_ANY_P_QUOTA = "L-417A185B"
+_ALL_GPUS = "GPUS-ALL-REGIONS-per-project"
+_API = "cloudquotas.googleapis.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check.
+
+    Attributes:
+        subject: A cloud, or ``planner`` itself.
+        works: None: not needed, or not known.
+    """
+
+    subject: str
+    check: str
+    works: bool | None
+    detail: str
+    advice: str = ""
+
+
+def examine(clouds: Sequence[str] = CLOUDS) -> list[Finding]:
+    """Return the findings of the clouds, all asked at once, and of planner itself."""
+    with ThreadPoolExecutor(len(CLOUDS)) as pool:
+        found = list(pool.map(_examine_cloud, clouds))
+    return [finding for findings in found for finding in findings] + _planner()
+
+
+def _examine_cloud(cloud: str) -> list[Finding]:
+    steps: dict[str, list[tuple[str, Callable[[], str]]]] = {
+        "aws": [("credentials", _aws_account), ("quotas", _aws_quotas), ("usage", _aws_usage)],
+        "azure": [("credentials", _azure_account), ("quotas", _azure_quotas)],
+        "gcp": [("credentials", _gcp_project), ("quotas", _gcp_quotas), ("usage", _gcp_usage)],
+    }
+    findings = []
+    for name, step in steps[cloud]:
+        try:
+            findings.append(Finding(cloud, name, works=True, detail=step()))
+        except PlannerError as error:
+            findings.append(
+                Finding(cloud, name, works=False, detail=str(error), advice=error.advice)
+            )
+            if name == "credentials":
+                break  # nothing else can work
+    return findings
+
+
+def _aws_account() -> str:
+    return f"account {mask(aws.account())}"
+
+
+def _aws_quotas() -> str:
+    with aws.errors("read a quota", action="servicequotas:GetServiceQuota", region=_AWS_REGION):
+        aws.client("service-quotas", _AWS_REGION).get_service_quota(
+            ServiceCode="ec2", QuotaCode=_ANY_P_QUOTA
+        )
+    return "Service Quotas answers"
+
+
+def _aws_usage() -> str:
+    with aws.errors("list instances", action="ec2:DescribeInstances", region=_AWS_REGION):
+        aws.client("ec2", _AWS_REGION).describe_instances(MaxResults=5)
+    with aws.errors("list endpoints", action="sagemaker:ListEndpoints", region=_AWS_REGION):
+        aws.client("sagemaker", _AWS_REGION).list_endpoints(MaxResults=1)
+    return "EC2 and SageMaker answer"
+
+
+def _azure_account() -> str:
+    return f"subscription {mask(azure.subscription())}"
+
+
+def _azure_quotas() -> str:
+    action = "Microsoft.Compute/locations/usages/read"
+    with azure.errors("read the quotas", action=action, region=_AZURE_REGION):
+        rows = list(azure.compute().usage.list(_AZURE_REGION))
+    if not rows:
+        raise PlannerError(
+            "Azure lists no quota at all: Microsoft.Compute is not registered",
+            advice="az provider register --namespace Microsoft.Compute",
+        )
+    return f"{len(rows)} quotas in {_AZURE_REGION}"
+
+
+def _gcp_project() -> str:
+    return f"project {gcp.project()}"
+
+
+def _gcp_quotas() -> str:
+    name = (
+        f"projects/{gcp.project()}/locations/global/services/compute.googleapis.com"
+        f"/quotaInfos/{_ALL_GPUS}"
+    )
+    with gcp.errors("read a quota", action="cloudquotas.quotas.get", api=_API):
+        info = gcp.quotas().get_quota_info(name=name)
+    eligible = info.quota_increase_eligibility
+    if not eligible.is_eligible:
+        return f"Cloud Quotas answers; no increase: {eligible.ineligibility_reason.name}"
+    return "Cloud Quotas answers"
+
+
+def _gcp_usage() -> str:
+    api = "compute.googleapis.com"
+    with gcp.errors("read the project", action="compute.projects.get", api=api):
+        gcp.compute_get(f"projects/{gcp.project()}", fields="name")
+    return "Compute Engine answers"
+
+
+def _planner() -> list[Finding]:
+    from planner.ledger import Ledger  # noqa: PLC0415 - only here
+
+    findings = []
+    try:
+        with Ledger() as ledger:
+            count = len(ledger.requests(open_only=True))
+            detail = f"{count} open quota requests, {len(ledger.resources())} resources"
+        findings.append(Finding("planner", "ledger", works=True, detail=detail))
+    except PlannerError as error:
+        findings.append(
+            Finding("planner", "ledger", works=False, detail=str(error), advice=error.advice)
+        )
+    findings.append(_prices())
+    installed = find_spec("moto") is not None
+    findings.append(
+        Finding(
+            "planner",
+            "sandbox",
+            works=True if installed else None,
+            detail=_sandbox_state() if installed else "not installed",
+            advice="" if installed else "pip install 'gpu-planner[sandbox]'",
+        )
+    )
+    return findings
+
+
+def _sandbox_state() -> str:
+    from planner.sandbox import process  # noqa: PLC0415 - only here
+
+    if settings.current().simulated:
+        return "in use; nothing here is real"
+    return "running" if process.running() is not None else "installed, not running"
+
+
+def _prices() -> Finding:
+    """Say how old the newest prices of each cloud are."""
+    from planner.bundled import pricing_data  # noqa: PLC0415 - only here
+    from planner.pricing import snapshots  # noqa: PLC0415 - only here
+
+    newest: dict[str, date] = {}
+    for cloud, day, _ in snapshots.find(pricing_data()):
+        newest[cloud] = max(day, newest.get(cloud, day))
+    if not newest:
+        return Finding("planner", "prices", works=False, detail="none", advice="planner refresh")
+    today = datetime.now(UTC).date()
+    detail = ", ".join(
+        f"{cloud} {day} ({(today - day).days} days old)" for cloud, day in sorted(newest.items())
+    )
+    return Finding("planner", "prices", works=True, detail=detail)
