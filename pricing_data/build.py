@@ -10,10 +10,15 @@ import sys
 import tempfile
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from planner.errors import PlannerError
 from planner.pricing import ingest, snapshots
+from planner.pricing.catalog import Catalog, Query
 from planner.serving import accelerators
+
+if TYPE_CHECKING:
+    from planner.pricing.snapshots import Coverage
 
 HERE = Path(__file__).resolve().parent
 # The day the undated sources were found: their rows cannot be older knowledge than that.
@@ -42,12 +47,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as scratch:
             root = Path(scratch)
             built = {path.relative_to(root): path for path in build(root)}
-            bundled = {path.relative_to(HERE) for _, _, path in snapshots.find(HERE)}
             if "--check" in sys.argv:
-                print(
-                    "equal" if set(built) == bundled else f"differ: {sorted(set(built) ^ bundled)}"
-                )
-                return int(set(built) != bundled)
+                return _compare(root)
+            bundled = {path.relative_to(HERE) for _, _, path in snapshots.find(HERE)}
             for name in sorted(bundled - set(built)):
                 (HERE / name).unlink()
             for name, path in sorted(built.items()):
@@ -58,6 +60,25 @@ def main() -> int:
         print(f"Error: {error}\n{error.why}\nTry: {error.advice}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _compare(root: Path) -> int:
+    """Compare what was built with what is bundled; return the exit code.
+
+    By rows and coverage, not by bytes: another DuckDB may write the same rows otherwise.
+    """
+    built, bundled = Catalog(root), Catalog(HERE)
+    ever = Query(as_of=date.max)
+    differences = {
+        *(f"{o.cloud} {o.as_of}" for o in {*built.history(ever)} ^ {*bundled.history(ever)}),
+        *(f"{cloud} {day}" for cloud, day, _ in _coverage(built) ^ _coverage(bundled)),
+    }
+    print(f"differ: {', '.join(sorted(differences))}" if differences else "equal")
+    return int(bool(differences))
+
+
+def _coverage(catalog: Catalog) -> set[tuple[str, date, Coverage]]:
+    return {(s.cloud, s.as_of, entry) for s in catalog.snapshots for entry in s.coverage}
 
 
 if __name__ == "__main__":
