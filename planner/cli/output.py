@@ -137,7 +137,8 @@ def _emit_csv(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> None:
 
 def _emit_markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
     def line(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        plain = (cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
+        return "| " + " | ".join(plain) + " |"
 
     click.echo(line(column.title for column in columns))
     click.echo(line("---:" if column.align == "right" else ":---" for column in columns))
@@ -175,6 +176,8 @@ def _emit_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], ti
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return "; ".join(str(item) for item in value)
     return "" if value is None else _plain(value)
 
 

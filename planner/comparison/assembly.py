@@ -43,7 +43,7 @@ def assemble(request: Request, placement: Placement, quote: Quote) -> Plan:
         fit_reason=fit.reason,
         warnings=fit.warnings,
         kv_cache_tokens=fit.kv_cache_tokens,
-        **_money(request, quote, on_demand, committed),
+        **_money(request, quote, on_demand, committed, placement.instances),
         tokens_per_second=speed.tokens_per_second if speed else None,
         tokens_per_second_low=speed.tokens_per_second_low if speed else None,
         tokens_per_second_high=speed.tokens_per_second_high if speed else None,
@@ -63,7 +63,11 @@ def assemble(request: Request, placement: Placement, quote: Quote) -> Plan:
 
 
 def _money(
-    request: Request, quote: Quote, on_demand: Decimal | None, committed: Decimal | None
+    request: Request,
+    quote: Quote,
+    on_demand: Decimal | None,
+    committed: Decimal | None,
+    instances: int,
 ) -> dict[str, Any]:
     """Return the price fields of a plan; None where a price is not known."""
     hours, offer = request.hours_per_month, quote.committed_1y
@@ -77,7 +81,7 @@ def _money(
         "on_demand_monthly_usd": None if on_demand is None else cost.monthly(on_demand, hours),
         "committed_1y_hourly_usd": committed,
         "committed_1y_monthly_usd": None if committed is None else cost.monthly(committed),
-        "committed_1y_upfront_usd": offer.upfront_usd if offer else None,
+        "committed_1y_upfront_usd": _upfront(offer, instances),
         "committed_1y_kind": offer.commitment if offer else None,
         "committed_1y_payment_option": offer.payment_option if offer else None,
         "committed_1y_basis": None
@@ -90,6 +94,12 @@ def _money(
 
 def _hourly(offer: Offer | None, instances: int) -> Decimal | None:
     return None if offer is None else offer.effective_hourly_usd * instances
+
+
+def _upfront(offer: Offer | None, instances: int) -> Decimal | None:
+    if offer is None or offer.upfront_usd is None:
+        return None
+    return offer.upfront_usd * instances
 
 
 def _speed(request: Request, placement: Placement) -> Throughput | None:

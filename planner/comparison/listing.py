@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from planner.pricing.instance_types import InstanceType
-
 
 def list_offers(
     catalog: Catalog | None = None,
@@ -49,14 +47,14 @@ def list_offers(
         as_of=as_of,
         clouds=tuple(clouds),
         regions=tuple(regions) or known_regions.in_geo(geo),
-        instance_types=tuple({item.instance_type for item in types}) if types else (),
+        instance_types=tuple(types) if accelerators or instance_types else (),
         pricing_models=tuple(pricing_models),
         commitments=tuple(commitments),
         term_years=tuple(int(years) for years in term_years),
         limit=limit,
     )
     records = []
-    for offer in catalog.offers(query):
+    for offer in catalog.offers(query) if types else ():
         item = catalog.instance_types.find(offer.service, offer.instance_type)
         record = asdict(offer)
         record["accelerator"] = item.accelerator if item else None
@@ -70,13 +68,16 @@ def list_offers(
 
 def _wanted_types(
     catalog: Catalog, accelerators: Sequence[str], instance_types: Sequence[str]
-) -> list[InstanceType]:
-    """Return the instance types that filters name; none where nothing is filtered."""
-    types = [catalog.instance_types.get(name) for name in instance_types]
+) -> set[str]:
+    """Return the names of the instance types that both filters leave."""
+    named = {catalog.instance_types.get(name).instance_type for name in instance_types}
+    known = {item.accelerator for item in catalog.instance_types}
     for wanted in accelerators:
-        found = [t for t in catalog.instance_types if cards.matches(wanted, t.accelerator)]
-        if not found:
-            known = {t.accelerator for t in catalog.instance_types}
+        if not any(cards.matches(wanted, have) for have in known):
             raise UnknownNameError("accelerator", wanted, known, advice="planner gpus")
-        types += found
-    return types
+    return {
+        item.instance_type
+        for item in catalog.instance_types
+        if (not named or item.instance_type in named)
+        and (not accelerators or any(cards.matches(w, item.accelerator) for w in accelerators))
+    }
