@@ -12,13 +12,61 @@ What notebooks and other programs use. Names are loaded when first used, so that
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from planner.api import compare, explain
+    from planner.comparison import Comparison, LocalCards, Request, list_offers
+    from planner.errors import PlannerError
+    from planner.plan import Plan
+    from planner.pricing.catalog import Catalog, Query
+    from planner.pricing.cost import TotalCost, total_cost
+    from planner.pricing.offer import Commitment, Offer, PaymentOption, PricingModel
+    from planner.serving.throughput import Throughput
 
 __version__ = "0.1.0"
 
-_PUBLIC: dict[str, str] = {}
+# Where each public name is found when it is first used; the imports above are for type checkers.
+_PUBLIC = {
+    "Catalog": "planner.pricing.catalog",
+    "Commitment": "planner.pricing.offer",
+    "Comparison": "planner.comparison",
+    "LocalCards": "planner.comparison",
+    "Offer": "planner.pricing.offer",
+    "PaymentOption": "planner.pricing.offer",
+    "Plan": "planner.plan",
+    "PlannerError": "planner.errors",
+    "PricingModel": "planner.pricing.offer",
+    "Query": "planner.pricing.catalog",
+    "Request": "planner.comparison",
+    "Throughput": "planner.serving.throughput",
+    "TotalCost": "planner.pricing.cost",
+    "compare": "planner.api",
+    "explain": "planner.api",
+    "list_offers": "planner.comparison",
+    "total_cost": "planner.pricing.cost",
+}
 
-__all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604 - all entries are strings
+__all__ = [
+    "Catalog",
+    "Commitment",
+    "Comparison",
+    "LocalCards",
+    "Offer",
+    "PaymentOption",
+    "Plan",
+    "PlannerError",
+    "PricingModel",
+    "Query",
+    "Request",
+    "Throughput",
+    "TotalCost",
+    "__version__",
+    "compare",
+    "explain",
+    "list_offers",
+    "total_cost",
+]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type of a module attribute
