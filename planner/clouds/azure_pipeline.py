@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SCOPE = "https://management.azure.com/.default"
 _RETRIES = 3
 _LONGEST_WAIT_S = 30
-_CONNECTIONS = 32
+_CONNECTIONS = 48
 
 
 class SandboxCredential:

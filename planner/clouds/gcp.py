@@ -28,7 +28,7 @@ COMPUTE = "https://compute.googleapis.com"
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _RETRIES = 3
 _RETRY_STATUS = (429, 500, 502, 503, 504)
-_CONNECTIONS = 32
+_CONNECTIONS = 48
 
 _lock = threading.RLock()
 _made: dict[str, Any] = {}

@@ -6,7 +6,6 @@ Counted from the machines themselves: CloudWatch's usage metrics lag by minutes.
 from __future__ import annotations
 
 from collections import Counter
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from planner.clouds import aws
@@ -33,6 +32,9 @@ class Usage:
 
     def __init__(self, region: str) -> None:
         self._region = region
+        # Not cached_property: until Python 3.12 it holds one lock for all regions.
+        self._vcpus: Counter[str] | None = None
+        self._endpoints: Counter[str] | None = None
 
     def of(self, demand: Demand) -> float:
         """Return what is in use of the quota that binds the demand.
@@ -41,12 +43,15 @@ class Usage:
             PlannerError: The machines cannot be listed.
         """
         if demand.service == "sagemaker":
+            if self._endpoints is None:
+                self._endpoints = self._count_endpoints()
             return self._endpoints[demand.instance_type]
+        if self._vcpus is None:
+            self._vcpus = self._count_vcpus()
         row = catalogue.ec2_family(demand.instance_type, spot=demand.spot)
         return self._vcpus[row.quota_id] if row is not None else 0
 
-    @cached_property
-    def _vcpus(self) -> Counter[str]:
+    def _count_vcpus(self) -> Counter[str]:
         """Return the vCPUs in use per quota code."""
         running = list(self._running())
         vcpus = self._default_vcpus({kind for kind, _, _ in running})
@@ -89,8 +94,7 @@ class Usage:
                         known[row["InstanceType"]] = row["VCpuInfo"]["DefaultVCpus"]
         return known
 
-    @cached_property
-    def _endpoints(self) -> Counter[str]:
+    def _count_endpoints(self) -> Counter[str]:
         """Return the instances in use per SageMaker instance type."""
         client = aws.client("sagemaker", self._region)
         used: Counter[str] = Counter()

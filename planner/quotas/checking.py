@@ -17,8 +17,8 @@ from planner.quotas.model import Demand, DemandCheck, unreadable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-# As many as the SDKs' connection pools hold; the request rates are kept elsewhere (pacing).
-_THREADS = 24
+# They only wait for answers; the request rates are kept elsewhere (pacing).
+_THREADS = 48
 
 
 def check(

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import signal
-import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from planner.errors import PlannerError
 from planner.sandbox import process, scenarios
 from planner.sandbox.server import Sandbox
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 
 @click.command()
@@ -28,14 +23,14 @@ def main(scenario: str, settings: tuple[str, ...]) -> None:
     except PlannerError as error:
         raise click.ClickException(f"{error}. {error.why}") from error
 
-    def leave(_signal: int, _frame: FrameType | None) -> None:
-        sys.exit(0)
-
-    signal.signal(signal.SIGTERM, leave)
+    # Blocked in every thread and waited for here: a signal that another thread receives
+    # would not wake a main thread that waits for a lock.
+    endings = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, endings)
     with Sandbox(chosen) as sandbox:
         path = process.write_state(sandbox.endpoints)
         try:
-            sandbox.wait()
+            signal.sigwait(endings)
         finally:
             path.unlink(missing_ok=True)
 

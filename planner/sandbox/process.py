@@ -120,16 +120,25 @@ def stop() -> None:
 
     Raises:
         NotFoundError: None is running.
+        PlannerError: It does not end.
     """
-    from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed  # noqa: PLC0415
+    from tenacity import (  # noqa: PLC0415 - only stopping needs it
+        RetryError,
+        Retrying,
+        retry_if_result,
+        stop_after_delay,
+        wait_fixed,
+    )
 
     found = require()
     os.kill(found.pid, signal.SIGTERM)
-    Retrying(
-        retry=retry_if_result(bool),
-        stop=stop_after_delay(_STOP_TIMEOUT_S),
-        wait=wait_fixed(0.05),
-    )(lambda: running() is not None)
+    patient = Retrying(
+        retry=retry_if_result(bool), stop=stop_after_delay(_STOP_TIMEOUT_S), wait=wait_fixed(0.05)
+    )
+    try:
+        patient(lambda: running() is not None)
+    except RetryError as error:
+        raise PlannerError("the sandbox does not stop", advice=f"kill -KILL {found.pid}") from error
     _file().unlink(missing_ok=True)
 
 

@@ -70,11 +70,6 @@ class Sandbox:
         for thread in self._threads:
             thread.join()
 
-    def wait(self) -> None:
-        """Return when the sandbox is stopped."""
-        for thread in self._threads:
-            thread.join()
-
     def _serve(self, application: WSGIApplication) -> str:
         server = make_server(HOST, 0, application, threaded=True, request_handler=_Handler)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
