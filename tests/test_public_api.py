@@ -29,10 +29,8 @@ def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
 
 
 def test_importing_planner_loads_no_library() -> None:
-    code = (
-        "import planner, sys;"
-        "sys.exit(', '.join({'click', 'duckdb', 'numpy', 'pandas', 'rich'} & set(sys.modules)) or 0)"
-    )
+    heavy = "{'click', 'duckdb', 'numpy', 'pandas', 'rich'}"
+    code = f"import planner, sys; sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

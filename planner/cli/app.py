@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "quota": ("planner.cli.quota", "Check, request and follow GPU quotas."),
     "doctor": ("planner.cli.doctor", "Show what works per cloud, and what is missing."),
     "sandbox": ("planner.cli.sandbox", "Simulated clouds, to rehearse with no account."),
+    "mcp": ("planner.cli.mcp", "Answer assistants, over the Model Context Protocol."),
+    "report": ("planner.cli.report", "Write a report for people: page, workbook, Markdown."),
     "completion": ("planner.cli.completion", "Print the shell completion script."),
 }
 
