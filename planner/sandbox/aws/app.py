@@ -14,8 +14,10 @@ from werkzeug.wrappers import Request, Response
 
 from planner.sandbox.aws import corrections
 from planner.sandbox.aws.ec2 import Ec2
+from planner.sandbox.aws.iam import Iam
 from planner.sandbox.aws.protocol import AwsCall, AwsError, AwsService, error_response, service_of
-from planner.sandbox.aws.sagemaker_limits import SageMakerLimits
+from planner.sandbox.aws.sagemaker import SageMaker
+from planner.sandbox.aws.sagemaker_runtime import SageMakerRuntime
 from planner.sandbox.aws.service_quotas import ServiceQuotas
 
 if TYPE_CHECKING:
@@ -40,7 +42,9 @@ class AwsApp:
         self._services: list[AwsService] = [
             ServiceQuotas(world),
             Ec2(world),
-            SageMakerLimits(world),
+            Iam(world),
+            SageMakerRuntime(world),
+            SageMaker(world),
         ]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

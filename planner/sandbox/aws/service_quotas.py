@@ -4,10 +4,11 @@ Documented (botocore model 2019-06-24 and the user guide's reference_limits): op
 members, statuses, error codes; ``DesiredValue`` is an absolute total; one active request per
 quota, 20 per account, 2 per opt-in Region; EC2 reports Unit ``None`` though it counts vCPUs;
 ``ListServiceQuotas`` has only quotas with an applied value.
-Assumed: that a second request for a quota is refused with ``ResourceAlreadyExistsException``,
-that one below the present value is an ``IllegalArgumentException``, that default values of
-GPU quotas are the scenario's, the codes of SageMaker quotas whose code is not public, and
-the course of a request: PENDING, after an hour CASE_OPENED, then its end.
+Assumed: that SageMaker's quotas have none until they are raised; that a second request for a
+quota is refused with ``ResourceAlreadyExistsException`` and one below the present value with
+``IllegalArgumentException``; that default values of GPU quotas are the scenario's; the codes
+of SageMaker quotas whose code is not public; the course of a request: PENDING, after
+an hour CASE_OPENED, then its end.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ class ServiceQuotas:
 
     def _get(self, call: AwsCall) -> dict[str, Any]:
         quota = _find(call)
+        if not self._is_applied(call.region, quota):
+            raise AwsError("NoSuchResourceException", "The quota has no applied value")
         return {"Quota": self._show(call.region, quota, applied=True)}
 
     def _get_default(self, call: AwsCall) -> dict[str, Any]:
@@ -98,7 +101,9 @@ class ServiceQuotas:
 
     def _list(self, call: AwsCall) -> dict[str, Any]:
         wanted = call.parameters.get("QuotaCode")
-        quotas = [q for q in _of(call) if wanted in {None, q.code}]
+        quotas = [
+            q for q in _of(call) if wanted in {None, q.code} and self._is_applied(call.region, q)
+        ]
         return self._page(call, quotas, applied=True)
 
     def _list_defaults(self, call: AwsCall) -> dict[str, Any]:
@@ -169,6 +174,11 @@ class ServiceQuotas:
         if not quota.per_instance:
             return _STANDARD_VCPUS
         return self._world.scenario.gpu_instances * quota.per_instance
+
+    def _is_applied(self, region: str, quota: _Quota) -> bool:
+        """Tell whether a quota has a value of its own, or only AWS's default."""
+        self._world.settle()
+        return quota.service == "ec2" or self._key(region, quota) in self._world.limits
 
     def _limit(self, region: str, quota: _Quota) -> int:
         return self._world.limit(self._key(region, quota), self._initial(quota))
