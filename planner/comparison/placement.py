@@ -65,7 +65,8 @@ def place(request: Request, catalog: Catalog) -> tuple[list[Placement], list[Ver
 def explain(request: Request, catalog: Catalog | None = None) -> list[dict[str, Any]]:
     """Return the verdict on every instance type asked for, as records; fitting ones first.
 
-    Each has the fields of ``Fit`` and says which machine, and how many, it is about.
+    Each has the fields of ``Fit`` and says which machine, and how many, it is about. Machines
+    that need a Neuron-compiled model are among them only where asked for.
 
     Raises:
         UnknownNameError: The model or a filter's name is unknown.
@@ -75,7 +76,9 @@ def explain(request: Request, catalog: Catalog | None = None) -> list[dict[str, 
     instances = range(1, (request.max_instances or 1) + 1)
     placements, rejected = _place_on(request, catalog or Catalog(), instances)
     found = [(p.instance_type, p.fit, p.instances) for p in placements]
-    found += [(v.instance_type, v.fit, 1) for v in rejected]
+    named = request.include_neuron or request.instance_types or request.accelerators
+    found += [(v.instance_type, v.fit, 1) for v in rejected if named or not v.fit.needs_neuron]
+    found.sort(key=lambda entry: not entry[1].fits)
     return [
         {
             "cloud": item.cloud,
