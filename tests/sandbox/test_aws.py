@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -162,11 +163,28 @@ def test_no_capacity_is_not_a_quota(sandbox: Sandbox) -> None:
         launch("p4d.24xlarge")
 
 
+def role() -> str:
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sagemaker.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    made = aws.client("iam", "us-east-1").create_role(
+        RoleName="runs-models", AssumeRolePolicyDocument=json.dumps(trust)
+    )
+    return str(made["Role"]["Arn"])
+
+
 def test_an_endpoint_above_the_limit_is_refused_in_the_known_words(sandbox: Sandbox) -> None:
     sagemaker = aws.client("sagemaker", WEST)
     sagemaker.create_model(
         ModelName="m",
-        ExecutionRoleArn="arn:aws:iam::123456789012:role/FakeRole",
+        ExecutionRoleArn=role(),
         PrimaryContainer={"Image": "1.dkr.ecr.us-west-2.amazonaws.com/x:1"},
     )
     variant = {
