@@ -57,6 +57,7 @@ FIELDS = (
             "reserved_instance",
             "convertible_reserved_instance",
             "savings_plan",
+            "ec2_instance_savings_plan",
             "committed_use_discount",
         ]
     ),

@@ -8,14 +8,14 @@ is gone, not carried forward.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from planner.bundled import pricing_data
 from planner.errors import DataError, NotFoundError
-from planner.pricing import instance_types, snapshots
+from planner.pricing import instance_types, snapshots, store
 from planner.pricing.snapshots import SCHEMA, SnapshotFile
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from planner.pricing.offer import Offer
 
+_LISTINGS = 3
 _REINSTALL = (
     "remove the file if it is your own, or reinstall: pip install --force-reinstall gpu-planner"
 )
@@ -58,11 +59,12 @@ class Catalog:
 
     Args:
         roots: Folders that hold ``offers/<cloud>/*.parquet``; where two hold a snapshot of the
-            same cloud and date, the later root counts. The bundled figures by default.
+            same cloud and date, the later root counts. By default the bundled figures and
+            what ``planner refresh`` brought (``planner.pricing.store``).
     """
 
     def __init__(self, *roots: Path) -> None:
-        self._roots = roots or (pricing_data(),)
+        self._roots = roots or store.roots()
 
     @cached_property
     def instance_types(self) -> instance_types.InstanceTypes:
@@ -76,16 +78,43 @@ class Catalog:
         Raises:
             DataError: A file was changed or cut short.
         """
-        found: dict[tuple[str, date], Path] = {}
-        for root in self._roots:
-            found.update({(cloud, day): path for cloud, day, path in snapshots.find(root)})
-        for path in found.values():
-            snapshots.verify(path)
+        found = self._verified()
         coverage = self._read_coverage([str(path) for path in found.values()])
         return tuple(
             SnapshotFile(cloud, day, str(path), snapshots.parse_coverage(coverage[str(path)], path))
             for (cloud, day), path in sorted(found.items())
         )
+
+    def versions(self, cloud: str) -> dict[str, str]:
+        """Return the newest version of each price file that a cloud's snapshots were read from.
+
+        Empty where no snapshot names any: bundled ones do not, and only AWS has versions.
+        """
+        paths = [s.path for s in self.snapshots if s.cloud == cloud]
+        found = self._metadata(paths, snapshots.VERSIONS_KEY)
+        merged: dict[str, str] = {}
+        for path in paths:
+            merged |= json.loads(found.get(path, "{}"))
+        return merged
+
+    def _verified(self) -> dict[tuple[str, date], Path]:
+        """Return the snapshot files by cloud and date, each checked.
+
+        A refresh may remove an old file between listing and reading; then they are listed anew.
+        """
+        for attempt in range(_LISTINGS):
+            found: dict[tuple[str, date], Path] = {}
+            for root in self._roots:
+                found.update({(cloud, day): path for cloud, day, path in snapshots.find(root)})
+            try:
+                for path in found.values():
+                    snapshots.verify(path)
+            except FileNotFoundError:
+                if attempt == _LISTINGS - 1:
+                    raise
+            else:
+                break
+        return found
 
     @property
     def first_date(self) -> date:
@@ -111,12 +140,26 @@ class Catalog:
         """
         return [snapshots.to_offer(row) for row in self._run(query or Query()).fetchall()]
 
+    def history(self, query: Query | None = None) -> list[Offer]:
+        """Return every offer published up to the date, superseded ones among them.
+
+        Oldest first, so that one kind of price can be followed through the snapshots.
+
+        Raises:
+            NotFoundError: The date lies before the first snapshot.
+            DataError: A snapshot cannot be read.
+        """
+        rows = self._run(query or Query(), superseded=True).fetchall()
+        return sorted((snapshots.to_offer(row) for row in rows), key=lambda offer: offer.as_of)
+
     def to_dataframe(self, query: Query | None = None) -> pd.DataFrame:
         """Return the offers that match as a DataFrame, cheapest first; money as float64."""
         frame: pd.DataFrame = self._run(query or Query(), as_float=True).df()
         return frame
 
-    def _run(self, query: Query, *, as_float: bool = False) -> duckdb.DuckDBPyConnection:
+    def _run(
+        self, query: Query, *, as_float: bool = False, superseded: bool = False
+    ) -> duckdb.DuckDBPyConnection:
         import duckdb  # noqa: PLC0415 - slow to import
 
         as_of = query.as_of or datetime.now(UTC).date()
@@ -126,7 +169,9 @@ class Catalog:
                 why=f"the first snapshot is of {self.first_date}",
                 advice=f"--as-of {self.first_date}",
             )
-        sql, parameters = _select(replace(query, as_of=as_of), as_float=as_float)
+        sql, parameters = _select(
+            replace(query, as_of=as_of), as_float=as_float, superseded=superseded
+        )
         try:
             return self._connection.execute(sql, parameters)
         except duckdb.Error as error:
@@ -172,6 +217,18 @@ class Catalog:
         return session
 
     def _read_coverage(self, paths: Sequence[str]) -> dict[str, str]:
+        found = self._metadata(paths, snapshots.COVERAGE_KEY)
+        for path in paths:
+            if path not in found:
+                raise DataError(
+                    f"{path} is not a price snapshot",
+                    why=f"it declares no coverage ({snapshots.COVERAGE_KEY})",
+                    advice=_REINSTALL,
+                )
+        return found
+
+    def _metadata(self, paths: Sequence[str], key: str) -> dict[str, str]:
+        """Return one entry of the files' key-value metadata, by path."""
         import duckdb  # noqa: PLC0415 - slow to import
 
         if not paths:
@@ -181,21 +238,13 @@ class Catalog:
             rows = self._session.execute(
                 "SELECT file_name, decode(value)"
                 f" FROM parquet_kv_metadata([{listed}]) WHERE decode(key) = ?",
-                [snapshots.COVERAGE_KEY],
+                [key],
             ).fetchall()
         except duckdb.Error as error:
             raise DataError(
                 "a price snapshot cannot be read", why=str(error), advice=_REINSTALL
             ) from error
-        found: dict[str, str] = dict(rows)
-        for path in paths:
-            if path not in found:
-                raise DataError(
-                    f"{path} is not a price snapshot",
-                    why=f"it declares no coverage ({snapshots.COVERAGE_KEY})",
-                    advice=_REINSTALL,
-                )
-        return found
+        return dict(rows)
 
 
 # What a newer snapshot covers supersedes an older row, whether it holds the row or not.
@@ -211,6 +260,8 @@ FROM offers o ANTI JOIN coverage c ON (
 )
 WHERE o.as_of <= ?"""
 
+_EVERY = "FROM offers o WHERE o.as_of <= ?"
+
 _FILTERS = {
     "clouds": "cloud",
     "services": "service",
@@ -223,9 +274,10 @@ _FILTERS = {
 }
 
 
-def _select(query: Query, *, as_float: bool) -> tuple[str, list[Any]]:
+def _select(query: Query, *, as_float: bool, superseded: bool) -> tuple[str, list[Any]]:
     """Return the SQL of a query and its parameters; values never enter the text."""
-    parameters: list[Any] = [query.as_of, query.as_of]
+    rows = _EVERY if superseded else _CURRENT
+    parameters: list[Any] = [query.as_of] * rows.count("?")
     conditions = ""
     for field, column in _FILTERS.items():
         values = getattr(query, field)
@@ -241,7 +293,7 @@ def _select(query: Query, *, as_float: bool) -> tuple[str, list[Any]]:
         "o.effective_hourly_usd, o.cloud, o.service, o.instance_type, o.region,"
         " o.pricing_model, o.commitment, o.term_years, o.payment_option, o.as_of"
     )
-    sql = f"SELECT {columns} {_CURRENT}{conditions} ORDER BY {order}"
+    sql = f"SELECT {columns} {rows}{conditions} ORDER BY {order}"
     if query.limit is not None:
         sql += f" LIMIT {int(query.limit)}"
     return sql, parameters

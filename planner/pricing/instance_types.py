@@ -101,7 +101,8 @@ def load(*folders: Path) -> InstanceTypes:
     """Return the bundled instance types and those found in further folders."""
     paths = [pricing_data() / FILE_NAME]
     paths += [path for folder in folders if (path := folder / FILE_NAME).is_file()]
-    return InstanceTypes(item for path in paths for item in _read(path))
+    paths = list(dict.fromkeys(paths))
+    return InstanceTypes(item for path in paths for item in read(path))
 
 
 @cache
@@ -110,7 +111,12 @@ def bundled() -> InstanceTypes:
     return load()
 
 
-def _read(path: Path) -> list[InstanceType]:
+def read(path: Path) -> list[InstanceType]:
+    """Read the instance types of one file.
+
+    Raises:
+        DataError: It cannot be read.
+    """
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return [_parse(row) for row in csv.DictReader(file)]

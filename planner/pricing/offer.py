@@ -27,11 +27,16 @@ class PricingModel(StrEnum):
 
 
 class Commitment(StrEnum):
-    """What kind of commitment. Convertible reservations are a kind of their own."""
+    """What kind of commitment. Convertible reservations are a kind of their own.
+
+    AWS sells two Savings Plans for EC2: the Compute plan (``savings_plan``) holds for any
+    machine, the EC2 Instance plan for one family in one region, and is cheaper.
+    """
 
     RESERVED_INSTANCE = "reserved_instance"
     CONVERTIBLE_RESERVED_INSTANCE = "convertible_reserved_instance"
     SAVINGS_PLAN = "savings_plan"
+    EC2_INSTANCE_SAVINGS_PLAN = "ec2_instance_savings_plan"
     COMMITTED_USE_DISCOUNT = "committed_use_discount"
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tempfile
 from dataclasses import asdict, dataclass
@@ -26,12 +27,13 @@ from planner.errors import DataError
 from planner.pricing.offer import Commitment, Confidence, Offer, PaymentOption, PricingModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import duckdb
 
 FOLDER = "offers"
 COVERAGE_KEY = "planner.coverage"
+VERSIONS_KEY = "planner.versions"
 _NAME = re.compile(r"(?P<date>\d{4}-\d{2}-\d{2})-(?P<digest>[0-9a-f]{16})\.parquet")
 _DIGEST_LENGTH = 16
 
@@ -108,18 +110,36 @@ def coverage_of(offers: Iterable[Offer], scope: str | None = "*") -> tuple[Cover
     )  # fmt: skip
 
 
-def write(root: Path, offers: Sequence[Offer], coverage: Iterable[Coverage]) -> Path:
+def write(
+    root: Path,
+    offers: Sequence[Offer],
+    coverage: Iterable[Coverage],
+    versions: Mapping[str, str] | None = None,
+) -> Path:
     """Write one snapshot and return its path; the rename at the end publishes it.
 
     The caller has run the integrity gates (``planner.pricing.gates``). An older file of the
-    same cloud and date is removed after the new one is in place.
+    same cloud and date stays, because someone may be reading it; the newer one counts.
+
+    Args:
+        root: Where ``offers/`` is.
+        offers: Of one cloud and date.
+        coverage: What the snapshot knows completely.
+        versions: The versions of the files it was read from, where the cloud has them.
     """
     import duckdb  # noqa: PLC0415 - slow to import
 
     cloud, as_of = offers[0].cloud, offers[0].as_of
     folder = root / FOLDER / cloud
     folder.mkdir(parents=True, exist_ok=True)
-    metadata = json.dumps([list(asdict(c).values()) for c in coverage], separators=(",", ":"))
+    metadata = {
+        COVERAGE_KEY: json.dumps(
+            [list(asdict(c).values()) for c in coverage], separators=(",", ":")
+        )
+    }
+    if versions:
+        metadata[VERSIONS_KEY] = json.dumps(dict(sorted(versions.items())))
+    listed = ", ".join(f"'{key}': '{_escaped(text)}'" for key, text in metadata.items())
     with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as scratch:
         draft = Path(scratch) / "offers.parquet"
         with duckdb.connect() as connection:
@@ -127,14 +147,12 @@ def write(root: Path, offers: Sequence[Offer], coverage: Iterable[Coverage]) -> 
             connection.execute(
                 "COPY (SELECT * FROM snapshot ORDER BY service, region, instance_type,"
                 " pricing_model, commitment, term_years, payment_option)"
-                f" TO '{draft}' (FORMAT parquet, COMPRESSION zstd,"
-                f" KV_METADATA {{'{COVERAGE_KEY}': '{metadata.replace(chr(39), chr(39) * 2)}'}})"
+                f" TO '{_escaped(str(draft))}' (FORMAT parquet, COMPRESSION zstd,"
+                f" KV_METADATA {{{listed}}})"
             )
         path = folder / f"{as_of.isoformat()}-{_digest(draft)}.parquet"
         draft.replace(path)
-    for older in folder.glob(f"{as_of.isoformat()}-*.parquet"):
-        if older != path:
-            older.unlink(missing_ok=True)
+        os.utime(path)  # the newest of a date counts, also where equal content comes again
     return path
 
 
@@ -211,6 +229,10 @@ def _insert(connection: duckdb.DuckDBPyConnection, offers: Sequence[Offer]) -> N
             f"INSERT INTO snapshot SELECT * FROM read_json('{file.name}', columns={types},"
             " format='newline_delimited')"
         )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("'", "''")
 
 
 def _jsonable(value: object) -> object:
