@@ -13,7 +13,7 @@ from importlib import import_module
 import click
 
 from planner import __version__
-from planner.errors import InterruptedByUserError, PlannerError
+from planner.errors import InterruptedByUserError, PlannerError, nearest
 
 # command -> (module with a click command of the same name, one-line help)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -24,6 +24,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fit": ("planner.cli.fit", "Explain why instance types can or cannot serve a model."),
     "throughput": ("planner.cli.throughput", "Estimate tokens per second, with its band."),
     "quota": ("planner.cli.quota", "Check, request and follow GPU quotas."),
+    "deploy": ("planner.cli.deploy", "Deploy a model, prove it answers, or leave nothing."),
+    "status": ("planner.cli.status", "Show every endpoint: state, spend, time left."),
+    "chat": ("planner.cli.chat", "Talk to an endpoint."),
+    "logs": ("planner.cli.logs", "Print what an endpoint's container writes."),
+    "extend": ("planner.cli.extend", "Give an endpoint more time, or less."),
+    "destroy": ("planner.cli.destroy", "Take an endpoint away, with all that belongs to it."),
     "doctor": ("planner.cli.doctor", "Show what works per cloud, and what is missing."),
     "sandbox": ("planner.cli.sandbox", "Simulated clouds, to rehearse with no account."),
     "mcp": ("planner.cli.mcp", "Answer assistants, over the Model Context Protocol."),
@@ -41,9 +47,11 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a command, or None so that click names the nearest ones."""
-        del ctx
+        """Import and return a command; fail with the nearest names where there is none."""
         if cmd_name not in COMMANDS:
+            close = nearest(cmd_name, COMMANDS)
+            if close and not ctx.resilient_parsing:
+                ctx.fail(f"No such command {cmd_name!r}; nearest: {', '.join(close)}")
             return None
         module, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(import_module(module), cmd_name)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.against_api import against_api_of
 from planner.cli.options import (
     as_of_option,
     filter_options,
@@ -101,8 +102,9 @@ _MONEY_COLUMNS = (
     help="What ranks the rows.",
 )
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Only the first N rows.")
+@click.option("--against-api", is_flag=True, help="Add what per-token APIs ask for such tokens.")
 @format_option
-def compare(output_format: str, **options: Any) -> None:  # noqa: ANN401 - mirrors the options
+def compare(output_format: str, against_api: bool, **options: Any) -> None:  # noqa: ANN401 - mirrors the options
     """Rank the places that can serve MODEL, by cost.
 
     One row per instance type, at its cheapest region: the monthly price on demand and with a
@@ -113,13 +115,15 @@ def compare(output_format: str, **options: Any) -> None:  # noqa: ANN401 - mirro
     planner compare llama-2-70b --precision int4 --sort committed
     planner compare codellama-34b --geo eu --cloud azure --cloud gcp
     planner compare llama-2-70b --as-of 2023-10-31
+    planner compare llama-2-70b --against-api
     planner compare llama-2-7b --include-local RTX-3080-10GB --purchase-usd 700 --usd-per-kwh 0.15
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from planner.comparison import compare as run  # noqa: PLC0415 - loads DuckDB
 
-    result = run(_request(options))
+    result = run(request := request_of(options))
+    against = against_api_of(result, request) if against_api else None
     if output_format == "json":
-        emit_json(result.to_dict())
+        emit_json(result.to_dict() | ({"rent_or_buy": against.figures} if against else {}))
         return
     records = [plan.to_dict() for plan in result.plans]
     best = {key: _least(records, key) for key in _MONEY_COLUMNS}
@@ -132,9 +136,12 @@ def compare(output_format: str, **options: Any) -> None:  # noqa: ANN401 - mirro
             console().print(line, style="dim", markup=False, soft_wrap=False)
         else:
             note(line)
+    if against:
+        against.show(output_format)
 
 
-def _request(options: dict[str, Any]) -> Any:  # noqa: ANN401 - imported only when used
+def request_of(options: dict[str, Any]) -> Any:  # noqa: ANN401 - imported only when used
+    """Return the request that the options of this command (and of report) mean."""
     from decimal import Decimal  # noqa: PLC0415 - with the rest of the work
 
     from planner.comparison import LocalCards, Request  # noqa: PLC0415 - with the rest of the work

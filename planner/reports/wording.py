@@ -1,0 +1,271 @@
+"""How a report says things: names, money, doubts, and the answer in one sentence."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+    from decimal import Decimal
+
+    from planner.plan import Plan
+    from planner.rent_or_buy import BreakEven
+    from planner.reports.interface import Report
+    from planner.serving.models import Model
+
+CLOUDS = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud", "local": "your own machine"}
+COMMITMENTS = {
+    "reserved_instance": "reserved instance",
+    "convertible_reserved_instance": "convertible reserved instance",
+    "savings_plan": "savings plan",
+    "committed_use_discount": "committed use discount",
+}
+WAYS = {"on_demand": "on demand", "committed_1y": "one-year commitment"}
+NOT_KNOWN = "not known"
+_OLD_DAYS = 365
+_CHAT_WORDS = {"hf", "instruct", "it", "chat", "meta"}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?(?:x\d+)?)b", re.IGNORECASE)
+
+LEGEND = {
+    "~": "estimated: Azure's discount for the same type in another region",
+    "?": "low-confidence source",
+    "†": "price more than a year old",
+    "≈": "speed never measured on such a card; may be off by two and more",
+}
+
+
+def model_name(model: Model) -> str:
+    """Return a model's name for people: ``Llama 2 70B``."""
+    words = model.hf_id.rsplit("/", maxsplit=1)[-1].split("-")
+    kept = [word for word in words if word.casefold() not in _CHAT_WORDS]
+    return " ".join(_SIZE.sub(lambda match: f"{match[1]}B", word) for word in kept)
+
+
+def usd(value: float | Decimal | None, digits: int = 0) -> str:
+    """Return money for people: ``$3,506``."""
+    return NOT_KNOWN if value is None else f"${value:,.{digits}f}"
+
+
+def number(value: float | Decimal | None, digits: int = 0) -> str:
+    """Return a number for people: ``3,506``."""
+    return NOT_KNOWN if value is None else f"{value:,.{digits}f}"
+
+
+def significant(value: float) -> str:
+    """Return a load or count to three figures: ``1,230`` or ``0.46``."""
+    return f"{float(f'{value:.3g}'):,}".removesuffix(".0")
+
+
+def gpus(plan: Plan) -> str:
+    """Return what a plan's machines hold: ``2x A100-80GB``, ``2 machines of 8x L4``."""
+    cards = f"{plan.accelerator_count:g}x {plan.accelerator}"
+    return cards if plan.instances == 1 else f"{plan.instances} machines of {cards}"
+
+
+def place(plan: Plan) -> str:
+    """Return where a plan is: ``Standard_NC48ads_A100_v4 in eastus on Azure``."""
+    several = f"{plan.instances} x " if plan.instances > 1 else ""
+    region = f" in {plan.region}" if plan.region else ""
+    cloud = f" on {CLOUDS[plan.cloud]}" if plan.cloud != "local" else ""
+    return f"{several}{plan.instance_type}{region}{cloud}"
+
+
+def marks(plan: Plan, way: str, as_of: date) -> str:
+    """Return the signs of a price that is less than fresh, published and trusted.
+
+    Args:
+        plan: The plan.
+        way: ``on_demand`` or ``committed_1y``.
+        as_of: The date of the comparison.
+    """
+    committed = way == "committed_1y"
+    if committed and plan.committed_1y_basis == "estimated":
+        return "~"
+    confidence = plan.committed_1y_confidence if committed else plan.on_demand_confidence
+    day = plan.committed_1y_as_of if committed else plan.as_of
+    old = day is not None and (as_of - day).days > _OLD_DAYS
+    return ("?" if confidence == "low" else "") + ("†" if old else "")
+
+
+def speed_mark(plan: Plan) -> str:
+    """Return the sign of figures that rest on a speed nobody measured."""
+    return "≈" if plan.throughput_basis == "unvalidated" else ""
+
+
+def cheapest(plans: Iterable[Plan], way: str) -> Plan | None:
+    """Return the plan with the lowest monthly price one way, or None where none is known."""
+    known = [plan for plan in plans if getattr(plan, f"{way}_monthly_usd") is not None]
+    return min(known, key=lambda plan: getattr(plan, f"{way}_monthly_usd"), default=None)
+
+
+def headline(report: Report) -> Plan:
+    """Return the plan that the answer names: the cheapest of all, committed if that is known."""
+    return (
+        cheapest(report.plans, "committed_1y")
+        or cheapest(report.plans, "on_demand")
+        or report.plans[0]
+    )
+
+
+def answer(report: Report) -> str:
+    """Say in one sentence what is cheapest, with a commitment and without."""
+    first, free = headline(report), cheapest(report.plans, "on_demand")
+    start = f"Cheapest that serves {model_name(report.model)}: {place(first)}"
+    without = _price(report, free, "on_demand") if free else ""
+    if first.committed_1y_monthly_usd is None:
+        if not without:
+            return f"{start}; its price is not known."
+        return f"{start}, {without} on demand; no one-year price is known."
+    committed = f"{start}, {_price(report, first, 'committed_1y')} on a one-year commitment"
+    if free is None:
+        return f"{committed}; no on-demand price is known."
+    if free is first:
+        return f"{committed}; {without.replace(' a month', '', 1)} without."
+    return f"{committed}; without one, {place(free)}, {without}."
+
+
+def facts(report: Report) -> list[tuple[str, str, str]]:
+    """Return the key figures of the headline plan: (what, value, remark)."""
+    plan = headline(report)
+    kind = COMMITMENTS.get(plan.committed_1y_kind or "", "")
+    option = (plan.committed_1y_payment_option or "").replace("_", " ")
+    hours = float(report.assumptions["hours_per_month"])
+    busy = float(report.assumptions["utilisation"]) * 100
+    speed = (
+        f"{number(plan.tokens_per_second_low)}-{number(plan.tokens_per_second_high)}, "
+        f"{plan.throughput_basis}"
+        if plan.tokens_per_second is not None
+        else ""
+    )
+    return [
+        (
+            "One-year commitment",
+            _marked(plan, "committed_1y", report.as_of),
+            f"a month, {kind}, {option}" if kind else "no such price is known",
+        ),
+        ("On demand", _marked(plan, "on_demand", report.as_of), f"a month of {hours:g} hours"),
+        (
+            "Pays off from",
+            number(plan.break_even_hours_per_month),
+            "hours a month" if plan.break_even_hours_per_month is not None else "",
+        ),
+        (
+            "A million tokens",
+            speed_mark(plan) + usd(plan.usd_per_million_tokens, 2),
+            f"on demand, machine {busy:g} % used",
+        ),
+        ("Tokens a second", number(plan.tokens_per_second), speed),
+    ]
+
+
+def ways_said(plan: Plan) -> str:
+    """Return the kind of commitment in words, or an empty text."""
+    if plan.committed_1y_kind is None:
+        return ""
+    option = (plan.committed_1y_payment_option or "").replace("_", " ")
+    return f"{COMMITMENTS[plan.committed_1y_kind]}, {option}"
+
+
+def assumptions(report: Report) -> list[tuple[str, str]]:
+    """Return what the figures assume, in words."""
+    a = report.assumptions
+    where = ", ".join(a["regions"]) if a.get("regions") else f"geo {a['geo']}"
+    return [
+        ("Model", f"{report.model.hf_id}, {report.model.params_b:g} billion parameters"),
+        ("Precision", "any that fits" if report.precision == "any" else report.precision),
+        ("Prices as known on", report.as_of.isoformat()),
+        ("Regions", where),
+        ("Requests at once", f"{a['concurrency']} of {a['context']:,} tokens each"),
+        ("Hours a month, on demand", f"{float(a['hours_per_month']):g}"),
+        ("Hours a month, committed", "730, used or not"),
+        ("Share of full speed used", f"{float(a['utilisation']) * 100:g} %"),
+        ("Tokens of a request", f"{a['input_tokens']} in, {a['output_tokens']} out"),
+        ("Not counted", "storage, network, support, taxes, people"),
+    ]
+
+
+def sources(report: Report) -> list[dict[str, Any]]:
+    """Return each price source with its newest date and the services it is used for."""
+    found: dict[str, dict[str, Any]] = {}
+    for plan in report.plans:
+        for prefix in ("", "committed_1y_"):
+            day, name = getattr(plan, f"{prefix}as_of"), getattr(plan, f"{prefix}source")
+            if day is not None and name:
+                row = found.setdefault(name, {"source": name, "as_of": day, "services": set()})
+                row["as_of"] = max(row["as_of"], day)
+                row["services"].add(plan.service)
+    rows = sorted(found.values(), key=lambda row: (row["as_of"], row["source"]), reverse=True)
+    return [{**row, "services": ", ".join(sorted(row["services"]))} for row in rows]
+
+
+def rent_or_buy(report: Report, points: Sequence[BreakEven]) -> str:
+    """Say whether, and from which load on, an own endpoint is cheaper than per-token APIs."""
+    name = model_name(report.model)
+    if report.api is None or not report.api.prices:
+        return f"No per-token API that serves {name} is known."
+    if not points:
+        return f"The APIs that serve {name} have announced its end, or no plan's speed is known."
+    api = points[0].api
+    ask = f"{usd(api.usd_per_million_output_tokens, 2)} a million ({api.provider_name})"
+    reached = [(point.load, point) for point in points if point.load is not None]
+    if not reached:
+        nearest = min(points, key=lambda point: point.busy)
+        best, use = nearest.endpoint, float(report.assumptions["utilisation"]) * 100
+        return (
+            f"At {use:g} % use the API is cheaper at every load: it asks {ask}, and the cheapest "
+            f"tokens of one's own cost {usd(best.usd_per_million_tokens, 2)} "
+            f"({place(best.plan)}, {WAYS[best.way]}). {needed(nearest.busy)}"
+        )
+    load, point = min(reached, key=lambda item: item[0])
+    endpoint = point.endpoint
+    return (
+        f"From {significant(load)} million output tokens a month, {place(endpoint.plan)} "
+        f"({WAYS[endpoint.way]}, {usd(endpoint.monthly_usd)} a month, {point.busy * 100:.0f} % "
+        f"busy) is cheaper than the cheapest API at {ask}; below that, the API is."
+    )
+
+
+def reached(load: float | None, busy: float) -> str:
+    """Return the load of a break-even for people, or why there is none."""
+    if load is not None:
+        return significant(load)
+    return "never" if busy > 1 else "not at this use"
+
+
+def needed(busy: float) -> str:
+    """Say what it would take for an endpoint to meet the API, from how busy it must be."""
+    if busy > 1:
+        return "Even at full speed around the clock it would not be cheaper."
+    return f"It would have to be kept {busy * 100:.0f} % busy around the clock."
+
+
+def remarks(report: Report) -> list[str]:
+    """Return what the comparison could not say, and the warnings about plans."""
+    about: dict[str, list[str]] = {}
+    for plan in report.plans:
+        for warning in plan.warnings:
+            about.setdefault(warning, []).append(plan.instance_type)
+    warnings = [
+        f"{', '.join(dict.fromkeys(names))}: {warning}." for warning, names in about.items()
+    ]
+    notes = dict.fromkeys(plan.note for plan in report.plans if plan.note)
+    return [*report.notes, *warnings, *notes]
+
+
+def _marked(plan: Plan, way: str, as_of: date) -> str:
+    return marks(plan, way, as_of) + usd(getattr(plan, f"{way}_monthly_usd"))
+
+
+def _price(report: Report, plan: Plan, way: str) -> str:
+    """Return a monthly price with what makes it doubtful, in words."""
+    signs = marks(plan, way, report.as_of)
+    day = plan.committed_1y_as_of if way == "committed_1y" else plan.as_of
+    doubts = [
+        *(["estimated"] if "~" in signs else []),
+        *(["low-confidence source"] if "?" in signs else []),
+        *([f"price of {day}"] if "†" in signs else []),
+    ]
+    said = f"{usd(getattr(plan, f'{way}_monthly_usd'))} a month"
+    return f"{said} ({', '.join(doubts)})" if doubts else said
