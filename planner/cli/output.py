@@ -124,7 +124,12 @@ def console(*, stderr: bool = False) -> Console:
     """Return a Rich console; honours NO_COLOR, COLUMNS and pipes."""
     from rich.console import Console  # noqa: PLC0415 - only people need Rich
 
-    return Console(stderr=stderr, highlight=False)
+    class Quiet(Console):
+        def on_broken_pipe(self) -> None:
+            """Leave it to planner.cli.app; Rich would exit with an error."""
+            raise BrokenPipeError
+
+    return Quiet(stderr=stderr, highlight=False)
 
 
 def _emit_csv(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from planner.comparison.request import check_names
 from planner.errors import NotFoundError, UnknownNameError
 from planner.pricing import regions as known_regions
 from planner.pricing.catalog import Catalog, Query
@@ -39,9 +40,7 @@ def list_offers(
         NotFoundError: Nothing matches.
     """
     catalog = catalog or Catalog()
-    for name in regions:
-        if name not in known_regions.all_regions():
-            raise UnknownNameError("region", name, known_regions.all_regions())
+    check_names("region", regions, known_regions.all_regions())
     types = _wanted_types(catalog, accelerators, instance_types)
     query = Query(
         as_of=as_of,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from math import isnan
 from typing import TYPE_CHECKING
 
 from planner.comparison.assembly import assemble
@@ -96,7 +97,7 @@ def _quote(local: LocalCards, placement: Placement) -> Quote:
 def _check(local: LocalCards) -> None:
     prices = {"--purchase-usd": local.purchase_usd, "--usd-per-kwh": local.usd_per_kwh}
     for name, value in prices.items():
-        if value is not None and value < 0:
+        if value is not None and (isnan(value) or value < 0):
             raise UsageError(f"{name} must not be negative", why=f"it is {value}")
     if local.amortization_months <= 0:
         raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING
 
 from planner.errors import UnknownNameError, UsageError
@@ -102,7 +103,7 @@ def check_numbers(request: Request, model: Model) -> None:
         "--max-instances": request.max_instances,
     }
     for name, value in positive.items():
-        if value is not None and value <= 0:
+        if value is not None and (isnan(value) or value <= 0):
             raise UsageError(
                 f"{name} must be positive", why=f"it is {value}", advice="a number above 0"
             )
