@@ -50,6 +50,10 @@ class Scenario:
         support_plan: Azure: whether the subscription may open support tickets.
         adjustable: Whether the quotas can be raised at all.
         quota_error: AWS: ErrorReason of GPU quotas, or empty.
+        endpoint_startup_s: Simulated seconds until an endpoint is in service, or has failed.
+        endpoint_failure: How endpoints fail: a name of ``aws.sagemaker_failures``, or empty.
+        no_capacity_in: Regions and instance types without capacity for endpoints.
+        delete_while_creating: Whether SageMaker lets a starting endpoint be deleted.
     """
 
     name: str = "new-account"
@@ -73,6 +77,10 @@ class Scenario:
     support_plan: bool = True
     adjustable: bool = True
     quota_error: str = ""
+    endpoint_startup_s: float = 5
+    endpoint_failure: str = ""
+    no_capacity_in: tuple[str, ...] = ()
+    delete_while_creating: bool = False
 
 
 _NEW = Scenario()

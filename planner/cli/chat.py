@@ -1,0 +1,90 @@
+"""``planner chat``: talk to an endpoint."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from planner.cli.quota_options import account_options, use_accounts
+
+if TYPE_CHECKING:
+    from planner.endpoints.client import ChatClient, Message
+
+
+@click.command()
+@click.argument("name")
+@click.argument("question", nargs=-1)
+@click.option("--system", default="", metavar="TEXT", help="What the model shall be.")
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(min=1),
+    default=512,
+    show_default=True,
+    metavar="N",
+    help="Longest answer.",
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=0),
+    default=0.7,
+    show_default=True,
+    help="0: always the likeliest word.",
+)
+@click.option("--region", default="", metavar="NAME", help="Where it is, if there are several.")
+@account_options
+def chat(  # noqa: PLR0917 - click passes them by name
+    name: str,
+    question: tuple[str, ...],
+    system: str,
+    max_tokens: int,
+    temperature: float,
+    region: str,
+    **options: Any,  # noqa: ANN401 - mirrors the options
+) -> None:
+    """Talk to the endpoint NAME; answers come as they are made.
+
+    With a QUESTION, or one piped in, answers it and ends. Without, asks on: each question sees
+    those before it; an empty line or Ctrl-D ends.
+
+    \b
+    planner chat llama-2-70b
+    planner chat llama-2-70b "Why is the sky blue?"
+    git diff | planner chat llama-2-70b --system "You review code."
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
+    use_accounts(options)
+    from planner.endpoints import locate  # noqa: PLC0415 - with the rest of the work
+    from planner.endpoints.client import ChatClient as Client  # noqa: PLC0415
+    from planner.endpoints.interface import adapter  # noqa: PLC0415
+    from planner.ledger import Ledger  # noqa: PLC0415
+
+    with Ledger() as ledger:
+        found = locate.one(name, ledger, region=region)
+    client = Client(adapter(found.service).transport(found), found.model)
+    history: list[Message] = [{"role": "system", "content": system}] if system else []
+    settings = {"max_tokens": max_tokens, "temperature": temperature}
+    once = " ".join(question) or ("" if sys.stdin.isatty() else sys.stdin.read().strip())
+    if once:
+        _answer(client, [*history, {"role": "user", "content": once}], settings)
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError("there is no question")
+    while asked := _ask():
+        history.append({"role": "user", "content": asked})
+        history.append({"role": "assistant", "content": _answer(client, history, settings)})
+
+
+def _ask() -> str:
+    try:
+        return input("> ").strip()
+    except EOFError:
+        return ""
+
+
+def _answer(client: ChatClient, messages: list[Message], settings: dict[str, Any]) -> str:
+    for piece in client.stream(messages, **settings):
+        click.echo(piece, nl=False)
+        sys.stdout.flush()
+    click.echo()
+    return client.reply.text if client.reply else ""

@@ -1,0 +1,57 @@
+"""``planner extend``: give an endpoint more time, or less."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from planner.cli.duration import to_duration
+from planner.cli.quota_options import account_options, use_accounts
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+
+@click.command()
+@click.argument("name")
+@click.argument("span", metavar="DURATION", required=False, callback=to_duration)
+@click.option("--no-expiry", is_flag=True, help="Let it run, and cost, until someone deletes it.")
+@click.option("--region", default="", metavar="NAME", help="Where it is, if there are several.")
+@account_options
+def extend(
+    name: str,
+    span: timedelta | None,
+    no_expiry: bool,
+    region: str,
+    **options: Any,  # noqa: ANN401 - mirrors the options
+) -> None:
+    """Let the endpoint NAME live for DURATION from now; the cloud removes it then.
+
+    \b
+    planner extend llama-2-70b 8h
+    planner extend llama-2-70b 30m
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
+    use_accounts(options)
+    if (span is None) is not no_expiry:
+        raise click.UsageError("say how long (8h), or --no-expiry")
+    from datetime import UTC, datetime  # noqa: PLC0415 - with the rest of the work
+
+    from planner.endpoints import locate  # noqa: PLC0415
+    from planner.endpoints.interface import adapter  # noqa: PLC0415
+    from planner.ledger import Ledger  # noqa: PLC0415
+
+    with Ledger() as ledger:
+        found = locate.one(name, ledger, region=region)
+        expires_at = None if span is None else datetime.now(UTC).replace(microsecond=0) + span
+        adapter(found.service).extend(found, expires_at)
+        for item in ledger.resources(endpoint=name):
+            if item.region == found.region:
+                ledger.extend_resource(item.id, expires_at)
+    price = f", at ${found.hourly_usd:.2f} an hour" if found.hourly_usd else ""
+    if expires_at is None:
+        click.echo(f"{name} in {found.region} has no expiry any more{price}.")
+    else:
+        click.echo(
+            f"{name} in {found.region} is removed at {expires_at:%Y-%m-%d %H:%M} UTC{price}."
+        )

@@ -1,0 +1,249 @@
+"""Which image serves a plan, and what it is told.
+
+vLLM is the engine everywhere. On SageMaker that is AWS's own vLLM container; the LMI container
+is the second choice, and TGI is there for those who ask for it. Image names come from
+``deploy_templates/sagemaker/*.csv``, which ``build.py`` beside them writes from the SageMaker
+SDK's own data; the account of an image differs between regions, so it is always looked up.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from planner.bundled import deploy_templates
+from planner.endpoints.model import Container, Weights
+from planner.errors import NotFoundError, UnknownNameError, UsageError
+from planner.serving import memory, models, table
+
+if TYPE_CHECKING:
+    from planner.plan import Plan
+    from planner.serving.models import Model
+
+ENGINES = ("vllm", "lmi", "tgi")
+# SageMaker's own images for the host, by the CUDA version their driver runs. Source: boto3's
+# ProductionVariantInferenceAmiVersion and AWS's "SageMaker inference GPU drivers" page.
+_MACHINE_IMAGES = {
+    "12.4": "al2-ami-sagemaker-inference-gpu-3-1",
+    "13.0": "al2023-ami-sagemaker-inference-gpu-4-1",
+}
+# The driver that a machine has without one of them, where it is good enough (same page).
+_DEFAULT_CUDA = {"p5e": "12.4", "p5en": "12.4"}
+_NATIVE = {"bf16", "fp16"}
+_DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
+_GPU_MEMORY_UTILIZATION = "0.90"
+# vLLM quantizes 16-bit weights to fp8 while loading; all else needs a quantized checkpoint.
+_QUANTIZED_WHILE_LOADING = {"fp8": "fp8"}
+_LARGEST_VOLUME_GB = 512
+_SPARE_GB = 30  # the image and the system
+_LONG_DOWNLOAD_GB = 30
+
+
+def weights_for(model: Model, precision: str, location: str = "") -> Weights:
+    """Return where the weights of a model at a precision come from.
+
+    Args:
+        model: What to serve.
+        precision: What the plan runs.
+        location: The user's own choice: a Hugging Face id or ``s3://bucket/prefix/``.
+
+    Raises:
+        UsageError: The precision needs a quantized checkpoint, and none is known.
+    """
+    size_gb = memory.weight_bytes(model, precision) / 1e9
+    if location:
+        gated = model.gated == "yes" and location.partition("/")[0] == model.hf_id.partition("/")[0]
+        return Weights(
+            location, _QUANTIZED_WHILE_LOADING.get(precision, ""), gated, chat=True, size_gb=size_gb
+        )
+    known = _known_weights()
+    if (model.name, precision) in known:
+        row = known[model.name, precision]
+        return _weights(row, row["quantization"], size_gb)
+    own = precision in _NATIVE or precision == model.native_precision
+    if not own and precision not in _QUANTIZED_WHILE_LOADING:
+        raise UsageError(
+            f"no {precision} weights of {model.name} are known",
+            why="a model is quantized before it is served; planner knows no such checkpoint",
+            advice="--weights HUGGING-FACE-ID or --weights s3://BUCKET/PREFIX/",
+        )
+    quantization = "" if own else _QUANTIZED_WHILE_LOADING[precision]
+    # What is quantized while loading is downloaded at 16 bits.
+    downloaded = memory.weight_bytes(model, model.native_precision) / 1e9
+    if (model.name, "native") in known:
+        return _weights(known[model.name, "native"], quantization, downloaded)
+    gated = model.gated == "yes"
+    return Weights(model.hf_id, quantization, gated, chat=False, size_gb=downloaded)
+
+
+def container_for(
+    plan: Plan, weights: Weights, *, engine: str, context: int, machine_image: str = ""
+) -> Container:
+    """Return the image and its settings for a plan.
+
+    Args:
+        plan: What is to run.
+        weights: Where it comes from.
+        engine: One of :data:`ENGINES`.
+        context: Tokens of one request.
+        machine_image: Overrides the host image that the CUDA version asks for.
+
+    Raises:
+        UnknownNameError: No such engine.
+        NotFoundError: The image is not published in the region.
+    """
+    if engine not in ENGINES:
+        raise UnknownNameError("engine", engine, ENGINES)
+    row = _images()[engine]
+    return Container(
+        engine=engine,
+        version=row["version"],
+        image=image_uri(engine, plan.region),
+        cuda=row["cuda"],
+        machine_image=machine_image or _machine_image(plan.instance_type, row["cuda"]),
+        environment=_ENVIRONMENTS[engine](plan, weights, context),
+    )
+
+
+def image_uri(engine: str, region: str) -> str:
+    """Return the image of an engine in a region.
+
+    Raises:
+        NotFoundError: AWS does not publish it there.
+    """
+    found = _registries().get((engine, region))
+    if found is None:
+        there = sorted(r for e, r in _registries() if e == engine)
+        raise NotFoundError(
+            f"AWS publishes no {engine} image in {region}",
+            why=f"it is in {len(there)} regions, among them {', '.join(there[-4:])}",
+            advice="another --region, or --engine lmi",
+        )
+    account, domain = found
+    return f"{account}.dkr.ecr.{region}.{domain}/{_images()[engine]['image']}"
+
+
+def vllm_flags(plan: Plan, weights: Weights, context: int) -> dict[str, str]:
+    """Return the flags of ``vllm serve`` for a plan, without their dashes; on any cloud."""
+    location = "/opt/ml/model" if weights.in_s3 else weights.location
+    flags = {
+        "model": location,
+        "served-model-name": plan.model,
+        "tensor-parallel-size": str(plan.tensor_parallel),
+        "max-model-len": str(context),
+        "gpu-memory-utilization": _GPU_MEMORY_UTILIZATION,
+        "dtype": _DTYPES.get(plan.precision, "auto"),
+    }
+    if plan.pipeline_parallel > 1:
+        flags["pipeline-parallel-size"] = str(plan.pipeline_parallel)
+    if weights.quantization:
+        flags["quantization"] = weights.quantization
+    return flags
+
+
+def local_storage_gb(instance_type: str) -> float | None:
+    """Return the disks in a machine (``ml.`` or not); None where the type is not known."""
+    return _storage().get(instance_type.removeprefix("ml."))
+
+
+def volume_gb(instance_type: str, weights: Weights) -> int | None:
+    """Return the volume to order, or None where the machine brings its own disks.
+
+    SageMaker hosts keep models on the instance's own disks where it has any, and a volume
+    size is then refused or ignored; that it is refused is reported, not documented.
+    """
+    if local_storage_gb(instance_type):
+        return None
+    need = math.ceil((weights.size_gb or _LARGEST_VOLUME_GB) * 1.2) + _SPARE_GB
+    return min(need, _LARGEST_VOLUME_GB)
+
+
+def startup_timeout_s(weights: Weights) -> int:
+    """Return how long a container may take to answer; SageMaker allows an hour at most."""
+    large = weights.size_gb is None or weights.size_gb > _LONG_DOWNLOAD_GB
+    return 3600 if large else 1800
+
+
+def license_of(model: Model) -> tuple[bool, str]:
+    """Return whether a licence must be accepted by its users, and where it can be read.
+
+    A licence planner has no row for must be accepted too, unless it is one of the usual open
+    ones: unknown terms are not assumed to be free.
+    """
+    for row in table.read(deploy_templates() / "licenses.csv"):
+        if row["license"] == model.license:
+            return row["must_accept"] == "yes", row["url"]
+    is_open = re.match(r"(Apache|MIT|BSD|Modified MIT)", model.license) is not None
+    return not is_open, f"https://huggingface.co/{model.hf_id}"
+
+
+def model_of(plan: Plan) -> Model:
+    """Return the model of a plan."""
+    return models.get(plan.model)
+
+
+def _weights(row: dict[str, str], quantization: str, size_gb: float) -> Weights:
+    return Weights(
+        row["location"], quantization, row["gated"] == "yes", row["chat"] == "yes", size_gb
+    )
+
+
+def _machine_image(instance_type: str, cuda: str) -> str:
+    family = instance_type.removeprefix("ml.").split(".")[0]
+    return "" if _DEFAULT_CUDA.get(family) == cuda else _MACHINE_IMAGES.get(cuda, "")
+
+
+def _vllm(plan: Plan, weights: Weights, context: int) -> dict[str, str]:
+    """``SM_VLLM_FOO_BAR=x`` becomes ``--foo-bar x`` in AWS's vLLM container."""
+    flags = vllm_flags(plan, weights, context)
+    return {f"SM_VLLM_{name.upper().replace('-', '_')}": value for name, value in flags.items()}
+
+
+def _lmi(plan: Plan, weights: Weights, context: int) -> dict[str, str]:
+    return {
+        "HF_MODEL_ID": "/opt/ml/model" if weights.in_s3 else weights.location,
+        "OPTION_ROLLING_BATCH": "vllm",
+        "OPTION_TENSOR_PARALLEL_DEGREE": str(plan.tensor_parallel),
+        "OPTION_DTYPE": plan.precision if plan.precision in _NATIVE else "auto",
+        "OPTION_MAX_MODEL_LEN": str(context),
+        **({"OPTION_QUANTIZE": weights.quantization} if weights.quantization else {}),
+    }
+
+
+def _tgi(plan: Plan, weights: Weights, context: int) -> dict[str, str]:
+    return {
+        "HF_MODEL_ID": "/opt/ml/model" if weights.in_s3 else weights.location,
+        "SM_NUM_GPUS": str(plan.tensor_parallel),
+        "MAX_TOTAL_TOKENS": str(context),
+        "MAX_INPUT_TOKENS": str(context - 1),
+        **({"HF_MODEL_QUANTIZE": weights.quantization} if weights.quantization else {}),
+    }
+
+
+_ENVIRONMENTS = {"vllm": _vllm, "lmi": _lmi, "tgi": _tgi}
+
+
+@cache
+def _images() -> dict[str, dict[str, str]]:
+    rows = table.read(deploy_templates() / "sagemaker" / "images.csv")
+    return {row["engine"]: row for row in rows}
+
+
+@cache
+def _registries() -> dict[tuple[str, str], tuple[str, str]]:
+    rows = table.read(deploy_templates() / "sagemaker" / "image_registries.csv")
+    return {(row["engine"], row["region"]): (row["account"], row["domain"]) for row in rows}
+
+
+@cache
+def _storage() -> dict[str, float]:
+    rows = table.read(deploy_templates() / "sagemaker" / "instance_storage.csv")
+    return {row["instance_type"]: float(row["local_storage_gb"]) for row in rows}
+
+
+@cache
+def _known_weights() -> dict[tuple[str, str], dict[str, str]]:
+    rows = table.read(deploy_templates() / "sagemaker" / "weights.csv")
+    return {(row["model"], row["precision"]): row for row in rows}

@@ -1,0 +1,494 @@
+"""Deploy: from a question to an endpoint that has answered, or to nothing at all."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from statistics import median
+from typing import TYPE_CHECKING
+
+from planner.endpoints import access, containers, lifecycle, preflight
+from planner.endpoints.client import ChatClient, Reply
+from planner.endpoints.interface import Context, Pace
+from planner.endpoints.model import DeploymentSpec, Endpoint, State
+from planner.errors import CapacityError, PlannerError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from planner.endpoints.interface import EndpointAdapter
+    from planner.endpoints.interruption import Interruption
+    from planner.endpoints.preflight import Finding
+    from planner.ledger import Ledger
+    from planner.plan import Plan
+
+PROMPT = "In one sentence: why is the sky blue?"
+DEFAULT_LIFE = timedelta(hours=8)
+_PROOF_TOKENS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user chose beside the plan.
+
+    Attributes:
+        life: Until the expiry; None for none.
+        weights: A Hugging Face id or S3 prefix; empty for the usual weights of the model.
+        wait: Stay until it has answered.
+        tries: Attempts, over all candidates, when there is no capacity.
+    """
+
+    name: str = ""
+    owner: str = ""
+    engine: str = "vllm"
+    context: int | None = None
+    instances: int = 1
+    life: timedelta | None = DEFAULT_LIFE
+    weights: str = ""
+    role: str = ""
+    token_secret: str = ""
+    machine_image: str = ""
+    accept_license: bool = False
+    create_roles: bool = False
+    max_hourly: Decimal | None = None
+    wait: bool = True
+    tries: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One candidate that was tried and had no capacity."""
+
+    plan: Plan
+    error: PlannerError
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a deploy came to.
+
+    Attributes:
+        changed: False where the endpoint was there already with the same settings.
+        reply: Its first answer; None where nobody waited for it.
+        attempts: Candidates that had no capacity.
+    """
+
+    spec: DeploymentSpec
+    changed: bool = True
+    reply: Reply | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A deployment that is ready to start, with all that was found out about it.
+
+    Attributes:
+        existing: planner's endpoint of that name, where there is one.
+        differences: Settings that an update would change: (what, now, then).
+        typical_s: How long it took before, from this machine; None where it never did.
+    """
+
+    spec: DeploymentSpec
+    findings: tuple[Finding, ...]
+    existing: Endpoint | None = None
+    differences: tuple[tuple[str, str, str], ...] = ()
+    typical_s: float | None = None
+
+    @property
+    def is_same(self) -> bool:
+        """Tell whether the endpoint is there already, as asked for."""
+        return (
+            self.existing is not None
+            and self.existing.state in {State.IN_SERVICE, State.CREATING, State.UPDATING}
+            and self.existing.settings_hash == self.spec.settings_hash
+        )
+
+    @property
+    def is_update(self) -> bool:
+        """Tell whether an endpoint would be changed in place."""
+        return (
+            self.existing is not None
+            and self.existing.state is State.IN_SERVICE
+            and not self.is_same
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Who is told what happens: the steps, and the stages of an endpoint that starts."""
+
+    step: Callable[[lifecycle.Phase, str, str], None] = field(default=lambda *_: None)
+    stage: Callable[[str, Sequence[str]], None] = field(default=lambda *_: None)
+    attempt: Callable[[Attempt], None] = field(default=lambda _: None)
+
+
+def specify(plan: Plan, options: Options, *, now: datetime | None = None) -> DeploymentSpec:
+    """Return what a plan and the user's choices come to.
+
+    Raises:
+        UsageError: The choices do not make sense for the plan.
+        NotFoundError: There is no image for it in the region.
+    """
+    model = containers.model_of(plan)
+    weights = containers.weights_for(model, plan.precision, options.weights)
+    context = options.context or min(4096, model.max_context)
+    many = _times(plan, options.instances)
+    container = containers.container_for(
+        many, weights, engine=options.engine, context=context, machine_image=options.machine_image
+    )
+    moment = (now or datetime.now(UTC)).replace(microsecond=0)
+    return DeploymentSpec(
+        name=options.name or plan.model.replace(".", "-").replace("_", "-"),
+        plan=many,
+        weights=weights,
+        container=container,
+        owner=options.owner,
+        context=context,
+        run=secrets.token_hex(4),
+        execution_role=options.role,
+        expires_at=None if options.life is None else moment + options.life,
+        startup_timeout_s=containers.startup_timeout_s(weights),
+        volume_gb=containers.volume_gb(plan.instance_type, weights),
+    )
+
+
+def prepare(
+    plan: Plan,
+    options: Options,
+    adapter: EndpointAdapter,
+    ledger: Ledger,
+    *,
+    may_create_roles: bool = False,
+) -> Prepared:
+    """Look at everything that could stand in the way; nothing is made.
+
+    Raises:
+        AccessError: Nobody is signed in.
+    """
+    spec = specify(plan, options)
+    check_name(spec.name, adapter.longest_name)
+    spec = adapter.prepare(spec, create_roles=False)
+    token = access.token_for(spec.weights, secret_name=options.token_secret, region=spec.region)
+    spec = replace(spec, token=token)
+    model = containers.model_of(plan)
+    own = [
+        preflight.Check("fit", lambda: _fit(spec)),
+        preflight.Check("price", lambda: _price(spec, options.max_hourly)),
+        *access.checks(spec, model, accepted=options.accept_license),
+    ]
+    findings = preflight.run(
+        [*own, *adapter.checks(spec, may_create_roles=may_create_roles or options.create_roles)]
+    )
+    existing = _existing(spec, adapter, findings)
+    if existing is not None and existing.settings_hash == spec.settings_hash:
+        # Its own machines are what fills the quota.
+        findings = [item for item in findings if item.check != "quota"]
+    return Prepared(
+        spec=spec,
+        findings=tuple(findings),
+        existing=existing,
+        differences=_differences(spec, existing, adapter),
+        typical_s=typical_start_s(ledger, spec),
+    )
+
+
+def deploy(
+    prepared: Prepared,
+    adapter: EndpointAdapter,
+    ledger: Ledger,
+    interruption: Interruption,
+    *,
+    options: Options,
+    observers: Observers | None = None,
+) -> Outcome:
+    """Make the endpoint, prove that it answers, or leave nothing behind.
+
+    Raises:
+        PreflightError: Something stands in the way; nothing was made.
+        PlannerError: It failed and was rolled back.
+        InterruptedByUserError: The user interrupted; it was rolled back.
+    """
+    seen = observers or Observers()
+    preflight.require(prepared.findings)
+    if options.instances < 1:
+        raise UsageError("--instances must be at least 1")
+    existing = prepared.existing
+    if existing is not None and prepared.is_same:
+        reply = _follow(prepared, adapter, interruption, seen) if options.wait else None
+        return Outcome(prepared.spec, changed=False, reply=reply)
+    before = adapter.prepare(prepared.spec, create_roles=False)
+    spec = adapter.prepare(prepared.spec, create_roles=True)
+    context = Context(
+        interruption=interruption,
+        progress=seen.stage,
+        pace=Pace.current(),
+        new_roles=(before.execution_role, before.expiry_role)
+        != (spec.execution_role, spec.expiry_role),
+    )
+    if existing is not None and not prepared.is_update:
+        # It failed, or only free parts are left: out of the way with it.
+        adapter.remove(existing, context)
+        forget(ledger, existing)
+    steps = (
+        adapter.update_steps(spec, existing, context)
+        if existing is not None and prepared.is_update
+        else adapter.steps(spec, context)
+    )
+    proof: list[Reply] = []
+    if options.wait:
+        steps += _proof(spec, adapter, context, proof)
+    lifecycle.run(steps, ledger=ledger, interruption=interruption, observe=seen.step)
+    if existing is not None and prepared.is_update:
+        adapter.settle(existing)
+    if options.wait and not prepared.is_update:
+        _note_start(ledger, spec)
+    return Outcome(spec, reply=proof[0] if proof else None)
+
+
+def deploy_anywhere(
+    plans: Sequence[Plan],
+    adapter: EndpointAdapter,
+    ledger: Ledger,
+    interruption: Interruption,
+    *,
+    options: Options,
+    first: Prepared,
+    observers: Observers | None = None,
+) -> Outcome:
+    """Deploy the first plan that has capacity, in the order given; never two at once.
+
+    Only a shortage of machines moves on to the next; every other failure ends it. A plan
+    whose preflight fails for its own region or type (quota, image) is passed over.
+
+    Raises:
+        CapacityError: None had capacity.
+        PlannerError: As :func:`deploy`.
+    """
+    seen = observers or Observers()
+    attempts: list[Attempt] = []
+    for number, plan in enumerate(plans):
+        if len(attempts) >= options.tries:
+            break
+        interruption.check()
+        prepared = (
+            first if number == 0 else prepare(plan, options, adapter, ledger, may_create_roles=True)
+        )
+        try:
+            outcome = deploy(
+                prepared, adapter, ledger, interruption, options=options, observers=seen
+            )
+        except (CapacityError, preflight.PreflightError) as error:
+            if number == 0 and isinstance(error, preflight.PreflightError):
+                raise
+            attempts.append(Attempt(plan, error))
+            seen.attempt(attempts[-1])
+            continue
+        return replace(outcome, attempts=tuple(attempts))
+    raise _nowhere(attempts)
+
+
+def check_name(name: str, longest: int) -> None:
+    """Raise UsageError for a name that no endpoint can have."""
+    allowed = name.replace("-", "").isalnum() and name.isascii()
+    if not allowed or name.startswith("-") or name.endswith("-") or len(name) > longest:
+        raise UsageError(
+            f"an endpoint cannot be called {name!r}",
+            why=f"letters, digits and hyphens between them, {longest} at most",
+            advice="--name llama-2-70b",
+        )
+
+
+def typical_start_s(ledger: Ledger, spec: DeploymentSpec) -> float | None:
+    """Return the median time that the same model took to start on the same type before."""
+    times = [
+        (item.created_at - item.recorded_at).total_seconds()
+        for item in ledger.resources(include_removed=True)
+        if item.kind.endswith(":start")
+        and item.created_at is not None
+        and item.tags.get("planner:model") == spec.plan.model
+        and item.tags.get("instance-type") == spec.plan.instance_type
+    ]
+    return median(times) if times else None
+
+
+def forget(ledger: Ledger, endpoint: Endpoint) -> None:
+    """Note in the ledger that all of an endpoint is gone."""
+    for item in ledger.resources(endpoint=endpoint.name):
+        if item.region == endpoint.region:
+            ledger.mark_removed(item.id)
+
+
+def _note_start(ledger: Ledger, spec: DeploymentSpec) -> None:
+    """Remember how long the start took, as a record of something that is gone at once."""
+    for item in ledger.resources(endpoint=spec.name):
+        if item.kind.endswith(":endpoint") and item.id.endswith(spec.run):
+            record = replace(item, id=f"{item.id}/start", kind=f"{item.cloud}:start")
+            ledger.record_resource(record)
+            ledger.mark_created(record.id, "")
+            ledger.mark_removed(record.id)
+
+
+def _proof(
+    spec: DeploymentSpec, adapter: EndpointAdapter, context: Context, proof: list[Reply]
+) -> list[lifecycle.Step]:
+    """Return the steps that wait for the endpoint and ask it something."""
+
+    def wait() -> str:
+        adapter.wait(spec, context)
+        return ""
+
+    def ask() -> str:
+        proof.append(_ask(spec, adapter))
+        return ""
+
+    return [
+        lifecycle.Step("wait until it is in service", wait),
+        lifecycle.Step("ask it something", ask),
+    ]
+
+
+def _ask(spec: DeploymentSpec, adapter: EndpointAdapter) -> Reply:
+    there = Endpoint(
+        name=spec.name,
+        cloud=adapter.cloud,
+        service=adapter.service,
+        region=spec.region,
+        state=State.IN_SERVICE,
+    )
+    client = ChatClient(adapter.transport(there), spec.plan.model)
+    reply = client.ask([{"role": "user", "content": PROMPT}], max_tokens=_PROOF_TOKENS)
+    if not reply.text.strip():
+        raise PlannerError(
+            f"{spec.name} is in service but answered nothing", advice=f"planner logs {spec.name}"
+        )
+    return reply
+
+
+def _follow(
+    prepared: Prepared, adapter: EndpointAdapter, interruption: Interruption, seen: Observers
+) -> Reply:
+    """Wait for an endpoint that is there already, or is being made by another run."""
+    context = Context(interruption=interruption, progress=seen.stage, pace=Pace.current())
+    existing = prepared.existing
+    run = next(
+        (
+            part.rpartition("-")[2]
+            for part in (existing.parts if existing else ())
+            if part.startswith("endpoint_config:")
+        ),
+        prepared.spec.run,
+    )
+    spec = replace(prepared.spec, run=run)
+    adapter.wait(spec, context)
+    return _ask(spec, adapter)
+
+
+def _existing(
+    spec: DeploymentSpec, adapter: EndpointAdapter, findings: Sequence[Finding]
+) -> Endpoint | None:
+    if any(
+        item.check in {"credentials", "name"} and item.status is preflight.Status.BAD
+        for item in findings
+    ):
+        return None
+    found = adapter.find(spec.name, spec.region)
+    return found if found is None or found.owner or found.state is State.LEFTOVER else None
+
+
+def _differences(
+    spec: DeploymentSpec, existing: Endpoint | None, adapter: EndpointAdapter
+) -> tuple[tuple[str, str, str], ...]:
+    if existing is None or existing.settings_hash == spec.settings_hash:
+        return ()
+    now, then = adapter.settings(existing), spec.settings
+    return tuple(
+        (name, now.get(name, ""), then.get(name, ""))
+        for name in sorted({*now, *then} - _DERIVED)
+        if now.get(name, "") != then.get(name, "")
+    )
+
+
+# They show again in the environment, which is compared.
+_DERIVED = {"weights", "precision", "context"}
+
+
+def _fit(spec: DeploymentSpec) -> Finding:
+    plan = spec.plan
+    if not plan.fits:
+        return preflight.Finding(
+            "fit", preflight.Status.BAD, plan.fit_reason, f"planner fit {plan.model}", UsageError
+        )
+    if plan.kv_cache_tokens < spec.context:
+        return preflight.Finding(
+            "fit",
+            preflight.Status.BAD,
+            f"the KV cache holds {plan.kv_cache_tokens:,} tokens, a request may have "
+            f"{spec.context:,}",
+            f"--context {plan.kv_cache_tokens}",
+            UsageError,
+        )
+    return preflight.good(
+        "fit", f"{plan.precision}; the KV cache holds {plan.kv_cache_tokens:,} tokens"
+    )
+
+
+def _price(spec: DeploymentSpec, ceiling: Decimal | None) -> Finding:
+    price = spec.plan.on_demand_hourly_usd
+    if price is None:
+        return preflight.Finding(
+            "price",
+            preflight.Status.BAD,
+            f"no on-demand price of {spec.plan.instance_type} in {spec.region} is known",
+            "planner refresh, or another --region",
+            UsageError,
+        )
+    if ceiling is not None and price > ceiling:
+        return preflight.Finding(
+            "price",
+            preflight.Status.BAD,
+            f"${price:.2f} an hour is above the ceiling of ${ceiling:.2f}",
+            "a higher --max-hourly, or --precision int4",
+            UsageError,
+        )
+    return preflight.good("price", f"${price:.2f} an hour")
+
+
+def _times(plan: Plan, instances: int) -> Plan:
+    """Return the plan for so many copies of its machine; each serves the whole model."""
+    if instances == 1:
+        return plan
+    many = Decimal(instances)
+
+    def times(amount: Decimal | None) -> Decimal | None:
+        return None if amount is None else amount * many
+
+    def speed(amount: float | None) -> float | None:
+        return None if amount is None else amount * instances
+
+    return replace(
+        plan,
+        instances=plan.instances * instances,
+        on_demand_hourly_usd=times(plan.on_demand_hourly_usd),
+        on_demand_monthly_usd=times(plan.on_demand_monthly_usd),
+        committed_1y_hourly_usd=times(plan.committed_1y_hourly_usd),
+        committed_1y_monthly_usd=times(plan.committed_1y_monthly_usd),
+        committed_1y_upfront_usd=times(plan.committed_1y_upfront_usd),
+        tokens_per_second=speed(plan.tokens_per_second),
+        tokens_per_second_low=speed(plan.tokens_per_second_low),
+        tokens_per_second_high=speed(plan.tokens_per_second_high),
+    )
+
+
+def _nowhere(attempts: Sequence[Attempt]) -> CapacityError:
+    tried = [f"{a.plan.instance_type} in {a.plan.region}: {a.error}" for a in attempts]
+    model = attempts[0].plan.model if attempts else "MODEL"
+    return CapacityError(
+        f"no capacity in any of the {len(attempts)} places tried"
+        if len(attempts) > 1
+        else str(attempts[0].error),
+        why="\n".join(tried if len(attempts) > 1 else [attempts[0].error.why]),
+        advice=f"planner deploy {model} --to sagemaker --anywhere us --tries {len(attempts) + 5}",
+    )

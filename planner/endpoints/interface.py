@@ -1,0 +1,154 @@
+"""What the adapter of a service offers, and what a run gives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from planner.clouds import settings
+from planner.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from planner.endpoints.interruption import Interruption
+    from planner.endpoints.lifecycle import Step
+    from planner.endpoints.model import DeploymentSpec, Endpoint
+    from planner.endpoints.preflight import Check
+
+SERVICES = {"sagemaker": "planner.endpoints.sagemaker"}
+"""What ``--to`` takes, and the module that serves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often to look, in seconds. Simulated clouds answer at once, so they are asked often.
+
+    Attributes:
+        poll_s: Between two looks at an endpoint.
+        settle_s: How long to retry until a new role is known everywhere.
+        removal_s: How long to wait for an endpoint to go.
+    """
+
+    poll_s: float = 15
+    settle_s: float = 90
+    removal_s: float = 900
+
+    @classmethod
+    def current(cls) -> Pace:
+        """Return the pace for the clouds in use."""
+        if settings.current().simulated:
+            return cls(poll_s=0.1, settle_s=2, removal_s=60)
+        return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a run hands to its steps.
+
+    Attributes:
+        progress: Called with the stage that an endpoint has reached, and newly seen log lines.
+        new_roles: Whether roles were made just now; clouds take a while to know them.
+    """
+
+    interruption: Interruption
+    progress: Callable[[str, Sequence[str]], None]
+    pace: Pace = field(default_factory=Pace.current)
+    new_roles: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a container's log."""
+
+    at: datetime
+    text: str
+    stream: str = ""
+
+
+class Transport(Protocol):
+    """Carries requests in OpenAI's form to one endpoint and brings back its answers."""
+
+    def send(self, body: dict[str, Any]) -> bytes:
+        """Send a request and return the whole answer."""
+
+    def stream(self, body: dict[str, Any]) -> Iterator[bytes]:
+        """Send a request and yield the answer in pieces, as they come."""
+
+
+class EndpointAdapter(Protocol):
+    """One service that can run endpoints."""
+
+    cloud: str
+    service: str
+    longest_name: int
+
+    def regions(self) -> list[str]:
+        """Return the regions where endpoints may be."""
+
+    def checks(self, spec: DeploymentSpec, *, may_create_roles: bool) -> Sequence[Check]:
+        """Return what to look at before a deploy; preflight runs them at once."""
+
+    def find(self, name: str, region: str) -> Endpoint | None:
+        """Return the endpoint of that name, or None."""
+
+    def prepare(self, spec: DeploymentSpec, *, create_roles: bool) -> DeploymentSpec:
+        """Return the specification with the identities it will run as, where they exist.
+
+        Args:
+            spec: What is planned.
+            create_roles: Make those that are missing; without it they stay empty.
+        """
+
+    def steps(self, spec: DeploymentSpec, context: Context) -> list[Step]:
+        """Return the steps that make the endpoint; the expiry comes before what costs money."""
+
+    def update_steps(
+        self, spec: DeploymentSpec, endpoint: Endpoint, context: Context
+    ) -> list[Step]:
+        """Return the steps that give an endpoint new settings, with the way back."""
+
+    def wait(self, spec: DeploymentSpec, context: Context) -> None:
+        """Return when an endpoint that is being made is in service.
+
+        Raises:
+            PlannerError: It failed; translated.
+        """
+
+    def settle(self, before: Endpoint) -> None:
+        """Remove what an update has replaced, once it stands."""
+
+    def settings(self, endpoint: Endpoint) -> dict[str, str]:
+        """Return the settings of an endpoint, to show what an update would change."""
+
+    def endpoints(self, region: str) -> list[Endpoint]:
+        """Return planner's endpoints in a region, with what is left of those that are gone."""
+
+    def with_use(self, endpoint: Endpoint) -> Endpoint:
+        """Return the endpoint with the time of its last request."""
+
+    def remove(self, endpoint: Endpoint, context: Context) -> None:
+        """Remove all parts of an endpoint; what is gone already is no error."""
+
+    def extend(self, endpoint: Endpoint, expires_at: datetime | None) -> None:
+        """Move the expiry, in the cloud."""
+
+    def logs(self, endpoint: Endpoint, since: datetime | None) -> list[LogLine]:
+        """Return the container's log, oldest first."""
+
+    def transport(self, endpoint: Endpoint) -> Transport:
+        """Return the way to talk to the endpoint."""
+
+
+def adapter(service: str) -> EndpointAdapter:
+    """Return the adapter of a service.
+
+    Raises:
+        UnknownNameError: planner cannot deploy there.
+    """
+    if service not in SERVICES:
+        raise UnknownNameError("service to deploy to", service, SERVICES)
+    made: EndpointAdapter = import_module(SERVICES[service]).Adapter()
+    return made

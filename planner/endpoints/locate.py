@@ -1,0 +1,133 @@
+"""Find endpoints: where the ledger says first, in every region where it does not know.
+
+The clouds' tags are the truth; the ledger only says where to look first.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from planner.endpoints.interface import SERVICES, adapter
+from planner.endpoints.model import Endpoint, State
+from planner.errors import AccessError, NotEnabledError, NotFoundError, PlannerError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from planner.endpoints.interface import EndpointAdapter
+    from planner.ledger import Ledger
+
+_THREADS = 16
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Endpoints, and the regions that could not be looked at."""
+
+    endpoints: tuple[Endpoint, ...]
+    failures: tuple[tuple[str, PlannerError], ...] = ()
+
+
+def all_endpoints(
+    ledger: Ledger, *, regions: Sequence[str] = (), everywhere: bool = False
+) -> Found:
+    """Return planner's endpoints on all services that it can deploy to.
+
+    Args:
+        ledger: Says where planner made something.
+        regions: Look in these.
+        everywhere: Look in every region of the account.
+
+    Raises:
+        AccessError: Nothing could be looked at for want of access.
+    """
+    places = []
+    for service in SERVICES:
+        made = adapter(service)
+        look_in = regions or (made.regions() if everywhere else _known_regions(ledger, service))
+        places += [(made, region) for region in look_in]
+    found: list[Endpoint] = []
+    failures: list[tuple[str, PlannerError]] = []
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="status") as pool:
+        answers = pool.map(lambda place: _look(lambda: _in(*place)), places)
+        for (_, region), answer in zip(places, answers, strict=True):
+            if isinstance(answer, PlannerError):
+                failures.append((region, answer))
+            else:
+                found += answer
+    for _, error in failures:
+        if isinstance(error, AccessError) and not isinstance(error, NotEnabledError) and not found:
+            raise error
+    return Found(tuple(found), tuple(failures))
+
+
+def one(name: str, ledger: Ledger, *, region: str = "") -> Endpoint:
+    """Return the endpoint of that name.
+
+    Raises:
+        NotFoundError: There is none.
+        UsageError: There are several, in different regions.
+        PlannerError: It could not be looked for.
+    """
+    for service in SERVICES:
+        made = adapter(service)
+        likely = [region] if region else _regions_of(name, ledger)
+        found = _find(name, made, likely)
+        if not found and not region:
+            found = _find(name, made, [r for r in made.regions() if r not in likely])
+        living = [item for item in found if item.state is not State.LEFTOVER] or found
+        if len(living) > 1:
+            where = ", ".join(item.region for item in living)
+            raise UsageError(
+                f"there are several endpoints called {name}",
+                why=f"in {where}",
+                advice=f"--region {living[0].region}",
+            )
+        if living:
+            return living[0]
+    raise NotFoundError(
+        f"there is no endpoint {name}" + (f" in {region}" if region else " in any region"),
+        advice="planner status --all-regions",
+    )
+
+
+def _find(name: str, made: EndpointAdapter, regions: Iterable[str]) -> list[Endpoint]:
+    regions = list(regions)
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="find") as pool:
+        answers = list(pool.map(lambda r: _look(lambda: [made.find(name, r)]), regions))
+    errors = [answer for answer in answers if isinstance(answer, PlannerError)]
+    found = [item for answer in answers if isinstance(answer, list) for item in answer if item]
+    if errors and len(errors) == len(regions):
+        raise errors[0]
+    return found
+
+
+def _in(made: EndpointAdapter, region: str) -> list[Endpoint]:
+    return [_with_use(made, item) for item in made.endpoints(region)]
+
+
+def _with_use(made: EndpointAdapter, endpoint: Endpoint) -> Endpoint:
+    """Add when it was last used; an endpoint is shown also where that cannot be read."""
+    try:
+        return made.with_use(endpoint)
+    except PlannerError as error:
+        return replace(endpoint, problem=endpoint.problem or str(error))
+
+
+def _look(look: Callable[[], list[_T]]) -> list[_T] | PlannerError:
+    try:
+        return look()
+    except PlannerError as error:
+        return error
+
+
+def _known_regions(ledger: Ledger, service: str) -> list[str]:
+    kinds = f"{service}:"
+    return sorted({r.region for r in ledger.resources() if r.kind.startswith(kinds)})
+
+
+def _regions_of(name: str, ledger: Ledger) -> list[str]:
+    return sorted({resource.region for resource in ledger.resources(endpoint=name)})

@@ -1,0 +1,225 @@
+"""The words of deploying: what is to be made, and what is there. Pure data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from planner.plan import Plan
+
+TAG_ENDPOINT = "planner:endpoint"
+TAG_OWNER = "planner:owner"
+TAG_EXPIRES = "planner:expires"
+TAG_MODEL = "planner:model"
+TAG_SETTINGS = "planner:settings"
+TAG_HOURLY = "planner:hourly-usd"
+NEVER = "never"
+"""Value of the expiry tag of an endpoint that the user keeps without one."""
+
+
+class State(StrEnum):
+    """Where an endpoint stands, in every cloud's terms at once."""
+
+    CREATING = "creating"
+    IN_SERVICE = "in service"
+    UPDATING = "updating"
+    FAILED = "failed"
+    DELETING = "deleting"
+    GONE = "gone"
+    LEFTOVER = "leftover"
+    """Parts that cost nothing remain of an endpoint that is gone."""
+
+
+class Secret:
+    """A token in memory. Its text shows only where it is asked for by name.
+
+    >>> print(Secret("hf_abc"))
+    ***
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def reveal(self) -> str:
+        """Return the token itself, to be sent and never kept."""
+        return self._text
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Where the weights come from.
+
+    Attributes:
+        location: A Hugging Face id, or ``s3://bucket/prefix/``.
+        quantization: What the engine is told; empty where the checkpoint says it itself or
+            there is none.
+        gated: Whether Hugging Face asks for a token of someone who accepted the licence.
+        chat: Whether the model was trained to chat (its tokenizer has a chat template).
+        size_gb: Bytes to download, in GB; None where not known.
+    """
+
+    location: str
+    quantization: str = ""
+    gated: bool = False
+    chat: bool = True
+    size_gb: float | None = None
+
+    @property
+    def in_s3(self) -> bool:
+        """Tell whether they lie in a bucket of the user's."""
+        return self.location.startswith("s3://")
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The image that serves the model, and what it is told.
+
+    Attributes:
+        engine: ``vllm``, ``lmi`` or ``tgi``.
+        cuda: The CUDA version it was built with; empty where not known.
+        machine_image: What the host must run for that CUDA version; empty for the default.
+        environment: Without any secret.
+        token_variable: The variable that carries the token, where one is needed.
+    """
+
+    engine: str
+    version: str
+    image: str
+    cuda: str = ""
+    machine_image: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    token_variable: str = "HF_TOKEN"  # noqa: S105 - the variable's name
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentSpec:
+    """All that one deploy will make.
+
+    Attributes:
+        name: The endpoint's name, unique in the account and region.
+        owner: Who answers for the bill; a tag.
+        context: Tokens of one request, prompt and answer.
+        execution_role: What the container runs as; the cloud's id of it.
+        expiry_role: What the expiry acts as; the cloud's id of it.
+        expires_at: None where the user wants none.
+        token: For gated weights.
+        startup_timeout_s: How long the container may take until it answers health checks.
+        volume_gb: Disk to order; None where the machine brings its own.
+        run: Marks what one run of planner made, so that it removes nothing else.
+    """
+
+    name: str
+    plan: Plan
+    weights: Weights
+    container: Container
+    owner: str
+    context: int
+    run: str
+    execution_role: str = ""
+    expiry_role: str = ""
+    expires_at: datetime | None = None
+    token: Secret | None = None
+    startup_timeout_s: int = 3600
+    volume_gb: int | None = None
+
+    @property
+    def region(self) -> str:
+        """Return where it will be."""
+        return self.plan.region
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Return what makes two deployments different, in words; no secret, no expiry."""
+        plan = self.plan
+        return {
+            "model": plan.model,
+            "weights": self.weights.location,
+            "precision": plan.precision,
+            "instance type": plan.instance_type,
+            "instances": str(plan.instances),
+            "image": self.container.image,
+            "machine image": self.container.machine_image,
+            "context": str(self.context),
+            **{f"${name}": value for name, value in sorted(self.container.environment.items())},
+        }
+
+    @property
+    def settings_hash(self) -> str:
+        """Return a short hash of the settings, for a tag."""
+        text = json.dumps(self.settings, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Return the tags of every resource of the deployment."""
+        expires = self.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ") if self.expires_at else NEVER
+        price = self.plan.on_demand_hourly_usd
+        return {
+            TAG_ENDPOINT: self.name,
+            TAG_OWNER: self.owner,
+            TAG_EXPIRES: expires,
+            TAG_MODEL: self.plan.model,
+            TAG_SETTINGS: self.settings_hash,
+            **({TAG_HOURLY: f"{price:f}"} if price is not None else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint as its cloud shows it.
+
+    Attributes:
+        native_state: The cloud's own word.
+        hourly_usd: As planned when it was made; None where its tag is missing.
+        created_at: None for leftovers.
+        expires_at: When the cloud will remove it; None: never, or not known.
+        guarded: Whether the cloud really has an order to remove it.
+        last_request_at: None where there was none lately, or it is not known.
+        parts: Ids of what belongs to it.
+        problem: Why it failed, or what is odd about it.
+    """
+
+    name: str
+    cloud: str
+    service: str
+    region: str
+    state: State
+    native_state: str = ""
+    model: str = ""
+    owner: str = ""
+    instance_type: str = ""
+    instances: int = 1
+    hourly_usd: Decimal | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    guarded: bool = False
+    last_request_at: datetime | None = None
+    settings_hash: str = ""
+    parts: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def billed(self) -> bool:
+        """Tell whether it may cost money now."""
+        return self.state not in {State.GONE, State.LEFTOVER, State.FAILED}
+
+    def spend_usd(self, now: datetime) -> Decimal | None:
+        """Return what it has cost so far at its planned price; None where not known."""
+        from decimal import Decimal as Money  # noqa: PLC0415 - only where it is asked for
+
+        if self.hourly_usd is None or self.created_at is None:
+            return None
+        hours = Money(str((now - self.created_at).total_seconds())) / 3600
+        return (self.hourly_usd * hours).quantize(Money("0.01"))

@@ -1,0 +1,254 @@
+"""What is looked at before a deploy on SageMaker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from planner.clouds import aws
+from planner.clouds.redact import mask
+from planner.endpoints import containers
+from planner.endpoints.preflight import Check, Finding, Status, good
+from planner.endpoints.sagemaker import api, roles
+from planner.errors import PermissionDeniedError, QuotaShortError, UsageError
+from planner.pricing import instance_types
+from planner.quotas import checking
+from planner.quotas.model import Demand, Verdict
+
+if TYPE_CHECKING:
+    from planner.endpoints.model import DeploymentSpec
+
+ACTIONS = (
+    "sagemaker:AddTags",
+    "sagemaker:CreateEndpoint",
+    "sagemaker:CreateEndpointConfig",
+    "sagemaker:CreateModel",
+    "sagemaker:DeleteEndpoint",
+    "sagemaker:DeleteEndpointConfig",
+    "sagemaker:DeleteModel",
+    "sagemaker:DescribeEndpoint",
+    "sagemaker:DescribeEndpointConfig",
+    "sagemaker:InvokeEndpoint",
+    "sagemaker:ListTags",
+    "sagemaker:UpdateEndpoint",
+    "scheduler:CreateSchedule",
+    "scheduler:DeleteSchedule",
+    "scheduler:GetSchedule",
+    "scheduler:ListSchedules",
+    "scheduler:UpdateSchedule",
+    "logs:FilterLogEvents",
+    "iam:GetRole",
+    "iam:PassRole",
+)
+"""What a deploy, and the removal of what it made, calls."""
+
+# A host needs a driver for the image's CUDA version; which types take the newest host image
+# was not found in AWS's documents.
+_NOT_DOCUMENTED = (
+    "whether {type} takes the host image {image} is not documented; if the container does not "
+    "start without a word in its log, try --machine-image or --engine tgi"
+)
+_VOLTA = ("ml.p3.", "ml.p3dn.")
+
+
+def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
+    """Return the checks for a deployment."""
+    return [
+        Check("credentials", _credentials),
+        Check("permissions", _permissions),
+        Check(
+            "execution role", lambda: _role(roles.EXECUTION, spec.execution_role, may_create_roles)
+        ),
+        Check("expiry role", lambda: _expiry_role(spec, may_create_roles)),
+        Check("quota", lambda: _quota(spec)),
+        Check("container", lambda: _container(spec)),
+        Check("disk", lambda: _disk(spec)),
+        Check("name", lambda: _name(spec)),
+    ]
+
+
+def _credentials() -> Finding:
+    return good("credentials", f"AWS account {mask(aws.account())}")
+
+
+def _permissions() -> Finding:
+    """Ask IAM to simulate the calls; where that is not allowed, nothing is known."""
+    identity = api.call("sts", aws.HOME_REGION, "get_caller_identity", "find out who this is")
+    arn = _principal(str(identity["Arn"]))
+    answer = api.call(
+        "iam",
+        aws.HOME_REGION,
+        "simulate_principal_policy",
+        "simulate the permissions",
+        PolicySourceArn=arn,
+        ActionNames=list(ACTIONS),
+    )
+    denied = sorted(
+        item["EvalActionName"]
+        for item in answer["EvaluationResults"]
+        if item["EvalDecision"] != "allowed"
+    )
+    if denied:
+        return Finding(
+            "permissions",
+            Status.BAD,
+            f"the AWS identity lacks {', '.join(denied)}",
+            "planner doctor --permissions (prints the IAM policy to attach)",
+            PermissionDeniedError,
+        )
+    return good("permissions", f"all {len(ACTIONS)} actions are allowed")
+
+
+def _principal(arn: str) -> str:
+    """Return the IAM identity behind a session of an assumed role."""
+    if ":assumed-role/" not in arn:
+        return arn
+    account, role = arn.split(":")[4], arn.split("/")[1]
+    return f"arn:aws:iam::{account}:role/{role}"
+
+
+def _role(role: roles.Role, arn: str, may_create: bool) -> Finding:  # noqa: FBT001 - a plain fact
+    name = f"{'execution' if role is roles.EXECUTION else 'expiry'} role"
+    found = roles.find(arn or role.name)
+    if found is None and arn:
+        return Finding(
+            name,
+            Status.BAD,
+            f"there is no role {arn.rsplit('/', 1)[-1]}",
+            "another --role, or --create-roles",
+            UsageError,
+        )
+    if found is None and may_create:
+        return good(name, f"{role.name} will be created with the least it needs")
+    if found is None:
+        return Finding(
+            name,
+            Status.BAD,
+            f"there is no role {role.name} ({role.purpose})",
+            "--create-roles (with the least it needs), or --role ARN",
+            UsageError,
+        )
+    if not roles.trusts(found, role.service):
+        return Finding(
+            name,
+            Status.BAD,
+            f"{found['RoleName']} does not let {role.service} assume it",
+            "another --role, or --create-roles",
+            UsageError,
+        )
+    return good(name, str(found["RoleName"]))
+
+
+def _expiry_role(spec: DeploymentSpec, may_create: bool) -> Finding:  # noqa: FBT001 - as above
+    if spec.expires_at is None:
+        return Finding(
+            "expiry role",
+            Status.WARNING,
+            "no expiry: the endpoint costs money until someone deletes it",
+            "--expires 8h",
+        )
+    return _role(roles.EXPIRY, spec.expiry_role, may_create)
+
+
+def _quota(spec: DeploymentSpec) -> Finding:
+    plan = spec.plan
+    item = instance_types.bundled().find(plan.service, plan.instance_type)
+    if item is None:
+        return Finding("quota", Status.UNKNOWN, f"no quota is known for {plan.instance_type}")
+    (result,) = checking.check([Demand.of_plan(plan, item)])
+    if result.verdict is Verdict.UNKNOWN:
+        return Finding("quota", Status.UNKNOWN, result.reason, result.advice)
+    check = result.checks[0]
+    if result.verdict is Verdict.SHORT:
+        return Finding(
+            "quota",
+            Status.BAD,
+            f"{check.quota.title} in {plan.region} is {check.limit:g}, {check.usage or 0:g} in "
+            f"use, {check.need} needed",
+            f"planner quota request {plan.model} --instance-type {plan.instance_type} "
+            f"--region {plan.region}",
+            QuotaShortError,
+        )
+    return good("quota", f"{check.quota.title}: {check.limit:g}, {check.usage or 0:g} in use")
+
+
+def _container(spec: DeploymentSpec) -> Finding:
+    container, kind = spec.container, spec.plan.instance_type
+    text = f"{container.engine} {container.version}, CUDA {container.cuda}"
+    if kind.startswith(_VOLTA) and container.cuda.startswith("13"):
+        return Finding(
+            "container",
+            Status.BAD,
+            f"{text} does not run on the V100 of {kind}",
+            "another --instance-type",
+            UsageError,
+        )
+    if container.engine == "tgi":
+        return Finding(
+            "container",
+            Status.WARNING,
+            f"{text}: the recipe of 2023; AWS's images of vLLM are newer",
+            "--engine vllm",
+        )
+    if container.machine_image:
+        note = _NOT_DOCUMENTED.format(type=kind, image=container.machine_image)
+        return Finding("container", Status.WARNING, f"{text}; {note}")
+    return good("container", text)
+
+
+def _disk(spec: DeploymentSpec) -> Finding:
+    size = spec.weights.size_gb
+    own = containers.local_storage_gb(spec.plan.instance_type)
+    there = own or spec.volume_gb
+    if size is None or there is None:
+        return Finding("disk", Status.UNKNOWN, "the size of the weights or the disk is not known")
+    kind = "in the machine" if own else "volume"
+    text = f"{size:,.0f} GB of weights, {there:,.0f} GB {kind}"
+    if size * 1.05 > there:
+        return Finding(
+            "disk", Status.BAD, text, "a larger --instance-type, or --precision int4", UsageError
+        )
+    return good("disk", text)
+
+
+def _name(spec: DeploymentSpec) -> Finding:
+    """Look whether the name is free; planner's own endpoint is dealt with by the deploy."""
+    from planner.endpoints.sagemaker import lookup  # noqa: PLC0415 - shares nothing else
+
+    found = lookup.find(spec.name, spec.region)
+    if found is None:
+        return good("name", f"{spec.name} is free in {spec.region}")
+    if not found.owner:
+        return Finding(
+            "name",
+            Status.BAD,
+            f"{spec.name} in {spec.region} exists and was not made by planner",
+            "another --name",
+            UsageError,
+        )
+    return good("name", f"{spec.name} is planner's, {found.native_state}")
+
+
+def permissions_policy() -> dict[str, Any]:
+    """Return the IAM policy of someone who deploys: the calls of :data:`ACTIONS`."""
+    on_all = [action for action in ACTIONS if action != "iam:PassRole"]
+    pass_roles = [f"arn:aws:iam::*:role/{role.name}" for role in (roles.EXECUTION, roles.EXPIRY)]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Sid": "DeployEndpoints", "Effect": "Allow", "Action": on_all, "Resource": "*"},
+            {
+                "Sid": "PassTheRoles",
+                "Effect": "Allow",
+                "Action": "iam:PassRole",
+                "Resource": pass_roles,
+                "Condition": {
+                    "StringEquals": {
+                        "iam:PassedToService": [
+                            roles.EXECUTION.service,
+                            roles.EXPIRY.service,
+                        ]
+                    }
+                },
+            },
+        ],
+    }

@@ -1,0 +1,97 @@
+"""The order, kept by EventBridge Scheduler, to delete an endpoint when its time is up.
+
+The schedule calls ``sagemaker:DeleteEndpoint`` itself (a universal target), so there is no
+function to maintain and no laptop that must be awake. It repeats the order every 15 minutes
+for a day, because SageMaker refuses to delete an endpoint that is just being changed.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from planner.endpoints.sagemaker import api, requests, watch
+from planner.errors import CloudError
+
+if TYPE_CHECKING:
+    from planner.endpoints.interface import Context
+    from planner.endpoints.model import DeploymentSpec
+
+# EventBridge Scheduler takes a start that is not in the past; clocks differ a little.
+_SOON = timedelta(minutes=1)
+
+
+def create(spec: DeploymentSpec, context: Context) -> str:
+    """Create the schedule of a deployment and return its name."""
+    name = requests.schedule_name(spec.name, spec.run)
+    if spec.expires_at is None:
+        return ""
+    parameters = requests.schedule(name, spec.name, spec.expiry_role, spec.expires_at)
+    try:
+        watch.until_role_is_known(
+            lambda: api.call(
+                "scheduler", spec.region, "create_schedule", "set the expiry", **parameters
+            ),
+            context,
+        )
+    except CloudError as error:
+        # The name is this run's alone: a repeated call has found its own work.
+        if error.code != "ConflictException":
+            raise
+    return name
+
+
+def undo(spec: DeploymentSpec) -> None:
+    """Delete the schedule, unless the endpoint of this run is still there and needs it."""
+    described = api.describe(spec.name, spec.region)
+    if described is not None and described["EndpointConfigName"] == requests.part_name(spec):
+        return
+    delete(requests.schedule_name(spec.name, spec.run), spec.region)
+
+
+def delete(name: str, region: str) -> None:
+    """Delete a schedule; one that is gone is no error."""
+    api.delete("scheduler", region, "delete_schedule", "remove the expiry", Name=name)
+
+
+def schedules(endpoint: str, region: str) -> dict[str, datetime | None]:
+    """Return the schedules of an endpoint (all endpoints': "") and when each begins to act."""
+    prefix = f"{requests.SCHEDULE_PREFIX}.{endpoint}." if endpoint else requests.SCHEDULE_PREFIX
+    found = api.pages("scheduler", region, "list_schedules", "list the expiries", NamePrefix=prefix)
+    names = [item["Name"] for page in found for item in page["Schedules"]]
+    return {name: _start(name, region) for name in names if requests.endpoint_of_schedule(name)}
+
+
+def bring_forward(spec: DeploymentSpec) -> None:
+    """Let the cloud delete the endpoint from now on, as soon as it may."""
+    if spec.expires_at is not None:
+        name = requests.schedule_name(spec.name, spec.run)
+        move(name, spec.name, spec.region, spec.expiry_role, datetime.now(UTC) + _SOON)
+
+
+def move(name: str, endpoint: str, region: str, role: str, expires_at: datetime) -> None:
+    """Move a schedule to another time, or make it where there is none."""
+    parameters = requests.schedule(name, endpoint, role, expires_at)
+    try:
+        api.call("scheduler", region, "update_schedule", "move the expiry", **parameters)
+    except CloudError as error:
+        if not api.is_missing(error):
+            raise
+        api.call("scheduler", region, "create_schedule", "set the expiry", **parameters)
+
+
+def role_of(name: str, region: str) -> str:
+    """Return the role that a schedule acts as."""
+    found = api.call("scheduler", region, "get_schedule", "read the expiry", Name=name)
+    return str(found["Target"]["RoleArn"])
+
+
+def _start(name: str, region: str) -> datetime | None:
+    try:
+        found = api.call("scheduler", region, "get_schedule", "read the expiry", Name=name)
+    except CloudError as error:
+        if api.is_missing(error):
+            return None
+        raise
+    start = found.get("StartDate")
+    return start.astimezone(UTC) if isinstance(start, datetime) else None

@@ -1,0 +1,61 @@
+"""Carry requests to a SageMaker endpoint: InvokeEndpoint and its response stream."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from planner.clouds import aws
+from planner.errors import CloudError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_JSON = "application/json"
+
+
+class Transport:
+    """Sends to one endpoint."""
+
+    def __init__(self, name: str, region: str) -> None:
+        self._name = name
+        self._region = region
+
+    def send(self, body: dict[str, Any]) -> bytes:
+        """Send a request and return the whole answer."""
+        client = aws.client("sagemaker-runtime", self._region)
+        with self._errors():
+            answer = client.invoke_endpoint(
+                EndpointName=self._name,
+                ContentType=_JSON,
+                Accept=_JSON,
+                Body=json.dumps(body).encode(),
+            )
+            content: bytes = answer["Body"].read()
+            return content
+
+    def stream(self, body: dict[str, Any]) -> Iterator[bytes]:
+        """Send a request and yield the answer in pieces."""
+        client = aws.client("sagemaker-runtime", self._region)
+        with self._errors():
+            answer = client.invoke_endpoint_with_response_stream(
+                EndpointName=self._name,
+                ContentType=_JSON,
+                Body=json.dumps(body).encode(),
+            )
+            for event in answer["Body"]:
+                if "PayloadPart" in event:
+                    yield event["PayloadPart"]["Bytes"]
+                else:
+                    (kind, details), *_ = event.items()
+                    raise CloudError(
+                        f"{self._name} broke off its answer",
+                        code=kind,
+                        why=str(details.get("Message", "")),
+                        advice=f"planner logs {self._name}",
+                    )
+
+    def _errors(self) -> Any:  # noqa: ANN401 - a context manager
+        return aws.errors(
+            f"ask {self._name}", action="sagemaker:InvokeEndpoint", region=self._region
+        )

@@ -1,0 +1,247 @@
+"""Find planner's endpoints on SageMaker by their tags, and what is left of those that went."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from planner.endpoints.model import (
+    TAG_ENDPOINT,
+    TAG_EXPIRES,
+    TAG_HOURLY,
+    TAG_MODEL,
+    TAG_OWNER,
+    TAG_SETTINGS,
+    Endpoint,
+    State,
+)
+from planner.endpoints.sagemaker import api, expiry, requests
+from planner.errors import CloudError, PlannerError
+
+_STATES = {
+    "Creating": State.CREATING,
+    "InService": State.IN_SERVICE,
+    "Updating": State.UPDATING,
+    "SystemUpdating": State.UPDATING,
+    "RollingBack": State.UPDATING,
+    "Deleting": State.DELETING,
+    "Failed": State.FAILED,
+    "OutOfService": State.FAILED,
+    "UpdateRollbackFailed": State.FAILED,
+}
+_PART = re.compile(r"(?P<endpoint>.+)-[0-9a-f]{8}")
+_LAST_REQUEST_WITHIN = timedelta(days=1)
+_METRIC_PERIOD_S = 300
+_NOT_SECRET = {"MAX_TOTAL_TOKENS", "MAX_INPUT_TOKENS"}
+
+
+def endpoints(region: str) -> list[Endpoint]:
+    """Return planner's endpoints in a region, leftovers last."""
+    found = {}
+    for name in _names(region, "list_endpoints", "Endpoints", "EndpointName"):
+        made = find(name, region)
+        if made is not None:
+            found[name] = made
+    return [*found.values(), *leftovers(region, set(found))]
+
+
+def find(name: str, region: str) -> Endpoint | None:
+    """Return the endpoint of that name with what belongs to it.
+
+    An endpoint without planner's tags is returned without an owner: it is not planner's.
+    """
+    described = api.describe(name, region)
+    if described is None:
+        return None
+    tags = _tags(str(described["EndpointArn"]), region)
+    if tags.get(TAG_ENDPOINT) != name:
+        return Endpoint(
+            name=name,
+            cloud="aws",
+            service="sagemaker",
+            region=region,
+            state=_STATES.get(described["EndpointStatus"], State.FAILED),
+            native_state=described["EndpointStatus"],
+            problem="it was not made by planner",
+        )
+    config_name = described["EndpointConfigName"]
+    config = _config(config_name, region)
+    variant = (config.get("ProductionVariants") or [{}])[0]
+    schedules = expiry.schedules(name, region)
+    return Endpoint(
+        name=name,
+        cloud="aws",
+        service="sagemaker",
+        region=region,
+        state=_STATES.get(described["EndpointStatus"], State.FAILED),
+        native_state=described["EndpointStatus"],
+        model=tags.get(TAG_MODEL, ""),
+        owner=tags.get(TAG_OWNER, ""),
+        instance_type=variant.get("InstanceType", ""),
+        instances=_instances(described, variant),
+        hourly_usd=_money(tags.get(TAG_HOURLY, "")),
+        created_at=described["CreationTime"].astimezone(UTC),
+        expires_at=_moment(tags.get(TAG_EXPIRES, "")),
+        guarded=bool(schedules),
+        settings_hash=tags.get(TAG_SETTINGS, ""),
+        parts=(
+            f"endpoint:{name}",
+            f"endpoint_config:{config_name}",
+            *(f"model:{v['ModelName']}" for v in config.get("ProductionVariants", [])),
+            *(f"schedule:{schedule}" for schedule in schedules),
+        ),
+        problem=described.get("FailureReason", ""),
+    )
+
+
+def leftovers(region: str, living: set[str], only: str = "") -> list[Endpoint]:
+    """Return what is left of endpoints that are gone: it costs nothing, but is in the way.
+
+    Args:
+        region: Where to look.
+        living: Endpoints that are there; their parts are not left over.
+        only: Look for the parts of this endpoint alone.
+    """
+    parts: dict[str, list[str]] = {}
+    for kind, operation, field, key in (
+        ("endpoint_config", "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
+        ("model", "list_models", "Models", "ModelName"),
+    ):
+        for name, arn in _named(region, operation, field, key, only).items():
+            match = _PART.fullmatch(name)
+            if match is None or match["endpoint"] in living:
+                continue
+            if only not in {"", match["endpoint"]}:
+                continue
+            if _tags(arn, region).get(TAG_ENDPOINT) == match["endpoint"]:
+                parts.setdefault(match["endpoint"], []).append(f"{kind}:{name}")
+    for schedule in expiry.schedules(only, region):
+        endpoint = requests.endpoint_of_schedule(schedule)
+        if endpoint not in living:
+            parts.setdefault(endpoint, []).append(f"schedule:{schedule}")
+    return [
+        Endpoint(
+            name=name,
+            cloud="aws",
+            service="sagemaker",
+            region=region,
+            state=State.LEFTOVER,
+            parts=tuple(items),
+            problem="the endpoint is gone; these parts cost nothing",
+        )
+        for name, items in sorted(parts.items())
+    ]
+
+
+def last_request(name: str, region: str, now: datetime) -> datetime | None:
+    """Return when the endpoint was last asked something, to five minutes; None: not lately."""
+    answer = api.call(
+        "cloudwatch",
+        region,
+        "get_metric_statistics",
+        f"see when {name} was last used",
+        Namespace="AWS/SageMaker",
+        MetricName="Invocations",
+        Dimensions=[
+            {"Name": "EndpointName", "Value": name},
+            {"Name": "VariantName", "Value": requests.VARIANT},
+        ],
+        StartTime=now - _LAST_REQUEST_WITHIN,
+        EndTime=now + timedelta(minutes=5),
+        Period=_METRIC_PERIOD_S,
+        Statistics=["Sum"],
+    )
+    times = [point["Timestamp"] for point in answer["Datapoints"] if point["Sum"] > 0]
+    return max(times).astimezone(UTC) if times else None
+
+
+def settings(endpoint: Endpoint) -> dict[str, str]:
+    """Return an endpoint's settings in the words of ``DeploymentSpec.settings``; no secret.
+
+    Weights and precision are part of the environment, and are compared there.
+    """
+    described = api.describe(endpoint.name, endpoint.region) or {}
+    config = _config(str(described.get("EndpointConfigName", "")), endpoint.region)
+    variant = (config.get("ProductionVariants") or [{}])[0]
+    if "ModelName" not in variant:
+        return {}
+    model = api.call(
+        "sagemaker",
+        endpoint.region,
+        "describe_model",
+        "look at the model",
+        ModelName=variant["ModelName"],
+    )
+    container = model["PrimaryContainer"]
+    environment = {
+        f"${name}": value
+        for name, value in container.get("Environment", {}).items()
+        if "TOKEN" not in name or name in _NOT_SECRET
+    }
+    return {
+        "model": endpoint.model,
+        "instance type": variant.get("InstanceType", ""),
+        "instances": str(variant.get("InitialInstanceCount", 1)),
+        "image": container.get("Image", ""),
+        "machine image": variant.get("InferenceAmiVersion", ""),
+        **environment,
+    }
+
+
+def _instances(described: dict[str, Any], variant: dict[str, Any]) -> int:
+    running = (described.get("ProductionVariants") or [{}])[0]
+    return int(running.get("CurrentInstanceCount") or variant.get("InitialInstanceCount") or 1)
+
+
+def _config(name: str, region: str) -> dict[str, Any]:
+    try:
+        return api.call(
+            "sagemaker",
+            region,
+            "describe_endpoint_config",
+            f"look at the configuration {name}",
+            EndpointConfigName=name,
+        )
+    except CloudError as error:
+        if api.is_missing(error):
+            return {}
+        raise
+
+
+def _tags(arn: str, region: str) -> dict[str, str]:
+    try:
+        found = api.call("sagemaker", region, "list_tags", "read the tags", ResourceArn=arn)
+    except PlannerError as error:
+        # Deleted between two looks.
+        if api.is_missing(error):
+            return {}
+        raise
+    return {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+
+
+def _names(region: str, operation: str, field: str, key: str) -> list[str]:
+    return list(_named(region, operation, field, key))
+
+
+def _named(region: str, operation: str, field: str, key: str, contains: str = "") -> dict[str, str]:
+    words = operation.replace("_", " ")
+    arn = key.replace("Name", "Arn")
+    parameters = {"NameContains": contains} if contains else {}
+    found = api.pages("sagemaker", region, operation, words, **parameters)
+    return {item[key]: item[arn] for page in found for item in page[field]}
+
+
+def _money(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,77 @@
+"""Take away what belongs to an endpoint on SageMaker. What is gone already is no error."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from planner.endpoints.sagemaker import api, expiry, requests
+from planner.errors import CloudError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from planner.endpoints.interface import Context
+    from planner.endpoints.model import DeploymentSpec
+
+
+def part(kind: str, name: str, region: str) -> None:
+    """Delete a ``model`` or an ``endpoint_config``."""
+    words = kind.replace("_config", " configuration")
+    parameter = {"model": "ModelName", "endpoint_config": "EndpointConfigName"}[kind]
+    api.delete("sagemaker", region, f"delete_{kind}", f"delete the {words}", **{parameter: name})
+
+
+def endpoint_of_run(spec: DeploymentSpec, context: Context) -> None:
+    """Delete the endpoint if this run made it; one that someone else made stays."""
+    described = api.describe(spec.name, spec.region)
+    if described is None or described["EndpointConfigName"] != requests.part_name(spec):
+        return
+    endpoint(spec.name, spec.region, context, on_busy=lambda: expiry.bring_forward(spec))
+
+
+def endpoint(
+    name: str, region: str, context: Context, *, on_busy: Callable[[], None] | None = None
+) -> bool:
+    """Delete an endpoint and wait until it is gone; tell whether it was there.
+
+    SageMaker refuses to delete an endpoint while it is being created or updated (users'
+    reports); then this waits and asks again.
+
+    Args:
+        name: Of the endpoint.
+        region: Where it is.
+        context: How to wait.
+        on_busy: Called once when SageMaker refuses, before the wait.
+
+    Raises:
+        CloudError: It is still there after the longest wait.
+    """
+    deadline = time.monotonic() + context.pace.removal_s
+    ordered = False
+    while True:
+        try:
+            if not ordered:
+                ordered = True
+                if not api.delete(
+                    "sagemaker", region, "delete_endpoint", f"delete {name}", EndpointName=name
+                ):
+                    return False
+        except CloudError as error:
+            if not api.is_busy(error):
+                raise
+            ordered = False
+            if on_busy is not None:
+                on_busy()
+                on_busy = None
+            context.progress("waiting until SageMaker allows to delete it", ())
+        if ordered and api.describe(name, region) is None:
+            return True
+        if time.monotonic() > deadline:
+            raise CloudError(
+                f"{name} in {region} is still there",
+                why="SageMaker has not deleted it within "
+                f"{context.pace.removal_s / 60:.0f} minutes",
+                advice=f"planner destroy {name} --region {region}",
+            )
+        context.interruption.pause(context.pace.poll_s)

@@ -1,0 +1,155 @@
+"""Follow an endpoint on SageMaker until it is in service, or until it is clear why not."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from planner.endpoints import failures
+from planner.endpoints.interface import LogLine
+from planner.endpoints.sagemaker import api, requests
+from planner.errors import CloudError, PlannerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from planner.endpoints.interface import Context
+    from planner.endpoints.model import DeploymentSpec
+
+_CHANGING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
+# Beside the container's own time: finding a machine, pulling the image.
+_PROVISION_S = 1800
+_SHOWN_LINES = 200
+
+
+def in_service(spec: DeploymentSpec, context: Context) -> None:
+    """Return when the endpoint is in service with this run's configuration.
+
+    Raises:
+        CapacityError: There is no machine for it.
+        CloudError: It failed, with the reason and the telling lines of its log.
+    """
+    deadline = time.monotonic() + spec.startup_timeout_s + _PROVISION_S
+    seen = 0
+    while True:
+        described = api.describe(spec.name, spec.region)
+        if described is None:
+            raise CloudError(
+                f"{spec.name} is gone",
+                why="someone deleted it, or its time was up, while it was being created",
+                advice="planner status",
+            )
+        status = described["EndpointStatus"]
+        lines = [line.text for line in logs(spec.name, spec.region)]
+        context.progress(_stage(status, lines), lines[seen:])
+        seen = len(lines)
+        if status == "InService":
+            _require_own(spec, described)
+            return
+        if status not in _CHANGING:
+            raise _failure(spec, described, lines)
+        if time.monotonic() > deadline:
+            raise CloudError(
+                f"{spec.name} was not ready in time",
+                why=f"after {(spec.startup_timeout_s + _PROVISION_S) / 60:.0f} minutes it is "
+                f"still {status}",
+                advice=f"planner logs {spec.name}",
+            )
+        context.interruption.pause(context.pace.poll_s)
+
+
+def until_settled(name: str, region: str, context: Context) -> dict[str, Any] | None:
+    """Return the endpoint once nothing changes any more; None where there is none."""
+    deadline = time.monotonic() + context.pace.removal_s
+    while True:
+        described = api.describe(name, region)
+        if described is None or described["EndpointStatus"] not in _CHANGING:
+            return described
+        if time.monotonic() > deadline:
+            raise CloudError(
+                f"{name} is still {described['EndpointStatus']}", advice="planner status"
+            )
+        context.interruption.pause(context.pace.poll_s)
+
+
+def logs(name: str, region: str, since: datetime | None = None) -> list[LogLine]:
+    """Return the container's log, oldest first; empty where there is none yet."""
+    parameters: dict[str, Any] = {"logGroupName": requests.log_group(name), "limit": 10000}
+    if since is not None:
+        parameters["startTime"] = int(since.timestamp() * 1000)
+    try:
+        found = api.call("logs", region, "filter_log_events", "read the log", **parameters)
+    except PlannerError as error:
+        if api.is_missing(error):
+            return []
+        raise
+    events = sorted(found["events"], key=lambda event: event["timestamp"])
+    return [
+        LogLine(
+            datetime.fromtimestamp(event["timestamp"] / 1000, UTC),
+            event["message"].rstrip("\n"),
+            event.get("logStreamName", ""),
+        )
+        for event in events
+    ]
+
+
+def until_role_is_known(attempt: Callable[[], object], context: Context) -> None:
+    """Try, and where roles are new, try again while AWS does not know them yet."""
+    from tenacity import (  # noqa: PLC0415 - only a deploy needs it
+        Retrying,
+        retry_if_exception,
+        stop_after_delay,
+        wait_fixed,
+    )
+
+    def retry(error: BaseException) -> bool:
+        return isinstance(error, PlannerError) and api.is_role_unknown(error)
+
+    if not context.new_roles:
+        attempt()
+        return
+    Retrying(
+        retry=retry_if_exception(retry),
+        stop=stop_after_delay(context.pace.settle_s),
+        wait=wait_fixed(min(5, context.pace.poll_s)),
+        sleep=context.interruption.pause,
+        reraise=True,
+    )(attempt)
+
+
+def _stage(status: str, lines: list[str]) -> str:
+    if status == "InService":
+        return "in service"
+    if status == "Creating":
+        return failures.stage_of(lines[-_SHOWN_LINES:])
+    return status.lower()
+
+
+def _require_own(spec: DeploymentSpec, described: dict[str, Any]) -> None:
+    """Raise where SageMaker has gone back to the old settings after a failed update."""
+    if described["EndpointConfigName"] != requests.part_name(spec):
+        raise failures.failure(
+            failures.diagnose(
+                described.get("FailureReason", "SageMaker kept the old settings"),
+                [line.text for line in _recent(spec)],
+                model=spec.plan.model,
+                name=spec.name,
+            ),
+            spec.name,
+        )
+
+
+def _recent(spec: DeploymentSpec) -> list[LogLine]:
+    return logs(spec.name, spec.region, datetime.now(UTC) - timedelta(hours=1))
+
+
+def _failure(spec: DeploymentSpec, described: dict[str, Any], lines: list[str]) -> PlannerError:
+    diagnosis = failures.diagnose(
+        described.get("FailureReason", f"it is {described['EndpointStatus']}"),
+        lines,
+        model=spec.plan.model,
+        name=spec.name,
+    )
+    return failures.failure(diagnosis, spec.name)

@@ -1,0 +1,83 @@
+"""What simulated endpoints leave in other services: CloudWatch logs and metrics; and the
+expiries that EventBridge Scheduler holds for them. All three live in moto.
+"""  # noqa: D205 - one thought
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.logs.models import logs_backends
+from moto.scheduler.models import scheduler_backends
+
+from planner.sandbox.aws.protocol import ACCOUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_STREAM = "AllTraffic/i-0123456789abcdef0"
+_DELETE = "aws-sdk:sagemaker:deleteEndpoint"
+
+
+def write(region: str, endpoint: Any, lines: tuple[str, ...], now: datetime) -> None:  # noqa: ANN401 - SimulatedEndpoint
+    """Write those lines of the container's log that are new."""
+    group, stream = (
+        f"/aws/sagemaker/Endpoints/{endpoint.name}",
+        f"{_STREAM}{endpoint.created:%H%M%S%f}",
+    )
+    backend = logs_backends[ACCOUNT][region]
+    if not lines:
+        return
+    if group not in backend.groups:
+        backend.create_log_group(group, {})
+    if stream not in backend.groups[group].streams:
+        backend.create_log_stream(group, stream)
+    written = len(backend.groups[group].streams[stream].events)
+    at = int(now.timestamp() * 1000)
+    new = [{"timestamp": at + n, "message": line} for n, line in enumerate(lines[written:])]
+    if new:
+        backend.put_log_events(group, stream, new)
+
+
+def count_request(region: str, endpoint: str, now: datetime) -> None:
+    """Count one invocation, as CloudWatch does."""
+    dimensions = [
+        {"Name": "EndpointName", "Value": endpoint},
+        {"Name": "VariantName", "Value": "AllTraffic"},
+    ]
+    cloudwatch_backends[ACCOUNT][region].put_metric_data(
+        "AWS/SageMaker",
+        [
+            {
+                "MetricName": "Invocations",
+                "Dimensions": dimensions,
+                "Value": 1,
+                "Timestamp": now,
+                "Unit": "Count",
+            }
+        ],
+    )
+
+
+def expire(region: str, now: datetime, act: Callable[[str], None]) -> None:
+    """Act on the schedules that are due; those that are over are gone."""
+    backend = scheduler_backends[ACCOUNT][region]
+    for group in backend.schedule_groups.values():
+        for schedule in list(group.schedules.values()):
+            if not schedule.target["Arn"].endswith(_DELETE) or schedule.start_date is None:
+                continue
+            if _moment(schedule.start_date) <= now:
+                act(json.loads(schedule.target["Input"])["EndpointName"])
+            if schedule.end_date is not None and _moment(schedule.end_date) <= now:
+                group.delete_schedule(schedule.name)
+
+
+def _moment(value: Any) -> datetime:  # noqa: ANN401 - moto keeps what was sent
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    try:
+        return datetime.fromtimestamp(float(value), UTC)
+    except ValueError:
+        return datetime.fromisoformat(str(value)).astimezone(UTC)
