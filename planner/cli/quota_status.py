@@ -53,13 +53,11 @@ def status(output_format: str, **options: Any) -> None:  # noqa: ANN401 - mirror
 
 def next_steps(request: QuotaRequest, *, alternatives: bool) -> None:
     """Print what the user can do about a request, and where else the model runs."""
-    from planner.quotas.interface import adapter  # noqa: PLC0415 - with the rest of the work
+    from planner.quotas import tracker  # noqa: PLC0415 - with the rest of the work
     from planner.quotas.outcome import State  # noqa: PLC0415 - with the rest of the work
 
-    steps = adapter(request.cloud).next_steps(request)
+    steps = tracker.next_steps(request)
     refused = request.state in {State.DENIED, State.PARTIAL}
-    if refused and request.model:
-        steps.append(f"another place: planner quota plan {request.model} --geo all")
     if steps:
         note(f"#{request.id} {request.state}, next:")
     for step in steps:

@@ -18,7 +18,7 @@ from planner import state
 from planner.errors import PlannerError, QuotaShortError
 from planner.ledger import Ledger, QuotaRequest
 from planner.quotas.interface import Ask, Contact, QuotaAdapter, adapter
-from planner.quotas.outcome import decide
+from planner.quotas.outcome import State, decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -134,6 +134,27 @@ def refresh(
             failed(request, error)
             found.append(request)
     return found
+
+
+def next_steps(request: QuotaRequest) -> list[str]:
+    """Return what the user can do about a request, in the state it is in."""
+    steps = adapter(request.cloud).next_steps(request)
+    model = request.model or "MODEL"
+    elsewhere = f"another region or accelerator: planner quota plan {model} --geo all"
+    if request.state == State.DENIED:
+        return [
+            "do not file the same again; ask for less, or run smaller machines first",
+            elsewhere,
+            *steps,
+        ]
+    if request.state == State.PARTIAL:
+        got = 0 if request.granted is None else request.granted
+        return [
+            f"use what was granted, {got:g} {request.unit}, and ask for the rest later",
+            elsewhere,
+            *steps,
+        ]
+    return steps
 
 
 def _open_request(
