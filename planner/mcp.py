@@ -64,7 +64,7 @@ def server() -> MCPServer[Any]:
     made: MCPServer[Any] = MCPServer(
         "planner", version=__version__, instructions=_INSTRUCTIONS, log_level="WARNING"
     )
-    for tool in (compare, fit, prices, models):
+    for tool in (compare, fit, prices, models, report):
         made.add_tool(_advised(tool), annotations=_BUNDLED)
     made.add_tool(_advised(quota_check), annotations=_ACCOUNTS)
     return made
@@ -191,6 +191,47 @@ def models() -> dict[str, Any]:
 
     rows = [asdict(model) for model in known.all_models()]
     return _rows("models", rows, len(rows))
+
+
+def report(
+    model: Model,
+    *,
+    precision: Precision = None,
+    context: Context = None,
+    concurrency: Concurrency = 4,
+    geo: Geo = "us",
+    clouds: Clouds = (),
+    regions: Regions = (),
+    accelerators: Accelerators = (),
+    instance_types: InstanceTypes = (),
+    as_of: AsOf = None,
+    top: Top = _PLANS,
+) -> str:
+    """Write a report for people, in Markdown: the answer, plans, per-token APIs, sources.
+
+    It has the words below each chart but not the pictures; "planner report MODEL -o
+    report.html" makes the page with them.
+    """
+    from planner.comparison import Request  # noqa: PLC0415 - loads DuckDB
+    from planner.reporting import make_report  # noqa: PLC0415 - with it
+    from planner.reports import render  # noqa: PLC0415 - with it
+
+    request = Request(
+        model,
+        precision=precision,
+        context=context,
+        concurrency=concurrency,
+        geo=geo,
+        clouds=clouds,
+        regions=regions,
+        accelerators=accelerators,
+        instance_types=instance_types,
+        as_of=as_of,
+        top=top,
+    )
+    name = "report.md"
+    text = render(make_report(request), name)[name].decode()
+    return "\n".join(line for line in text.splitlines() if not line.startswith("!["))
 
 
 def quota_check(

@@ -65,7 +65,14 @@ def _tools() -> list[Tool]:
 
 def test_offers_only_tools_that_read() -> None:
     tools = _tools()
-    assert {tool.name for tool in tools} == {"compare", "fit", "prices", "models", "quota_check"}
+    assert {tool.name for tool in tools} == {
+        "compare",
+        "fit",
+        "prices",
+        "models",
+        "report",
+        "quota_check",
+    }
     for tool in tools:
         assert tool.annotations is not None
         assert tool.annotations.read_only_hint
@@ -134,6 +141,17 @@ def test_prices_carry_date_source_and_confidence() -> None:
 def test_models_lists_all_of_them() -> None:
     found = answer("models")
     assert [row["name"] for row in found["models"]] == [m.name for m in models.all_models()]
+
+
+def test_report_is_markdown_with_the_answer_and_without_dangling_pictures() -> None:
+    result = call("report", model="llama-2-70b", as_of=AS_OF, top=3)
+    assert not result.is_error
+    text = _text(result)
+    plan = compare(Request("llama-2-70b", as_of=date.fromisoformat(AS_OF))).plans[0]
+    assert text.startswith("# ")
+    assert plan.instance_type in text
+    assert f"{plan.on_demand_monthly_usd:,.0f}" in text
+    assert "![" not in text
 
 
 def test_an_unknown_model_is_a_tool_error_with_the_nearest_names_and_advice() -> None:
