@@ -17,7 +17,7 @@ import json
 import os
 import re
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -78,14 +78,26 @@ class Coverage:
     instance_types: str
 
 
+_ENTRY = tuple(field.name for field in fields(Coverage))
+
+
 @dataclass(frozen=True, slots=True)
 class SnapshotFile:
-    """A published snapshot."""
+    """A published snapshot.
+
+    Attributes:
+        declared: Its coverage as the file declares it: a list for each ``Coverage``.
+    """
 
     cloud: str
     as_of: date
     path: str
-    coverage: tuple[Coverage, ...]
+    declared: list[list[Any]]
+
+    @property
+    def coverage(self) -> tuple[Coverage, ...]:
+        """What the snapshot claims to know completely."""
+        return tuple(Coverage(*entry) for entry in self.declared)
 
 
 def coverage_of(offers: Iterable[Offer], scope: str | None = "*") -> tuple[Coverage, ...]:
@@ -186,20 +198,23 @@ def verify(path: Path) -> None:
         )
 
 
-def parse_coverage(text: str, path: Path) -> tuple[Coverage, ...]:
+def parse_coverage(text: str, path: Path) -> list[list[Any]]:
     """Read the coverage that the metadata of a snapshot declares.
 
     Raises:
         DataError: It cannot be understood.
     """
     try:
-        return tuple(Coverage(*entry) for entry in json.loads(text))
+        entries: list[list[Any]] = json.loads(text)
+        if any(len(entry) != len(_ENTRY) for entry in entries):
+            raise TypeError(f"an entry does not have {len(_ENTRY)} parts")
     except (ValueError, TypeError) as error:
         raise DataError(
             f"{path} is not a price snapshot",
             why=f"its {COVERAGE_KEY} cannot be read: {error}",
             advice="remove the file and fetch it again, or reinstall planner for a bundled file",
         ) from error
+    return entries
 
 
 def to_offer(row: Sequence[Any]) -> Offer:
