@@ -89,7 +89,8 @@ def _offers(request: Request, comparison: Comparison, catalog: Catalog) -> list[
     """Return every offer at the places of the plans, estimates among them where asked for."""
     found = catalog.offers(_query(comparison.as_of, comparison.plans))
     if request.estimates:
-        found += estimates.estimate(found)
+        clouds = {cloud for cloud, _ in estimates.ESTIMATED}
+        found += estimates.estimate([offer for offer in found if offer.cloud in clouds])
     places = {_place(plan) for plan in comparison.plans}
     return [offer for offer in found if _place(offer) in places]
 

@@ -34,6 +34,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sandbox": ("planner.cli.sandbox", "Simulated clouds, to rehearse with no account."),
     "mcp": ("planner.cli.mcp", "Answer assistants, over the Model Context Protocol."),
     "report": ("planner.cli.report", "Write a report for people: page, workbook, Markdown."),
+    "serve": ("planner.cli.serve", "Explore prices live in the browser."),
+    "refresh": ("planner.cli.refresh", "Bring today's prices from the clouds."),
+    "history": ("planner.cli.history", "Show how prices moved; alert on a price."),
     "completion": ("planner.cli.completion", "Print the shell completion script."),
 }
 
@@ -95,6 +98,7 @@ def run(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with the documented exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("PLANNER_DEBUG"))
+    stdout = sys.stdout
     try:
         code = cli.main(arguments, prog_name="planner", standalone_mode=False)
         _flush()
@@ -110,6 +114,10 @@ def run(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         _show(InterruptedByUserError("interrupted"))
         sys.exit(InterruptedByUserError.exit_code)
+    except SystemExit:
+        if sys.stdout is not stdout:  # click met a closed pipe and put its own in place
+            sys.exit(0)
+        raise
     except BrokenPipeError:
         # The reader (head, less) went away: that is not an error of ours. Point stdout at
         # nothing so that the interpreter's own flush at exit stays quiet too.

@@ -64,17 +64,19 @@ def estimate(offers: Sequence[Offer]) -> list[Offer]:
         kind = _kind(o)
         if o.region in by_kind.get(kind, {}):
             patterns[kind] = o
+    on_demand: dict[tuple[str, str], list[Offer]] = defaultdict(list)
+    for o in offers:
+        if o.pricing_model is PricingModel.ON_DEMAND:
+            on_demand[o.service, o.instance_type].append(o)
     estimates = []
     for kind, pattern in patterns.items():
         if not _is_uniform(kind, by_kind):
             continue
         percent = by_kind[kind][pattern.region]
-        for o in offers:
-            same_type = (o.service, o.instance_type) == (pattern.service, pattern.instance_type)
-            if same_type and o.pricing_model is PricingModel.ON_DEMAND:
-                made = _apply(pattern, percent, o)
-                if made.key not in have:
-                    estimates.append(made)
+        for o in on_demand[pattern.service, pattern.instance_type]:
+            made = _apply(pattern, percent, o)
+            if made.key not in have:
+                estimates.append(made)
     return estimates
 
 

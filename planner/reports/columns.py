@@ -81,10 +81,8 @@ def _hours(plan: Plan, _: date) -> str:
 COLUMNS = (
     Column("instance_type", "Instance type", numeric=False, text=_plain("instance_type")),
     Column("cloud", "Cloud", numeric=False, text=lambda p, _: wording.CLOUDS[p.cloud]),
-    Column("service", "Service", numeric=False, text=_plain("service")),
     Column("region", "Region", numeric=False, text=_plain("region")),
     Column("accelerator", "GPUs", numeric=False, text=lambda p, _: wording.gpus(p)),
-    Column("precision", "Precision", numeric=False, text=_plain("precision")),
     Column(
         "on_demand_monthly_usd",
         "On demand, $ a month",
@@ -100,11 +98,6 @@ COLUMNS = (
         excel="#,##0",
     ),
     Column("saving_percent", "Saves", numeric=True, text=_percent),
-    Column("break_even_hours_per_month", "Pays from, h a month", numeric=True, text=_hours),
-    Column(
-        "committed_1y_kind", "1-year kind", numeric=False, text=lambda p, _: wording.ways_said(p)
-    ),
-    Column("tokens_per_second", "Tokens a second", numeric=True, text=_speed, excel="#,##0"),
     Column(
         "usd_per_million_tokens",
         "$ a million tokens",
@@ -119,6 +112,13 @@ COLUMNS = (
         text=_per_million("committed_1y_usd_per_million_tokens"),
         excel="#,##0.00",
     ),
+    Column("tokens_per_second", "Tokens a second", numeric=True, text=_speed, excel="#,##0"),
+    Column("precision", "Precision", numeric=False, text=_plain("precision")),
+    Column("break_even_hours_per_month", "Pays from, h a month", numeric=True, text=_hours),
+    Column(
+        "committed_1y_kind", "1-year kind", numeric=False, text=lambda p, _: wording.ways_said(p)
+    ),
+    Column("service", "Service", numeric=False, text=_plain("service")),
     Column("as_of", "Price of", numeric=False, text=_plain("as_of")),
 )
 # What a reader can narrow the table down by.

@@ -83,7 +83,7 @@ def environment() -> Environment:
 @cache
 def asset(name: str) -> str:
     """Return a style sheet or script of the page."""
-    return (files("planner.reports") / "templates" / name).read_text(encoding="utf-8")
+    return (files("planner.reports") / "static" / name).read_text(encoding="utf-8")
 
 
 def _inline(chart: charts.Chart) -> dict[str, str]:

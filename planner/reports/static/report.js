@@ -1,8 +1,9 @@
 "use strict";
 // Sorts, filters and exports the table of plans. Works on whatever page holds one.
+// Returns what the table shows, and how to make it show that again; null where there is none.
 function startPlans(root) {
   const table = root.querySelector("table.sortable");
-  if (!table) return;
+  if (!table) return null;
   const body = table.tBodies[0];
   const rows = [...body.rows];
   const data = JSON.parse(root.querySelector("#data").textContent);
@@ -23,11 +24,13 @@ function startPlans(root) {
       shown += !row.hidden;
     }
     count.textContent = `${shown} of ${rows.length} plans`;
+    changed();
   }
 
-  function sort(button) {
+  const changed = () => table.dispatchEvent(new Event("planschange", { bubbles: true }));
+
+  function sort(button, down = button.closest("th").ariaSort === "ascending") {
     const head = button.closest("th");
-    const down = head.getAttribute("aria-sort") === "ascending";
     for (const other of table.querySelectorAll("thead th")) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
     const field = button.dataset.field;
@@ -38,6 +41,26 @@ function startPlans(root) {
       return sign * (typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y)));
     });
     body.append(...rows);
+    changed();
+  }
+
+  function state() {
+    const chosen = [...new FormData(form)].filter(([, value]) => value !== "");
+    const sorted = table.querySelector("th[aria-sort]");
+    const shown = Object.fromEntries(chosen.map(([field, value]) => [`show.${field}`, value]));
+    if (sorted) shown.sort = (sorted.ariaSort === "descending" ? "-" : "") + sorted.firstElementChild.dataset.field;
+    return shown;
+  }
+
+  function apply(wanted) {
+    for (const select of form.querySelectorAll("select")) {
+      const value = wanted[`show.${select.name}`] ?? "";
+      if ([...select.options].some((option) => option.value === value)) select.value = value;
+    }
+    const [, minus, field] = /^(-?)(\w+)$/.exec(wanted.sort ?? "") ?? [];
+    const button = field && table.querySelector(`thead button[data-field="${field}"]`);
+    if (button) sort(button, minus === "-");
+    filter();
   }
 
   function csv() {
@@ -68,5 +91,6 @@ function startPlans(root) {
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(filter));
   form.querySelector(".export").addEventListener("click", save);
+  return { state, apply };
 }
-if (document.querySelector("table.sortable")) startPlans(document);
+if (!document.querySelector("form.ask")) startPlans(document);

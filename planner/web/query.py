@@ -1,0 +1,124 @@
+"""The state of the explorer: what stands in its address, and the request that it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode
+
+from planner.comparison import Request
+from planner.errors import UsageError
+from planner.pricing.regions import GEOS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
+DEFAULT_MODEL = "llama-2-70b"
+PRECISIONS = ("bf16", "fp16", "fp8", "int8", "int4", "any")
+PAYMENTS = ("no_upfront", "partial_upfront", "all_upfront")
+_LONGEST_NUMBER = 12
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the form says, as text; an empty field is the default.
+
+    Attributes:
+        payment: How a commitment may be paid.
+    """
+
+    model: str = DEFAULT_MODEL
+    precision: str = ""
+    context: str = ""
+    concurrency: str = ""
+    geo: str = "us"
+    utilization: str = ""
+    hours: str = ""
+    payment: str = ""
+    as_of: str = ""
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> State:
+        """Return the state that a query string holds; what it does not know is ignored."""
+        known = {name: query[name].strip() for name in cls.__slots__ if query.get(name, "").strip()}
+        return cls(**known)
+
+    def address(self) -> str:
+        """Return the query string, without what is the default."""
+        default = State()
+        said = {
+            name: value
+            for name in self.__slots__
+            if (value := getattr(self, name)) != getattr(default, name)
+        }
+        return urlencode(said)
+
+    def request(self) -> Request:
+        """Return the request that the form means.
+
+        Raises:
+            UsageError: A field holds something else than it should.
+        """
+        _one_of("precision", self.precision, PRECISIONS)
+        _one_of("geo", self.geo, GEOS)
+        _one_of("payment", self.payment, PAYMENTS)
+        default = Request(self.model)
+        return Request(
+            model=self.model,
+            precision=self.precision or None,
+            context=_number("context", self.context, int),
+            concurrency=_number("concurrency", self.concurrency, int) or default.concurrency,
+            geo=self.geo,
+            utilization=_percent(self.utilization) or default.utilization,
+            hours_per_month=_number("hours", self.hours, Decimal) or default.hours_per_month,
+            payment_options=(self.payment,) if self.payment else (),
+            as_of=_number("as_of", self.as_of, date.fromisoformat),
+        )
+
+    def command(self) -> str:
+        """Return what to type for the same comparison; only for a state that makes a request."""
+        request, default = self.request(), Request(self.model)
+        words = ["planner report", self.model]
+        if request.precision:
+            words.append(f"--precision {request.precision}")
+        if request.context is not None:
+            words.append(f"--context {request.context}")
+        for option, value, usual in (
+            ("--concurrency", request.concurrency, default.concurrency),
+            ("--geo", request.geo, default.geo),
+            ("--utilization", request.utilization, default.utilization),
+            ("--hours-per-month", request.hours_per_month, default.hours_per_month),
+        ):
+            if value != usual:
+                words.append(f"{option} {value}")
+        words += [f"--payment-option {option}" for option in request.payment_options]
+        if request.as_of is not None:
+            words.append(f"--as-of {request.as_of}")
+        return f"{' '.join(words)} -o report.html"
+
+
+def _one_of(field: str, value: str, known: tuple[str, ...]) -> None:
+    if value and value not in known:
+        raise UsageError(
+            f"{field} cannot be {value!r}", why=f"it is one of {', '.join(known)}", advice=""
+        )
+
+
+def _number(field: str, text: str, make: Callable[[str], T]) -> T | None:
+    if not text:
+        return None
+    refused = UsageError(f"{field} cannot be {text[:40]!r}", why="it does not read so")
+    if len(text) > _LONGEST_NUMBER:
+        raise refused
+    try:
+        return make(text)
+    except (ValueError, InvalidOperation):
+        raise refused from None
+
+
+def _percent(text: str) -> float | None:
+    value = _number("utilization", text, float)
+    return None if value is None else value / 100
