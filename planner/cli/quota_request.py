@@ -39,7 +39,13 @@ def _contact_options(function: Any) -> Any:  # noqa: ANN401 - a decorator
 @click.option("--gpu-family", metavar="NAME", help="Google: NVIDIA_H100 ..., for --quota-id.")
 @click.option("--to", "total", type=click.IntRange(min=1), help="The new total to ask for.")
 @click.option("--purpose", default="", help="What for, in the justification.")
-@click.option("--hours-per-month", type=float, default=730, show_default=True)
+@click.option(
+    "--hours-per-month",
+    type=float,
+    default=730,
+    show_default=True,
+    help="Hours the machines will run, for the cost in the justification.",
+)
 @click.option("--start", type=click.DateTime(formats=["%Y-%m-%d"]), help="When it is needed.")
 @click.option("--owner", default="", help="Team or person, in the justification.")
 @click.option("--justification", help="Your own text instead.")
