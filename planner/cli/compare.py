@@ -23,6 +23,7 @@ from planner.cli.output import (
     grouped_warnings,
     note,
 )
+from planner.cli.quota_column import annotated, beside, with_quota_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,9 +103,15 @@ _MONEY_COLUMNS = (
     help="What ranks the rows.",
 )
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Only the first N rows.")
+@with_quota_option
 @click.option("--against-api", is_flag=True, help="Add what per-token APIs ask for such tokens.")
 @format_option
-def compare(output_format: str, against_api: bool, **options: Any) -> None:  # noqa: ANN401 - mirrors the options
+def compare(
+    output_format: str,
+    with_quota: bool,
+    against_api: bool,
+    **options: Any,  # noqa: ANN401 - mirrors the options
+) -> None:
     """Rank the places that can serve MODEL, by cost.
 
     One row per instance type, at its cheapest region: the monthly price on demand and with a
@@ -116,18 +123,21 @@ def compare(output_format: str, against_api: bool, **options: Any) -> None:  # n
     planner compare codellama-34b --geo eu --cloud azure --cloud gcp
     planner compare llama-2-70b --as-of 2023-10-31
     planner compare llama-2-70b --against-api
+    planner compare llama-2-70b --with-quota
     planner compare llama-2-7b --include-local RTX-3080-10GB --purchase-usd 700 --usd-per-kwh 0.15
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from planner.comparison import compare as run  # noqa: PLC0415 - loads DuckDB
 
     result = run(request := request_of(options))
     against = against_api_of(result, request) if against_api else None
+    records = annotated(result.plans) if with_quota else [p.to_dict() for p in result.plans]
     if output_format == "json":
-        emit_json(result.to_dict() | ({"rent_or_buy": against.figures} if against else {}))
+        whole = result.to_dict() | {"plans": records}
+        emit_json(whole | ({"rent_or_buy": against.figures} if against else {}))
         return
-    records = [plan.to_dict() for plan in result.plans]
     best = {key: _least(records, key) for key in _MONEY_COLUMNS}
     columns = _columns(best, result.as_of, records)
+    columns = beside(columns) if with_quota else columns
     title = _title(result) if output_format == "table" else ""
     fields = list(records[0])
     emit(records, columns, output_format, fields=fields, title=title)

@@ -11,7 +11,7 @@ from planner.cli import quota_options
 from planner.cli.output import emit, format_option, note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Sized
 
     from planner.quotas.model import DemandCheck
 
@@ -71,13 +71,19 @@ def _summarise(
         if counts[word]
     )
     more = f" ({len(shown)} shown; --all)" if len(shown) < len(checks) else ""
-    note(f"{len(checks)} places in {len(regions)} regions: {words}{more}.")
+    note(f"{_count(checks, 'place')} in {_count(regions, 'region')}: {words}{more}.")
     for reason in quota_view.reasons(checks):
         note(reason)
     for advice in dict.fromkeys(check.advice for check in checks if check.advice):
         note(f"Try: {advice}")
     if counts["short"] and not counts["enough"]:
-        note(f"Next: planner quota plan {model or '--instance-type ...'}")
+        best = shown[0].demand
+        where = f"--instance-type {best.instance_type} --region {best.region}"
+        note(f"Next: planner quota {f'plan {model}' if model else f'request {where}'}")
+
+
+def _count(things: Sized, word: str) -> str:
+    return f"{len(things)} {word}{'' if len(things) == 1 else 's'}"
 
 
 def _exit_code(checks: Sequence[DemandCheck]) -> int:

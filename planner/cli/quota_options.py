@@ -11,7 +11,7 @@ from planner.cli.options import filter_options, geo_option, placement_options
 from planner.cli.output import console, note
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from planner.plan import Plan
     from planner.quotas.model import Demand, DemandCheck
@@ -85,11 +85,10 @@ def demands(model: str | None, options: dict[str, Any]) -> dict[Demand, Plan | N
 
 
 @contextmanager
-def progress(asked: Sequence[Demand]) -> Iterator[Callable[[str, str], None]]:
-    """Show how many regions are done, on a terminal; yield what to call for each."""
+def progress(regions: Collection[tuple[str, str]]) -> Iterator[Callable[[str, str], None]]:
+    """Show how many (cloud, region) are done, on a terminal; yield what to call for each."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
 
-    regions = {(demand.cloud, demand.region) for demand in asked}
     columns = (
         TextColumn("Reading quotas"),
         BarColumn(),
@@ -106,7 +105,7 @@ def check(asked: Sequence[Demand]) -> list[DemandCheck]:
     """Check the demands behind a progress bar, and count the calls with --debug."""
     from planner.quotas import checking  # noqa: PLC0415 - with the rest of the work
 
-    with progress(asked) as done:
+    with progress({(demand.cloud, demand.region) for demand in asked}) as done:
         found = checking.check(asked, progress=done)
     if click.get_current_context().find_root().obj.get("debug"):
         from planner.clouds import pacing  # noqa: PLC0415 - only with --debug

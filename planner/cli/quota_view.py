@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from planner.quotas.planning import Way
 
 # So that a whole row fits 80 columns beside the longest names of machines.
-_QUOTA_WIDTH = 18
+_QUOTA_WIDTH = 17
 _STYLES = {
     "enough": "green",
     "short": "red",

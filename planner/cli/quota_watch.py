@@ -66,7 +66,7 @@ def watch(
         next_steps(request, alternatives=not no_alternatives)
     done = all(request.state == State.APPROVED for request in requests)
     if done:
-        note("All approved. Check: planner quota check")
+        note("All approved. Next: planner quota check MODEL, then planner deploy MODEL")
     return 0 if done else _SHORT
 
 
@@ -112,6 +112,8 @@ def _follow(
     with Live(_table(now), console=console(), auto_refresh=False) as live:
         patient(ask, live)
         live.refresh()
+    if not console().is_terminal:
+        console().print()  # a live table leaves its last line open
     return now
 
 

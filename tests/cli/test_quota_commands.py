@@ -298,3 +298,29 @@ def test_no_account_number_or_secret_in_any_output(sandbox: Sandbox) -> None:
     for secret in ("123456789012", "00000000-0000", "11111111-2222", "ada@", "user/ada"):
         assert secret not in text
     assert "servicequotas:GetServiceQuota" in text
+
+
+class TestCompareWithQuota:
+    def compare(self, *arguments: str) -> Result:
+        return CliRunner().invoke(
+            cli,
+            ["compare", "llama-2-70b", "--cloud", "aws", "--with-quota", *arguments],
+            standalone_mode=False,
+            catch_exceptions=False,
+        )
+
+    def test_what_can_be_deployed_now_comes_first(self, sandbox: Sandbox) -> None:
+        sandbox.world.limits["aws", "us-east-1", "L-417A185B", ()] = 96
+        plans = json.loads(self.compare("--format", "json").stdout)["plans"]
+        verdicts = [plan["quota"] for plan in plans]
+        assert verdicts == sorted(verdicts)  # enough, then short
+        assert {plan["quota_deployable"] for plan in plans if plan["quota"] == "enough"} == {True}
+        enough = {plan["instance_type"] for plan in plans if plan["quota"] == "enough"}
+        assert "p4d.24xlarge" in enough
+        assert all(plan["quota_reason"] for plan in plans if plan["quota"] == "short")
+
+    def test_the_table_fits_80_columns(self, sandbox: Sandbox) -> None:
+        del sandbox
+        done = self.compare()
+        assert "short" in done.stdout
+        assert max(len(line) for line in done.stdout.splitlines()) <= 80
