@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--to",
     "service",
-    type=click.Choice(["sagemaker"]),
+    type=click.Choice(["sagemaker", "local"]),
     default="sagemaker",
     show_default=True,
     help="Where to.",
@@ -98,7 +98,10 @@ if TYPE_CHECKING:
     help="Container.",
 )
 @click.option(
-    "--weights", default="", metavar="WHERE", help="Hugging Face id or s3://bucket/prefix/."
+    "--weights",
+    default="",
+    metavar="WHERE",
+    help="Hugging Face id, s3://bucket/prefix/, or (--to local) a file or folder.",
 )
 @click.option("--role", default="", metavar="ARN", help="Execution role of the container.")
 @click.option("--create-roles", is_flag=True, help="Make missing IAM roles without asking.")
@@ -143,6 +146,8 @@ def deploy(**given: Any) -> int:  # noqa: ANN401 - mirrors the options
     planner deploy llama-2-70b --to sagemaker --precision int4 --max-hourly 8
     planner deploy llama-2-70b --to sagemaker --anywhere us --tries 6
     planner deploy llama-2-70b --to sagemaker --plan
+    planner deploy llama-2-7b --to local --accept-license
+    planner deploy ./model.gguf --to local
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     use_accounts(given)
     from planner.endpoints import deployment  # noqa: PLC0415 - with the rest of the work
@@ -150,6 +155,10 @@ def deploy(**given: Any) -> int:  # noqa: ANN401 - mirrors the options
     from planner.ledger import Ledger as Book  # noqa: PLC0415
 
     options = _options(given)
+    if given["service"] == "local":
+        from planner.cli import deploy_local  # noqa: PLC0415 - few need it
+
+        return deploy_local.run(given, options)
     made = adapter(given["service"])
     with Book() as ledger:
         plans = _plans(given, options, ledger)

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from planner.endpoints.model import DeploymentSpec, Endpoint
     from planner.endpoints.preflight import Check
 
-SERVICES = {"sagemaker": "planner.endpoints.sagemaker"}
-"""What ``--to`` takes, and the module that serves it."""
+SERVICES = {
+    "local": "planner.endpoints.local",
+    "sagemaker": "planner.endpoints.sagemaker",
+}
+"""What ``--to`` takes, and the module that serves it. This machine first: it needs no sign-in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,9 @@ def all_endpoints(
     places = []
     for service in SERVICES:
         made = adapter(service)
-        look_in = regions or (made.regions() if everywhere else _known_regions(ledger, service))
+        # This machine is looked at in any case: it costs nothing and needs no ledger.
+        complete = everywhere or made.cloud == "local"
+        look_in = regions or (made.regions() if complete else _known_regions(ledger, service))
         places += [(made, region) for region in look_in]
     found: list[Endpoint] = []
     failures: list[tuple[str, PlannerError]] = []

@@ -1,0 +1,197 @@
+"""Which model is meant, and where its weights are: planner's table, a folder, a file, the hub."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from planner.endpoints import access
+from planner.endpoints.local import engines
+from planner.errors import DataError, NotFoundError, PlannerError, UnknownNameError, UsageError
+from planner.serving import hf_config, models
+from planner.serving.models import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_HUB = "https://huggingface.co"
+_TIMEOUT_S = 30
+# A GGUF file with so many bits a parameter or more is not quantized below that.
+_BITS = ((12, "fp16"), (6, "int8"), (0, "int4"))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model and its weights.
+
+    Attributes:
+        weights: A file or folder of this machine, or a Hugging Face id; empty where planner
+            chooses them with the precision.
+        weights_bytes: Of a file that is here; None where not known.
+    """
+
+    model: Model
+    weights: str = ""
+    weights_bytes: int | None = None
+
+    @property
+    def here(self) -> bool:
+        """Tell whether the weights are on this machine already."""
+        return bool(self.weights) and Path(self.weights).exists()
+
+    @property
+    def precision(self) -> str | None:
+        """Return what a GGUF file is stored in, by its size; None where that is open."""
+        if self.weights_bytes is None:
+            return None
+        bits = self.weights_bytes * 8 / (self.model.params_b * 1e9)
+        return next(name for least, name in _BITS if bits >= least)
+
+
+def find(text: str, weights: str = "") -> Source:
+    """Return what a user's word for a model means.
+
+    Args:
+        text: A name of the table, a folder with a ``config.json``, a GGUF file, or a Hugging
+            Face id.
+        weights: Other weights of the same model; empty for its usual ones.
+
+    Raises:
+        UnknownNameError: None of these.
+        DataError: A file of the model cannot be read.
+        UsageError: A family planner cannot count the parameters of.
+    """
+    path = Path(text).expanduser()
+    if path.exists():
+        source = _from_path(path.resolve())
+    else:
+        source = Source(_known_or_on_hub(text), _hub_id(text))
+    return _with_weights(source, weights) if weights else source
+
+
+def _from_path(path: Path) -> Source:
+    files = [path] if path.is_file() else sorted(path.glob("*.gguf"))
+    if len(files) > 1:
+        raise UsageError(
+            f"{path} has {len(files)} GGUF files",
+            why=", ".join(file.name for file in files),
+            advice=f"name one: {files[0]}",
+        )
+    config = (path if path.is_dir() else path.parent) / "config.json"
+    if files:
+        model = models.from_config(config) if config.exists() else _from_gguf(files[0])
+        return Source(model, str(files[0]), files[0].stat().st_size)
+    return Source(models.from_config(path), str(path))
+
+
+def _with_weights(source: Source, weights: str) -> Source:
+    path = Path(weights).expanduser()
+    if not path.exists():
+        return replace(source, weights=weights, weights_bytes=None)
+    path = path.resolve()
+    size = path.stat().st_size if engines.is_gguf(path.name) else None
+    return Source(source.model, str(path), size)
+
+
+def _known_or_on_hub(text: str) -> Model:
+    try:
+        return models.get(text)
+    except UnknownNameError:
+        if not _hub_id(text):
+            raise
+        return _from_hub(text)
+
+
+def _hub_id(text: str) -> str:
+    """Return the text if it has the form of a Hugging Face id that is not in the table."""
+    parts = text.split("/")
+    if len(parts) != 2 or not all(parts) or text.startswith((".", "~")):  # noqa: PLR2004 - owner/name
+        return ""
+    try:
+        models.get(text)
+    except UnknownNameError:
+        return text
+    return ""
+
+
+def _from_hub(name: str) -> Model:
+    """Read ``config.json`` of a model on the hub; ``HF_ENDPOINT`` names a mirror, as for others."""
+    url = f"{os.environ.get('HF_ENDPOINT', _HUB).rstrip('/')}/{name}/resolve/main/config.json"
+    token = next((os.environ[v] for v in access.TOKEN_VARIABLES if os.environ.get(v)), "")
+    request = urllib.request.Request(url)  # noqa: S310 - the hub, or the user's own mirror
+    if token:
+        # Not to be carried over to another host by a redirect.
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310 - as above
+            content = response.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            raise _refused(name, error.code) from error
+    except OSError as error:
+        raise PlannerError(
+            f"cannot read the configuration of {name}",
+            why=f"{url}: {error}",
+            advice="a model of planner's own (planner models), or a folder that is here",
+        ) from error
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "config.json"
+        path.write_bytes(content)
+        found = models.from_config(path)
+    return replace(found, name=name.split("/")[1], hf_id=name, source=url)
+
+
+def _refused(name: str, code: int) -> PlannerError:
+    if code in (401, 403):
+        return NotFoundError(
+            f"Hugging Face does not show {name}",
+            why="it is gated or private, or there is no such model",
+            advice=f"accept its licence at {_HUB}/{name} and export HF_TOKEN=...",
+        )
+    return NotFoundError(
+        f"there is no model {name} on Hugging Face", why=f"HTTP {code}", advice="planner models"
+    )
+
+
+def _from_gguf(path: Path) -> Model:
+    """Return a model by the header of its GGUF file.
+
+    Raises:
+        DataError: It is no GGUF file, or the reader is not installed.
+    """
+    try:
+        import gguf  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"cannot read {path.name}: the package gguf is not installed",
+            advice="pip install gguf, or put the model's config.json beside the file",
+        ) from error
+    try:
+        fields = gguf.GGUFReader(path).fields
+        values = {name: field.contents() for name, field in fields.items()}
+        parsed = hf_config.parse(_as_config(values), fallback_name=path.stem)
+    except (ValueError, KeyError, IndexError, OSError) as error:
+        raise DataError(f"{path} is not a GGUF file of a model", why=f"{error!r}") from error
+    return Model(aliases=(), license="not known", gated="not known", source=str(path), **parsed)
+
+
+def _as_config(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return GGUF metadata in the words of a Hugging Face configuration."""
+    kind = values["general.architecture"]
+    heads = values[f"{kind}.attention.head_count"]
+    return {
+        "model_type": kind,
+        "num_hidden_layers": values[f"{kind}.block_count"],
+        "hidden_size": values[f"{kind}.embedding_length"],
+        "intermediate_size": values[f"{kind}.feed_forward_length"],
+        "num_attention_heads": heads,
+        "num_key_value_heads": values.get(f"{kind}.attention.head_count_kv", heads),
+        "max_position_embeddings": values[f"{kind}.context_length"],
+        "vocab_size": values.get(f"{kind}.vocab_size") or len(values["tokenizer.ggml.tokens"]),
+        "torch_dtype": "float16",
+    }
