@@ -99,7 +99,6 @@ def run(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("PLANNER_DEBUG"))
     stdout = sys.stdout
-    stdout = sys.stdout
     try:
         code = cli.main(arguments, prog_name="planner", standalone_mode=False)
         _flush()
@@ -115,10 +114,6 @@ def run(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         _show(InterruptedByUserError("interrupted"))
         sys.exit(InterruptedByUserError.exit_code)
-    except SystemExit:
-        if sys.stdout is not stdout:  # click met a closed pipe and put its own in place
-            sys.exit(0)
-        raise
     except SystemExit:
         if sys.stdout is not stdout:  # click met a closed pipe and put its own in place
             sys.exit(0)

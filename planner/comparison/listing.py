@@ -40,20 +40,21 @@ def list_offers(
         NotFoundError: Nothing matches.
     """
     catalog = catalog or Catalog()
-    check_names("region", regions, known_regions.all_regions())
-    types = _wanted_types(catalog, accelerators, instance_types)
-    query = Query(
+    query = to_query(
+        catalog,
+        geo=geo,
+        regions=regions,
+        accelerators=accelerators,
+        instance_types=instance_types,
+        clouds=clouds,
+        pricing_models=pricing_models,
+        commitments=commitments,
+        term_years=term_years,
         as_of=as_of,
-        clouds=tuple(clouds),
-        regions=tuple(regions) or known_regions.in_geo(geo),
-        instance_types=tuple(types) if accelerators or instance_types else (),
-        pricing_models=tuple(pricing_models),
-        commitments=tuple(commitments),
-        term_years=tuple(int(years) for years in term_years),
         limit=limit,
     )
     records = []
-    for offer in catalog.offers(query) if types else ():
+    for offer in catalog.offers(query):
         item = catalog.instance_types.find(offer.service, offer.instance_type)
         record = asdict(offer)
         record["accelerator"] = item.accelerator if item else None
@@ -63,6 +64,42 @@ def list_offers(
     if not records:
         raise NotFoundError("no price matches", advice="planner prices --geo all, fewer filters")
     return records
+
+
+def to_query(
+    catalog: Catalog,
+    *,
+    geo: str = "all",
+    regions: Sequence[str] = (),
+    accelerators: Sequence[str] = (),
+    instance_types: Sequence[str] = (),
+    clouds: Sequence[str] = (),
+    pricing_models: Sequence[str] = (),
+    commitments: Sequence[str] = (),
+    term_years: Sequence[str | int] = (),
+    as_of: date | None = None,
+    limit: int | None = None,
+) -> Query:
+    """Turn filters as people name them into a query of the catalog.
+
+    Raises:
+        UnknownNameError: A filter names something planner does not know.
+        NotFoundError: No instance type passes both filters.
+    """
+    check_names("region", regions, known_regions.all_regions())
+    types = _wanted_types(catalog, accelerators, instance_types)
+    if not types:
+        raise NotFoundError("no price matches", advice="planner prices --geo all, fewer filters")
+    return Query(
+        as_of=as_of,
+        clouds=tuple(clouds),
+        regions=tuple(regions) or known_regions.in_geo(geo),
+        instance_types=tuple(sorted(types)) if accelerators or instance_types else (),
+        pricing_models=tuple(pricing_models),
+        commitments=tuple(commitments),
+        term_years=tuple(int(years) for years in term_years),
+        limit=limit,
+    )
 
 
 def _wanted_types(

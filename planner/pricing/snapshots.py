@@ -206,14 +206,16 @@ def parse_coverage(text: str, path: Path) -> list[list[Any]]:
     """
     try:
         entries: list[list[Any]] = json.loads(text)
-        if any(len(entry) != len(_ENTRY) for entry in entries):
-            raise TypeError(f"an entry does not have {len(_ENTRY)} parts")
+        complete = all(len(entry) == len(_ENTRY) for entry in entries)
+        why = "" if complete else f"an entry does not have {len(_ENTRY)} parts"
     except (ValueError, TypeError) as error:
+        why = str(error)
+    if why:
         raise DataError(
             f"{path} is not a price snapshot",
-            why=f"its {COVERAGE_KEY} cannot be read: {error}",
+            why=f"its {COVERAGE_KEY} cannot be read: {why}",
             advice="remove the file and fetch it again, or reinstall planner for a bundled file",
-        ) from error
+        )
     return entries
 
 

@@ -1,0 +1,262 @@
+"""``planner refresh``: today's prices from the clouds' own price interfaces."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from planner.cli.output import Column, console, emit, format_option, note
+from planner.errors import UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from planner.pricing.refresh import Outcome
+    from planner.pricing.sources.interface import Files, Progress, Source
+
+CLOUDS = ("aws", "azure", "gcp")
+# What there is to count: AWS comes as files, the others as pages.
+_UNITS = {"aws": "bytes", "azure": "pages", "gcp": "pages"}
+_FAILED, _NEWER = 1, 7
+FIELDS = ("cloud", "status", "as_of", "offers", "rose", "fell", "appeared", "vanished", "notes",
+          "error")  # fmt: skip
+
+
+@click.command()
+@click.option(
+    "--cloud",
+    "clouds",
+    multiple=True,
+    type=click.Choice(CLOUDS),
+    help="Only this cloud (repeatable).  [default: all]",
+)
+@click.option(
+    "--region", "regions", multiple=True, metavar="NAME", help="Only this region (repeatable)."
+)
+@click.option("--check", is_flag=True, help="Tell whether newer prices exist; publish nothing.")
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Read files fetched elsewhere with --save.",
+)
+@click.option(
+    "--save",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep every file here, to carry to a machine without internet.",
+)
+@click.option(
+    "--accept",
+    "accepted",
+    multiple=True,
+    metavar="GATE=GLOB",
+    help="Publish although rows break this gate, where the row matches (repeatable).",
+)
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    default=60,
+    show_default=True,
+    metavar="N",
+    help="Snapshots to keep of each cloud.",
+)
+@format_option
+@click.pass_context
+def refresh(
+    context: click.Context,
+    *,
+    output_format: str,
+    clouds: tuple[str, ...],
+    regions: tuple[str, ...],
+    check: bool,
+    folder: Path | None,
+    save: Path | None,
+    accepted: tuple[str, ...],
+    keep: int,
+) -> None:
+    """Bring today's prices from AWS, Azure and Google Cloud.
+
+    AWS and Azure need no account; Google needs an API key in PLANNER_GCP_API_KEY. Prices are
+    checked before they are published, and a cloud that fails keeps those of before.
+    Exit code 1: a cloud failed. Exit code 7 with --check: newer prices exist.
+
+    \b
+    planner refresh
+    planner refresh --cloud aws --region us-east-1
+    planner refresh --check
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
+    from planner.pricing.refresh import Refresh, Status  # noqa: PLC0415 - loads DuckDB
+    from planner.pricing.store import open_store  # noqa: PLC0415 - loads the data layer
+    from planner.serving import accelerators  # noqa: PLC0415 - reads a table
+
+    wanted = _by_cloud(regions, [cloud for cloud in CLOUDS if cloud in (clouds or CLOUDS)])
+    # Naming a region of one cloud is no wish for all regions of the others.
+    chosen = [cloud for cloud, names in wanted.items() if names or not regions]
+    store = open_store()
+    with _progress(chosen) as progress:
+        run = Refresh(
+            sources=[_source(cloud) for cloud in chosen],
+            files=_opener(store.root, progress, folder, save),
+            target=store,
+            accelerator_memory_gib={
+                a.accelerator: a.memory_gib for a in accelerators.all_accelerators()
+            },
+            regions=wanted,
+            accepted=[_accepted(text) for text in accepted],
+            keep=keep,
+            optional=frozenset() if clouds else frozenset({"gcp"}),
+        )
+        outcomes = run.check() if check else run.run()
+    emit([_record(o) for o in outcomes], _columns(), output_format, fields=FIELDS)
+    _tell(outcomes, str(store))
+    if any(o.status is Status.FAILED for o in outcomes):
+        context.exit(_FAILED)
+    if any(o.status is Status.NEWER for o in outcomes):
+        context.exit(_NEWER)
+
+
+def _tell(outcomes: Sequence[Outcome], store: str) -> None:
+    """Say what was left out, what failed and why, and last how it ended."""
+    for o in outcomes:
+        for text in o.notes:
+            note(f"{o.cloud}: {text}.")
+        if o.error is not None:
+            note(f"{o.cloud}: {o.error}.")
+            for line in o.error.why.splitlines():
+                note(f"  {line}")
+            if o.error.advice:
+                note(f"  Try: {o.error.advice}")
+    ended: dict[str, list[str]] = {}
+    for o in outcomes:
+        ended.setdefault(str(o.status), []).append(o.cloud)
+    summary = "; ".join(f"{status}: {', '.join(names)}" for status, names in ended.items())
+    note(f"{summary[:1].upper()}{summary[1:]} ({store}).")
+
+
+def _record(outcome: Outcome) -> dict[str, Any]:
+    kinds = [str(change.kind) for change in outcome.changes]
+    return {
+        "cloud": outcome.cloud,
+        "status": str(outcome.status),
+        "as_of": outcome.as_of,
+        "offers": outcome.offers,
+        **{kind: kinds.count(kind) for kind in ("rose", "fell", "appeared", "vanished")},
+        "notes": "; ".join(outcome.notes),
+        "error": None if outcome.error is None else str(outcome.error),
+    }
+
+
+def _columns() -> list[Column]:
+    return [
+        Column("cloud", "Cloud"),
+        Column("status", "Prices"),
+        Column("as_of", "As of"),
+        *(
+            Column(key, key.capitalize(), "right", _count(key))
+            for key in ("offers", "rose", "fell", "appeared", "vanished")
+        ),
+    ]
+
+
+def _count(key: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda record: f"{record[key]:,}" if record[key] else ""
+
+
+def _source(cloud: str) -> Source:
+    from planner.pricing.sources.aws import AwsSource  # noqa: PLC0415 - needs DuckDB
+    from planner.pricing.sources.azure import AzureSource  # noqa: PLC0415
+    from planner.pricing.sources.gcp import GcpSource  # noqa: PLC0415
+
+    sources: dict[str, Callable[[], Source]] = {
+        "aws": AwsSource,
+        "azure": AzureSource,
+        "gcp": GcpSource,
+    }
+    return sources[cloud]()
+
+
+def _opener(
+    root: Path, progress: Callable[[str], Progress], folder: Path | None, save: Path | None
+) -> Callable[[str], Files]:
+    from planner.pricing.sources.download import Downloads  # noqa: PLC0415 - needs httpx
+    from planner.pricing.sources.saved import SavedFiles  # noqa: PLC0415
+
+    if folder is not None and save is not None:
+        raise UsageError("--from and --save exclude each other")
+    if folder is not None:
+        return lambda cloud: SavedFiles(folder, cloud, progress(cloud))
+    return lambda cloud: Downloads(root / "downloads", progress(cloud), save=save)
+
+
+def _by_cloud(names: Sequence[str], clouds: Sequence[str]) -> dict[str, list[str]]:
+    """Sort regions by the cloud they belong to.
+
+    Raises:
+        UnknownNameError: No chosen cloud has a region of that name.
+    """
+    from planner.pricing import regions  # noqa: PLC0415 - reads a table
+
+    found = {cloud: [n for n in names if n in regions.of_cloud(cloud)] for cloud in clouds}
+    for name in names:
+        if not any(name in mine for mine in found.values()):
+            known = [n for cloud in clouds for n in regions.of_cloud(cloud)]
+            raise UnknownNameError("region", name, known)
+    return found
+
+
+def _accepted(text: str) -> tuple[str, str]:
+    from planner.pricing.gates import GATES  # noqa: PLC0415 - only where something is accepted
+
+    gate, separator, subject = text.partition("=")
+    known = [function.__name__ for function in GATES]
+    if not separator or not subject:
+        raise UsageError(
+            f"--accept {text!r} is not GATE=GLOB",
+            advice="--accept 'price_did_not_jump=ec2 us-east-1 p5.48xlarge*'",
+        )
+    if gate not in known:
+        raise UnknownNameError("gate", gate, known)
+    return gate, subject
+
+
+@contextmanager
+def _progress(clouds: Sequence[str]) -> Iterator[Callable[[str], Progress]]:
+    """Show a bar for each cloud on stderr, where someone looks at it."""
+    from rich import progress as rich_progress  # noqa: PLC0415 - only people need Rich
+
+    bars = rich_progress.Progress(
+        rich_progress.TextColumn("{task.description:5}"),
+        rich_progress.BarColumn(bar_width=24),
+        rich_progress.TextColumn("{task.fields[shown]}"),
+        rich_progress.TimeRemainingColumn(compact=True),
+        console=console(stderr=True),
+        transient=True,
+    )
+    with bars:
+        tasks = {cloud: bars.add_task(cloud, total=None, shown="") for cloud in clouds}
+
+        def of(cloud: str) -> Progress:
+            task = tasks[cloud]
+            totals = [0]
+
+            def tell(done: int, total: int | None) -> None:
+                totals[0] += total or 0
+                bars.update(task, advance=done, total=totals[0] or None)
+                bars.update(task, shown=_shown(cloud, bars.tasks[task]))
+
+            return tell
+
+        yield of
+
+
+def _shown(cloud: str, task: Any) -> str:  # noqa: ANN401 - Rich's task
+    """Return what a bar says: bytes and their rate, or pages and theirs."""
+    from rich.filesize import decimal  # noqa: PLC0415 - only people need Rich
+
+    done, rate = int(task.completed), task.speed or 0
+    if _UNITS[cloud] == "bytes":
+        return f"{decimal(done)}, {decimal(int(rate))}/s"
+    return f"{done} pages, {rate:.1f}/s"
