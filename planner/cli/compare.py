@@ -187,8 +187,9 @@ def _columns(
             value = record[key]
             if value is None:
                 return "not known"
-            star = "*" if value == best[key] else " "
-            return f"{_mark(record, key, as_of)}{value:,.{digits}f}{star}"
+            # Every mark stands before the figure: digits stay under digits.
+            star = "*" if value == best[key] else ""
+            return f"{star}{_mark(record, key, as_of)}{value:,.{digits}f}"
 
         return show
 
