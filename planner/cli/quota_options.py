@@ -69,8 +69,10 @@ def demands(model: str | None, options: dict[str, Any]) -> dict[Demand, Plan | N
     from planner.quotas import demands as make  # noqa: PLC0415 - with the rest of the work
 
     if model is not None:
+        if options["azure_ml"]:
+            raise click.UsageError("--azure-ml goes with --instance-type, not with a MODEL")
         plans = _plans(model, options)
-        return dict(make.of_plans(plans, spot=options["spot"]))
+        return dict(make.of_plans(plans, spot=options["spot"], instances=options["instances"]))
     if not options["instance_types"]:
         raise click.UsageError("name a MODEL, or --instance-type")
     found = make.of_instance_types(
@@ -123,5 +125,5 @@ def _plans(model: str, options: dict[str, Any]) -> Sequence[Plan]:
     names = ("precision", "context", "concurrency", "include_neuron", "geo", "clouds", "regions")
     more = ("accelerators", "instance_types")
     given = {name: options[name] for name in (*names, *more)}
-    most = options["instances"] or options["max_instances"]
+    most = options["max_instances"]
     return compare(Request(model, every_region=True, max_instances=most, **given)).plans

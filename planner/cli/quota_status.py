@@ -39,10 +39,15 @@ def status(output_format: str, **options: Any) -> None:  # noqa: ANN401 - mirror
         requests = ledger.requests(open_only=options["open_only"])
         if not options["offline"]:
             requests = tracker.refresh(ledger, requests, failed=failed)
+        records = quota_view.request_records(requests)
+        for record in records:
+            record["history"] = [
+                {"at": at, "state": state, "native_state": native}
+                for at, state, native in ledger.state_changes(record["id"])
+            ]
     if not requests and output_format == "table":
         note("No quota request yet. Try: planner quota plan MODEL")
         return
-    records = quota_view.request_records(requests)
     title = quota_view.title("Quota requests") if output_format == "table" else ""
     fields = list(records[0]) if records else None
     emit(records, quota_view.request_columns(), output_format, fields=fields, title=title)

@@ -11,7 +11,7 @@ from planner.errors import (
     NoCredentialsError,
     PlannerError,
 )
-from planner.quotas.interface import CLOUDS, QuotaAdapter, adapter
+from planner.quotas.interface import QuotaAdapter, adapter
 from planner.quotas.model import Demand, DemandCheck, unreadable
 
 if TYPE_CHECKING:
@@ -61,12 +61,6 @@ def check(
             pool.shutdown(cancel_futures=True)
             raise
     return [found[demand] for demand in demands]
-
-
-def clouds_of(demands: Iterable[Demand]) -> tuple[str, ...]:
-    """Return the clouds that demands are about, in planner's order."""
-    asked = {demand.cloud for demand in demands}
-    return tuple(cloud for cloud in CLOUDS if cloud in asked)
 
 
 def _by_region(demands: Iterable[Demand]) -> dict[tuple[str, str], list[Demand]]:

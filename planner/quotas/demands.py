@@ -17,15 +17,29 @@ if TYPE_CHECKING:
 
 
 def of_plans(
-    plans: Iterable[Plan], *, spot: bool = False, types: InstanceTypes | None = None
+    plans: Iterable[Plan],
+    *,
+    spot: bool = False,
+    instances: int | None = None,
+    types: InstanceTypes | None = None,
 ) -> dict[Demand, Plan]:
-    """Return the demand of each plan in a cloud; the cheapest plan where several share one."""
+    """Return the demand of each plan in a cloud; the cheapest plan where several share one.
+
+    Args:
+        plans: In the order of preference.
+        spot: As Spot capacity, where the service has it.
+        instances: So many machines instead of as many as the plan needs.
+        types: The instance types to look in.
+    """
     table = types or instance_types.bundled()
     found: dict[Demand, Plan] = {}
     for plan in plans:
         item = table.find(plan.service, plan.instance_type)
         if item is not None:
-            found.setdefault(Demand.of_plan(plan, item, spot=spot and _can_be_spot(item)), plan)
+            demand = Demand.of_plan(plan, item, spot=spot and _can_be_spot(item))
+            if instances is not None:
+                demand = replace(demand, instances=instances)
+            found.setdefault(demand, plan)
     return found
 
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from planner.quotas.model import Check, Demand, DemandCheck, Quota
     from planner.quotas.outcome import Answer
 
-CLOUDS = ("aws", "azure", "gcp")
-
 
 @dataclass(frozen=True, slots=True)
 class Contact:

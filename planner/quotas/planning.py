@@ -53,7 +53,10 @@ class Way:
     @property
     def hourly_usd(self) -> Decimal | None:
         """Return the on-demand price of all machines; None where it is not known."""
-        return self.plan.on_demand_hourly_usd if self.plan is not None else None
+        if self.plan is None or self.plan.on_demand_hourly_usd is None:
+            return None
+        one = self.plan.on_demand_hourly_usd / self.plan.instances
+        return one * self.check.demand.instances
 
 
 def ways(checks: Iterable[DemandCheck], plans: Mapping[Demand, Plan]) -> list[Way]:

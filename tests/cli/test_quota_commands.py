@@ -212,6 +212,13 @@ class TestStatus:
         assert not sandbox.world.calls
         assert max(len(line) for line in done.stdout.splitlines()) <= 80
 
+    def test_the_history_of_a_request_is_kept(self, sandbox: Sandbox) -> None:
+        run("request", *P5, "--yes")
+        sandbox.world.clock.advance(timedelta(days=1))
+        (row,) = json.loads(run("status", "--format", "json").stdout)
+        seen = [(change["state"], change["native_state"]) for change in row["history"]]
+        assert seen == [("PENDING", ""), ("PENDING", "PENDING"), ("APPROVED", "APPROVED")]
+
     def test_an_unreachable_cloud_leaves_the_last_word(self, sandbox: Sandbox) -> None:
         run("request", *P5, "--yes")
         sandbox.world.reset(scenarios.get("expired"))
@@ -316,7 +323,7 @@ class TestCompareWithQuota:
         assert verdicts == sorted(verdicts)  # enough, then short
         assert {plan["quota_deployable"] for plan in plans if plan["quota"] == "enough"} == {True}
         enough = {plan["instance_type"] for plan in plans if plan["quota"] == "enough"}
-        assert "p4d.24xlarge" in enough
+        assert "p4de.24xlarge" in enough
         assert all(plan["quota_reason"] for plan in plans if plan["quota"] == "short")
 
     def test_the_table_fits_80_columns(self, sandbox: Sandbox) -> None:

@@ -126,6 +126,17 @@ def test_many_types_are_listed_in_pages_instead_of_one_by_one(sandbox: Sandbox) 
     assert ("aws", "service-quotas:GetServiceQuota") not in calls
 
 
+def test_a_region_takes_a_call_per_quota_and_one_for_the_use(sandbox: Sandbox) -> None:
+    del sandbox
+    kinds = ("p4d.24xlarge", "p5.48xlarge", "g6.48xlarge", "g5.48xlarge")
+    regions = ("us-east-1", "us-west-2", "eu-west-1")
+    checking.check([demand(kind, region) for kind in kinds for region in regions])
+    assert pacing.calls() == {
+        ("aws", "service-quotas:GetServiceQuota"): 6,
+        ("aws", "ec2:DescribeInstances"): 3,
+    }
+
+
 @pytest.mark.parametrize(
     "error", ["DEPENDENCY_THROTTLING_ERROR", "SERVICE_QUOTA_NOT_AVAILABLE_ERROR"]
 )

@@ -50,6 +50,14 @@ def test_plans_become_demands_with_their_machines(plans: dict[Demand, Plan]) -> 
         assert demand.model == "llama-2-70b"
 
 
+def test_more_machines_cost_and_need_more(plans: dict[Demand, Plan]) -> None:
+    plan = next(iter(plans.values()))
+    ((demand, _),) = demands.of_plans([plan], instances=3).items()
+    assert demand.instances == 3
+    (way,) = planning.ways([answer(demand, limits=(0,))], {demand: plan})
+    assert way.hourly_usd == 3 * plan.on_demand_hourly_usd / plan.instances
+
+
 def test_what_has_room_comes_first_and_then_the_fewest_requests(
     plans: dict[Demand, Plan],
 ) -> None:
