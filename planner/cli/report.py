@@ -8,14 +8,12 @@ from typing import Any
 
 import click
 
-from planner.cli.compare import compare, request_of
 from planner.cli.output import note
-
-# The report's own format is the end of the file's name, and APIs are always in it.
-_NOT_HERE = {"output_format", "against_api"}
+from planner.cli.request_options import request_of, request_options
 
 
-@click.command(params=[param for param in compare.params if param.name not in _NOT_HERE])
+@click.command()
+@request_options
 @click.option(
     "-o",
     "--output",
