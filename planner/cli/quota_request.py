@@ -80,7 +80,7 @@ def request(model: str | None, output_format: str, **options: Any) -> None:  # n
     if not options["yes"]:
         click.confirm("Send?" if len(asks) == 1 else "Send these?", abort=True, err=True)
     filed = _file(asks)
-    _report(filed, output_format)
+    _report(asks, filed, output_format)
 
 
 def _by_demand(model: str | None, options: dict[str, Any]) -> Sequence[Ask]:
@@ -174,7 +174,7 @@ def _file(asks: Sequence[Ask]) -> list[Filed]:
     return filed
 
 
-def _report(filed: Sequence[Filed], output_format: str) -> None:
+def _report(asks: Sequence[Ask], filed: Sequence[Filed], output_format: str) -> None:
     from planner.cli import quota_view  # noqa: PLC0415 - with the rest of the work
 
     if output_format == "json":
@@ -182,10 +182,12 @@ def _report(filed: Sequence[Filed], output_format: str) -> None:
         how = [{"how": item.how.value} for item in filed]
         emit_json([{**one, **record} for one, record in zip(how, records, strict=True)])
         return
-    for item in filed:
+    for ask, item in zip(asks, filed, strict=True):
         found = item.request
         name = found.quota_name or found.quota_id
         note(f"#{found.id} {item.how.value}: {name}, {found.desired:g} {found.unit}: {found.state}")
+        if found.desired < ask.desired:
+            note(f"  That is less than {ask.desired}; the cloud decides it first, then ask again.")
     note("Follow it: planner quota watch")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,6 @@ from planner.cli.output import console, note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
 
     from rich.live import Live
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from planner.ledger import Ledger, QuotaRequest
 
 _SHORT = 4
+_LEAST = timedelta(seconds=30)
 
 
 @click.command()
@@ -97,7 +98,7 @@ def _follow(
     def ask(live: Live) -> list[QuotaRequest]:
         before = {request.id: request.state for request in now}
         now[:] = tracker.refresh(ledger, now, failed=failed)
-        live.update(_table(now))
+        live.update(_table(now), refresh=True)
         for request in now:
             if request.state != before[request.id]:
                 _tell(request, before[request.id], notify)
@@ -105,16 +106,22 @@ def _follow(
 
     patient = Retrying(
         retry=retry_if_result(lambda found: any(request.is_open for request in found)),
-        wait=wait_fixed(interval),
+        wait=wait_fixed(_polite(interval)),
         stop=stop_never if timeout is None else stop_after_delay(timeout),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
     )
     with Live(_table(now), console=console(), auto_refresh=False) as live:
         patient(ask, live)
-        live.refresh()
     if not console().is_terminal:
         console().print()  # a live table leaves its last line open
     return now
+
+
+def _polite(interval: timedelta) -> timedelta:
+    """Return how long to wait between questions to a real cloud: half a minute at least."""
+    from planner.clouds import settings  # noqa: PLC0415 - with the rest of the work
+
+    return interval if settings.current().simulated else max(interval, _LEAST)
 
 
 def _table(requests: Sequence[QuotaRequest]) -> Any:  # noqa: ANN401 - what Rich can show

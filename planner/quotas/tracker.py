@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from planner.quotas.outcome import Answer
 
 _LOCK_TIMEOUT_S = 120
+_SENDING = timedelta(minutes=10)
 
 
 class How(StrEnum):
@@ -123,7 +124,7 @@ def refresh(
     found = []
     for request in requests:
         if not request.is_open or not request.native_id:
-            found.append(request)
+            found.append(_given_up(request, ledger))
             continue
         cloud = made.setdefault(request.cloud, adapter(request.cloud))
         try:
@@ -155,6 +156,21 @@ def next_steps(request: QuotaRequest) -> list[str]:
             *steps,
         ]
     return steps
+
+
+def _given_up(request: QuotaRequest, ledger: Ledger) -> QuotaRequest:
+    """Close a request whose sending was interrupted; the others stay as they are."""
+    sending = request.is_open and datetime.now(UTC) - request.filed_at < _SENDING
+    if sending or not request.is_open:
+        return request
+    lost = replace(
+        request,
+        state=State.UNKNOWN.value,
+        is_open=False,
+        reason="planner was stopped while sending it; request it again to find out",
+    )
+    ledger.save_request(lost)
+    return lost
 
 
 def _open_request(
@@ -233,6 +249,7 @@ def _wish(ask: Ask, account: str) -> QuotaRequest:
         instances=demand.instances if demand else 1,
         spot=demand.spot if demand else False,
         justification=ask.justification,
+        reason="being sent",
     )
 
 

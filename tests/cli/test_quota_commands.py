@@ -150,6 +150,13 @@ class TestRequest:
         assert "#1 already open" in run("request", *P5, "--yes").stderr
         assert len(sandbox.world.requests) == 1
 
+    def test_an_open_request_for_less_is_said_so(self, sandbox: Sandbox) -> None:
+        run("request", *P5, "--yes")
+        done = run("request", *P5, "--instances", "2", "--yes")
+        assert "already open" in done.stderr
+        assert "less than 384" in done.stderr
+        assert len(sandbox.world.requests) == 1
+
     def test_json_carries_the_request(self, sandbox: Sandbox) -> None:
         del sandbox
         (row,) = json.loads(run("request", *P5, "--yes", "--format", "json").stdout)

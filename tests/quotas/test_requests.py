@@ -228,6 +228,20 @@ def test_a_run_that_died_after_sending_is_resolved_from_the_cloud(
     assert len(sandbox.world.requests) == 1
 
 
+def test_a_sending_that_was_interrupted_long_ago_is_unknown(
+    sandbox: Sandbox, ledger: Ledger
+) -> None:
+    del sandbox
+    ask, made = last("aws")
+    wish = tracker._wish(ask, made.account())
+    old = ledger.add_request(replace(wish, filed_at=wish.filed_at - timedelta(hours=1)))
+    (seen,) = tracker.refresh(ledger, ledger.requests())
+    assert old is not None
+    assert (seen.id, seen.state, seen.is_open) == (old.id, "UNKNOWN", False)
+    fresh = ledger.add_request(wish)
+    assert fresh in tracker.refresh(ledger, ledger.requests())
+
+
 def _file_in_another_process(endpoints: Endpoints, start: Any, results: Any) -> None:
     settings.use(endpoints.settings())
     ask, made = last("aws")
