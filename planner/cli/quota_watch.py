@@ -12,7 +12,7 @@ from planner.cli.duration import to_duration
 from planner.cli.output import console, note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.live import Live
 
@@ -91,9 +91,12 @@ def _follow(
     from planner.quotas import tracker  # noqa: PLC0415 - with the rest of the work
 
     now = list(requests)
+    screen = console()
+    # On a terminal a remark must go through the screen that holds the live table.
+    say = screen.print if screen.is_terminal else note
 
     def failed(request: QuotaRequest, error: PlannerError) -> None:
-        note(f"#{request.id} could not be asked about, trying on: {error}")
+        say(f"#{request.id} could not be asked about, trying on: {error}")
 
     def ask(live: Live) -> list[QuotaRequest]:
         before = {request.id: request.state for request in now}
@@ -101,7 +104,7 @@ def _follow(
         live.update(_table(now), refresh=True)
         for request in now:
             if request.state != before[request.id]:
-                _tell(request, before[request.id], notify)
+                _tell(request, before[request.id], notify, say)
         return now
 
     patient = Retrying(
@@ -110,10 +113,10 @@ def _follow(
         stop=stop_never if timeout is None else stop_after_delay(timeout),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
     )
-    with Live(_table(now), console=console(), auto_refresh=False) as live:
+    with Live(_table(now), console=screen, auto_refresh=False) as live:
         patient(ask, live)
-    if not console().is_terminal:
-        console().print()  # a live table leaves its last line open
+    if not screen.is_terminal:
+        screen.print()  # a live table leaves its last line open
     return now
 
 
@@ -135,14 +138,16 @@ def _table(requests: Sequence[QuotaRequest]) -> Any:  # noqa: ANN401 - what Rich
     return Group(quota_view.title("Quota requests"), shown)
 
 
-def _tell(request: QuotaRequest, before: str, target: str | None) -> None:
+def _tell(
+    request: QuotaRequest, before: str, target: str | None, say: Callable[[str], None]
+) -> None:
     from planner.errors import PlannerError  # noqa: PLC0415 - with the rest of the work
     from planner.quotas import notify  # noqa: PLC0415 - with the rest of the work
 
-    note(str(notify.message(request, before)["text"]))
+    say(str(notify.message(request, before)["text"]))
     if target is None:
         return
     try:
         notify.notify(target, request, before)
     except PlannerError as error:
-        note(f"{error}: {error.why}")
+        say(f"{error}: {error.why}")
