@@ -172,7 +172,7 @@ class DeploymentSpec:
             TAG_EXPIRES: expires,
             TAG_MODEL: self.plan.model,
             TAG_SETTINGS: self.settings_hash,
-            **({TAG_HOURLY: f"{price:f}"} if price is not None else {}),
+            **({TAG_HOURLY: f"{price.normalize():f}"} if price is not None else {}),
         }
 
 

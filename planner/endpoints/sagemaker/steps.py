@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from planner.clouds import settings
+from planner.endpoints import failures
 from planner.endpoints.lifecycle import NotMadeError, Step
 from planner.endpoints.sagemaker import api, expiry, removal, requests, watch
-from planner.errors import CloudError
+from planner.errors import CloudError, QuotaShortError
 from planner.ledger import Resource
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from planner.endpoints.interface import Context
     from planner.endpoints.model import DeploymentSpec, Endpoint
+    from planner.errors import PlannerError
 
 
 def create(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
@@ -43,14 +45,17 @@ def update(spec: DeploymentSpec, endpoint: Endpoint, account: str, context: Cont
     before = str(described.get("EndpointConfigName", ""))
 
     def change() -> str:
-        api.call(
-            "sagemaker",
-            spec.region,
-            "update_endpoint",
-            f"update the endpoint {spec.name}",
-            EndpointName=spec.name,
-            EndpointConfigName=requests.part_name(spec),
-        )
+        try:
+            api.call(
+                "sagemaker",
+                spec.region,
+                "update_endpoint",
+                f"update the endpoint {spec.name}",
+                EndpointName=spec.name,
+                EndpointConfigName=requests.part_name(spec),
+            )
+        except QuotaShortError as error:
+            raise _limit(spec, error) from error
         return ""
 
     return [
@@ -134,6 +139,8 @@ def _create_endpoint(spec: DeploymentSpec) -> str:
             f"create the endpoint {spec.name}",
             **requests.endpoint(spec),
         )
+    except QuotaShortError as error:
+        raise _limit(spec, error) from error
     except CloudError as error:
         if not api.is_taken(error):
             raise
@@ -145,6 +152,15 @@ def _create_endpoint(spec: DeploymentSpec) -> str:
                 advice=f"planner status, or deploy under another --name than {spec.name}",
             ) from error
     return spec.name
+
+
+def _limit(spec: DeploymentSpec, error: QuotaShortError) -> PlannerError:
+    return failures.limit_exceeded(
+        error.why,
+        model=spec.plan.model,
+        instance_type=spec.plan.instance_type,
+        region=spec.region,
+    )
 
 
 def _wait(spec: DeploymentSpec, context: Context) -> str:

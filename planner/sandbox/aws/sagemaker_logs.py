@@ -17,7 +17,7 @@ from planner.sandbox.aws.protocol import ACCOUNT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_STREAM = "AllTraffic/i-0123456789abcdef0"
+_STREAM = "AllTraffic/i-0"
 _DELETE = "aws-sdk:sagemaker:deleteEndpoint"
 
 
@@ -25,7 +25,7 @@ def write(region: str, endpoint: Any, lines: tuple[str, ...], now: datetime) -> 
     """Write those lines of the container's log that are new."""
     group, stream = (
         f"/aws/sagemaker/Endpoints/{endpoint.name}",
-        f"{_STREAM}{endpoint.created:%H%M%S%f}",
+        f"{_STREAM}{endpoint.modified:%H%M%S%f}",
     )
     backend = logs_backends[ACCOUNT][region]
     if not lines:
@@ -54,7 +54,8 @@ def count_request(region: str, endpoint: str, now: datetime) -> None:
                 "MetricName": "Invocations",
                 "Dimensions": dimensions,
                 "Value": 1,
-                "Timestamp": now,
+                # moto compares moments without a zone.
+                "Timestamp": now.replace(tzinfo=None),
                 "Unit": "Count",
             }
         ],

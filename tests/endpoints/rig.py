@@ -1,0 +1,123 @@
+"""A sandbox with breakable calls, and one deploy against it: shared by the endpoint tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from moto.scheduler.models import scheduler_backends
+
+from planner.clouds import settings
+from planner.comparison import Request, compare
+from planner.endpoints import deployment
+from planner.endpoints.interface import Context, adapter
+from planner.endpoints.interruption import Interruption
+from planner.errors import PlannerError
+from planner.ledger import Ledger
+from planner.sandbox import scenarios
+from planner.sandbox.aws.app import AwsApp
+from planner.sandbox.aws.faults import Fault, Faults
+from planner.sandbox.aws.sagemaker import stores
+from planner.sandbox.server import Sandbox
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from planner.clouds.settings import CloudSettings
+    from planner.plan import Plan
+
+TOKEN = "hf_DoNotShowThisTokenAnywhere"  # noqa: S105 - it is what the tests search for
+OPTIONS = deployment.Options(owner="tests", accept_license=True, create_roles=True)
+
+
+def cheapest(**changes: Any) -> Plan:
+    """Return the plan that a deploy of Llama 2 70B would take."""
+    request = Request("llama-2-70b", services=("sagemaker",), max_instances=1, top=1)
+    return compare(replace(request, **changes)).plans[0]
+
+
+@dataclass
+class Rig:
+    """The sandbox behind a layer that can break calls."""
+
+    sandbox: Sandbox
+    faults: Faults
+    settings: CloudSettings
+    base: dict[str, Any] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+
+    @property
+    def world(self) -> Any:
+        return self.sandbox.world
+
+    def scenario(self, **changes: Any) -> None:
+        self.world.scenario = replace(self.world.scenario, **changes)
+
+    def deploy(
+        self, plan: Plan, options: deployment.Options = OPTIONS, *, ledger: Ledger | None = None
+    ) -> deployment.Outcome:
+        """Prepare and deploy, as the command does."""
+        made = adapter("sagemaker")
+        observers = deployment.Observers(step=lambda *told: self.steps.append(" ".join(told)))
+        with ledger or Ledger() as book:
+            prepared = deployment.prepare(plan, options, made, book)
+            with Interruption(cleanup=f"planner destroy {prepared.spec.name}") as interruption:
+                return deployment.deploy(
+                    prepared, made, book, interruption, options=options, observers=observers
+                )
+
+    def destroy(self, name: str, region: str) -> None:
+        """Remove an endpoint and its parts, from the cloud's tags alone."""
+        made = adapter("sagemaker")
+        found = made.find(name, region)
+        if found is not None:
+            with Interruption() as interruption:
+                made.remove(found, Context(interruption, progress=lambda *_: None))
+
+    def left(self, region: str, name: str = "") -> list[str]:
+        """Return what is in the region, looked at from inside the simulation."""
+        store = stores(self.world, region)
+        names = [
+            *(f"endpoint {n}" for n in store.endpoints),
+            *(f"{kind} {n}" for kind, parts in store.parts.items() for n in parts),
+        ]
+        backend = scheduler_backends["123456789012"].get(region)
+        for group in backend.schedule_groups.values() if backend else ():
+            names += [f"schedule {schedule}" for schedule in group.schedules]
+        return [item for item in names if name in item]
+
+
+def rig(**scenario: Any) -> Rig:
+    """Start a sandbox with enough quota and endpoints that start at once."""
+    base = replace(scenarios.get("approved"), endpoint_startup_s=0, **scenario)
+    sandbox = Sandbox(base)
+    faults = Faults(AwsApp(sandbox.world))
+    url = sandbox._serve(faults)
+    chosen = replace(sandbox.endpoints.settings(), aws_endpoint=url)
+    settings.use(chosen)
+    return Rig(sandbox, faults, chosen, asdict(base))
+
+
+def child(pipe: Connection, chosen: CloudSettings, plan: Plan, name: str, folder: str) -> None:
+    """Deploy in a process of its own, which ends with the command's exit code."""
+    pipe.recv()
+    os.environ.update(PLANNER_STATE_DIR=folder, HF_TOKEN=TOKEN)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    settings.use(chosen)
+    made, options = adapter("sagemaker"), replace(OPTIONS, name=name)
+    try:
+        with Ledger() as book:
+            prepared = deployment.prepare(plan, options, made, book)
+            with Interruption(cleanup=f"planner destroy {name}") as interruption:
+                deployment.deploy(prepared, made, book, interruption, options=options)
+    except PlannerError as error:
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def fault(index: int, kind: Any, number: int = 0, pid: int = 0) -> Fault:
+    return Fault(index, kind, number, pid)
