@@ -30,7 +30,7 @@ _STYLE = (
 )
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1])
 # Pixels of a line of text, and of a letter, with room to spare.
-_LINE, _LETTER = 17, 7
+_LINE, _LETTER = 17, 6.4
 _SVG = "http://www.w3.org/2000/svg"
 THOUSANDS = "datum.value >= 1000 ? format(datum.value / 1000, ',~g') + 'k' : datum.value"
 
@@ -115,7 +115,7 @@ def frame(size: Size, height: int, *, right: int, left: int = 4) -> Spec:
 
 def room(size: Size, lines: Iterable[Line]) -> int:
     """Return the space that labels need at the ends of lines."""
-    return 16 if size.narrow else 24 + _LETTER * max(len(line.label) for line in lines)
+    return 16 if size.narrow else 24 + int(_LETTER * max(len(line.label) for line in lines))
 
 
 def strokes(
@@ -139,6 +139,15 @@ def strokes(
             "color": {**channel, "scale": colours(lines)},
             "strokeDash": {**channel, "scale": {"domain": names, "range": dashes}},
         },
+    }
+
+
+def hover(rows: Records) -> Spec:
+    """Return a layer of unseen points, whose ``tip`` shows where the pointer rests on a line."""
+    return {
+        "data": {"values": rows},
+        "mark": {"type": "point", "filled": True, "size": 160, "opacity": 0},
+        "encoding": {"description": {"field": "tip"}},
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from planner.reports import drawing, series, wording
@@ -31,6 +33,8 @@ _WAYS = {
 }
 _LINES = (BLUE, GREEN, PURPLE, ORANGE, INK)
 _HEIGHT = 300
+# Points of a line that show a tooltip.
+_TIPS = 30
 
 
 def monthly(records: Records, size: Size) -> Spec:
@@ -132,6 +136,7 @@ def cumulative(records: Records, size: Size, points: Sequence[series.BreakEvenMo
         "encoding": {"x": x, "y": y},
         "layer": [
             drawing.strokes(rows, "way", lines, size),
+            drawing.hover(rows),
             *([] if size.narrow else [drawing.end_labels(lines, (x, y), _HEIGHT, domain)]),
             {
                 "data": {"values": marks},
@@ -190,6 +195,7 @@ def tokens(records: Records, size: Size) -> Spec:
         "encoding": {"x": x, "y": y},
         "layer": [
             drawing.strokes(rows, "name", lines, size),
+            drawing.hover(_some(rows)),
             *([] if size.narrow else [drawing.end_labels(lines, (x, y), _HEIGHT + 40, domain)]),
         ],
     }
@@ -313,6 +319,18 @@ def _token_colour(row: dict[str, object]) -> str:
     if row["api"]:
         return PINK
     return GREEN if row["way"] == "committed_1y" else BLUE
+
+
+def _some(rows: Records) -> Records:
+    """Return rows of each line, few enough to rest a pointer on."""
+    counts = Counter(row["name"] for row in rows)
+    seen: Counter[str] = Counter()
+    kept = []
+    for row in rows:
+        if seen[row["name"]] % math.ceil(counts[row["name"]] / _TIPS) == 0:
+            kept.append(row)
+        seen[row["name"]] += 1
+    return kept
 
 
 def _short(name: str) -> str:

@@ -133,7 +133,9 @@ class _Explorer:
         found = [c for c in charts.charts(report) if c.name == request.path_params["name"]]
         if not found or size is None:
             raise HTTPException(404)
-        return Response(found[0].svg(size, alone=True), media_type="image/svg+xml")
+        # In an <img> a drawing needs its own style; placed in the page it follows the page's.
+        alone = "alone" in request.query_params
+        return Response(found[0].svg(size, alone=alone), media_type="image/svg+xml")
 
     def download(self, request: HttpRequest) -> Response:
         """Return the report as a file."""
@@ -181,7 +183,11 @@ class _Explorer:
 
         def source(chart: charts.Chart) -> dict[str, str]:
             address = f"/charts/{chart.name}.svg?{query}{'&' if query else ''}size="
-            return {"src": f"{address}wide", "wide": f"{address}wide", "narrow": f"{address}narrow"}
+            return {
+                "src": f"{address}wide&alone=1",
+                "wide": f"{address}wide",
+                "narrow": f"{address}narrow",
+            }
 
         return {"error": None, **page.context(self._report(state), source)}
 

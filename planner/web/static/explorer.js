@@ -25,7 +25,6 @@
     const answer = await fetch(wanted);
     if (!answer.ok || place.dataset.drawn !== wanted) return;
     const picture = new DOMParser().parseFromString(await answer.text(), "image/svg+xml").documentElement;
-    picture.querySelector("style")?.remove(); // the page has its own
     place.replaceChildren(picture);
   }
 

@@ -1,0 +1,170 @@
+"""The other formats: same figures, safe to open, made for the tool that reads them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from xml.etree import ElementTree as ET
+
+import openpyxl
+import pytest
+
+from planner.errors import UsageError
+from planner.reports import FORMATS, Report, render, suffix, write
+from planner.reports.markdown import escape
+
+
+def test_csv_has_the_comparison_s_fields_and_one_row_per_plan(report: Report) -> None:
+    rows = list(csv.DictReader(io.StringIO(render(report, "r.csv")["r.csv"].decode())))
+    assert list(rows[0]) == list(report.comparison["plans"][0])
+    assert [row["instance_type"] for row in rows] == [p.instance_type for p in report.plans]
+    assert float(rows[0]["on_demand_monthly_usd"]) == float(
+        report.plans[0].on_demand_monthly_usd or 0
+    )
+
+
+def test_no_text_of_a_csv_is_run_as_a_formula(hostile: Report) -> None:
+    plans = [{**plan, "note": "=1+1"} for plan in hostile.comparison["plans"]]
+    report = _with_plans(hostile, plans)
+    rows = csv.DictReader(io.StringIO(render(report, "r.csv")["r.csv"].decode()))
+    assert next(rows)["note"] == "'=1+1"
+
+
+def test_json_is_the_comparison_with_more_beside_it(report: Report) -> None:
+    figures = json.loads(render(report, "r.json")["r.json"])
+    for key, value in report.comparison.items():
+        assert figures[key] == value
+    assert figures["answer"].startswith("Cheapest that serves Llama 2 70B: ")
+    assert figures["rent_or_buy"]["prices"]
+    assert figures["quotas"] is None
+
+
+def test_markdown_shows_every_plan_and_draws_its_charts_beside_it(report: Report) -> None:
+    files = render(report, "cost report.md")
+    text = files.pop("cost report.md").decode()
+    table = [line for line in text.splitlines() if line.startswith("| ")]
+    assert all(any(plan.instance_type in line for line in table) for plan in report.plans)
+    assert files
+    for name, picture in files.items():
+        assert f"]({name.replace(' ', '%20')})" in text
+        assert ET.fromstring(picture).tag.endswith("svg")  # noqa: S314 - drawn by us
+
+
+def test_markdown_tables_keep_their_columns_whatever_names_hold(hostile: Report) -> None:
+    text = render(hostile, "r.md")["r.md"].decode()
+    assert "<script>" not in text
+    assert "<img" not in text
+    block = text.split("## Every plan that fits")[1].split("##")[0]
+    widths = {
+        len(re.split(r"(?<!\\)\|", line)) for line in block.splitlines() if line.startswith("|")
+    }
+    assert len(widths) == 1
+
+
+def test_markdown_escapes_links_code_and_html() -> None:
+    assert escape("[a](b) `c` <d> & $e$\n|f") == r"\[a\](b) \`c\` &lt;d&gt; &amp; \$e\$ \|f"
+
+
+def test_the_price_sheet_speaks_focus(report: Report) -> None:
+    rows = list(csv.DictReader(io.StringIO(render(report, "p.focus.csv")["p.focus.csv"].decode())))
+    assert len(rows) == len(report.offers)
+    assert {row["PricingCategory"] for row in rows} == {"Standard", "Dynamic", "Committed"}
+    for row in rows:
+        committed = row["PricingCategory"] == "Committed"
+        assert bool(row["CommitmentDiscountType"]) == committed
+        assert bool(row["ListUnitPrice"]) == (row["PricingCategory"] == "Standard")
+        assert row["PricingUnit"] == "Hours"
+        assert float(row["x_EffectiveUnitPrice"]) > 0
+        assert json.loads(row["SkuPriceDetails"])["GpuCount"] > 0
+
+
+@pytest.fixture(scope="module")
+def books(report: Report) -> tuple[openpyxl.Workbook, openpyxl.Workbook]:
+    """The workbook as formulas and as the values they were saved with."""
+    content = render(report, "r.xlsx")["r.xlsx"]
+    return (
+        openpyxl.load_workbook(io.BytesIO(content)),
+        openpyxl.load_workbook(io.BytesIO(content), data_only=True),
+    )
+
+
+def test_the_workbook_has_a_sheet_per_table_with_frozen_headers(
+    books: tuple[openpyxl.Workbook, openpyxl.Workbook], report: Report
+) -> None:
+    formulas, _ = books
+    assert formulas.sheetnames == [
+        "Assumptions",
+        "Plans",
+        "Prices",
+        "API prices",
+        "Price history",
+        "Sources",
+    ]
+    for name in formulas.sheetnames[1:]:
+        assert formulas[name].freeze_panes == "B2"
+    assert formulas["Plans"].max_row == len(report.plans) + 1
+    assert formulas["Prices"].max_row == len(report.offers) + 1
+
+
+def test_the_workbook_calculates_from_named_assumptions(
+    books: tuple[openpyxl.Workbook, openpyxl.Workbook], report: Report
+) -> None:
+    formulas, values = books
+    heads = {cell.value: cell.column for cell in formulas["Plans"][1]}
+    first = report.plans[0]
+    for title, name, expected in (
+        ("On demand, $ a month", "HoursPerMonth", first.on_demand_monthly_usd),
+        ("On demand, $ a million tokens", "Utilisation", first.usd_per_million_tokens),
+        ("On demand, $ over the months kept", "HorizonMonths", None),
+    ):
+        formula = formulas["Plans"].cell(2, heads[title])
+        assert name in formula.value
+        assert "#,##0" in formula.number_format
+        assert name in formulas.defined_names
+        if expected is not None:
+            cached = values["Plans"].cell(2, heads[title]).value
+            assert cached == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_no_text_of_a_workbook_is_a_formula_or_a_link(hostile: Report) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(render(hostile, "r.xlsx")["r.xlsx"]))
+    allowed = {
+        cell.column
+        for cell in book["Plans"][1]
+        if str(book["Plans"].cell(2, cell.column).value).startswith("=IF(")
+    }
+    for sheet in book:
+        for row in sheet.iter_rows():
+            for cell in row:
+                assert cell.hyperlink is None
+                if cell.data_type == "f":
+                    assert sheet.title == "Plans"
+                    assert cell.column in allowed
+
+
+def test_a_report_is_written_where_it_was_asked_for(report: Report, tmp_path: object) -> None:
+    from pathlib import Path  # noqa: PLC0415 - only this test writes
+
+    path = Path(str(tmp_path)) / "out.csv"
+    assert write(report, path) == [path]
+    assert path.read_text(encoding="utf-8").startswith("model,cloud,")
+
+
+@pytest.mark.parametrize("name", ["report.pdf", "report", "html"])
+def test_an_unknown_format_is_told_with_the_known_ones(name: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        suffix(name)
+    assert all(end in refused.value.why for end in FORMATS)
+
+
+def test_the_longest_end_of_a_name_decides() -> None:
+    assert suffix("prices.FOCUS.csv") == ".focus.csv"
+    assert suffix("prices.csv") == ".csv"
+
+
+def _with_plans(report: Report, plans: list[dict[str, object]]) -> Report:
+    from dataclasses import replace  # noqa: PLC0415 - only here
+
+    return replace(report, comparison={**report.comparison, "plans": plans})
