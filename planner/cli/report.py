@@ -61,9 +61,9 @@ def _command(ctx: click.Context) -> str:
         if isinstance(param, click.Argument):
             words.append(str(value))
         elif value is True:
-            words.append(param.opts[-1])
+            words.append(param.opts[0])
         else:
             values = value if isinstance(value, tuple) else (value,)
             for item in values:
-                words += [param.opts[-1], item.name if isinstance(item, Path) else str(item)]
+                words += [param.opts[0], item.name if isinstance(item, Path) else str(item)]
     return shlex.join(words)

@@ -51,13 +51,9 @@ def serve(port: int, open_browser: bool) -> None:
 
 def _listen(port: int) -> socket.socket:
     """Return a socket on this machine's own address."""
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind(("127.0.0.1", port))
+        return socket.create_server(("127.0.0.1", port))
     except OSError as error:
-        listening.close()
         raise PlannerError(
             f"port {port} cannot be used", why=str(error), advice="planner serve --port 0"
         ) from error
-    return listening
