@@ -54,7 +54,14 @@ def _contact_options(function: Any) -> Any:  # noqa: ANN401 - a decorator
 @click.option("--ticket", type=int, metavar="REQUEST", help="File Azure's support ticket for it.")
 @click.option("--yes", is_flag=True, help="Send without asking.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, and stop.")
-@click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to print.",
+)
 def request(model: str | None, output_format: str, **options: Any) -> None:  # noqa: ANN401 - mirrors the options
     """Ask for the quota that MODEL's best way needs, or for one quota by its id.
 

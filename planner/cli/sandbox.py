@@ -34,7 +34,13 @@ def sandbox() -> None:
 
 
 @sandbox.command()
-@click.option("--scenario", default="new-account", show_default=True, metavar="NAME")
+@click.option(
+    "--scenario",
+    default="new-account",
+    show_default=True,
+    metavar="NAME",
+    help="The clouds' state at the start.",
+)
 @settings_option
 def start(scenario: str, settings: tuple[str, ...]) -> None:
     """Start it in the background; it survives between commands."""
