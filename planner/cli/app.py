@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("planner.cli.status", "Show every endpoint: state, spend, time left."),
     "chat": ("planner.cli.chat", "Talk to an endpoint."),
     "logs": ("planner.cli.logs", "Print what an endpoint's container writes."),
+    "bench": ("planner.cli.bench", "Load an endpoint and compare it with the prediction."),
     "extend": ("planner.cli.extend", "Give an endpoint more time, or less."),
     "destroy": ("planner.cli.destroy", "Take an endpoint away, with all that belongs to it."),
     "doctor": ("planner.cli.doctor", "Show what works per cloud, and what is missing."),

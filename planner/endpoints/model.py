@@ -18,6 +18,7 @@ TAG_ENDPOINT = "planner:endpoint"
 TAG_OWNER = "planner:owner"
 TAG_EXPIRES = "planner:expires"
 TAG_MODEL = "planner:model"
+TAG_PRECISION = "planner:precision"
 TAG_SETTINGS = "planner:settings"
 TAG_HOURLY = "planner:hourly-usd"
 NEVER = "never"
@@ -171,6 +172,7 @@ class DeploymentSpec:
             TAG_OWNER: self.owner,
             TAG_EXPIRES: expires,
             TAG_MODEL: self.plan.model,
+            TAG_PRECISION: self.plan.precision,
             TAG_SETTINGS: self.settings_hash,
             **({TAG_HOURLY: f"{price.normalize():f}"} if price is not None else {}),
         }
@@ -198,6 +200,7 @@ class Endpoint:
     state: State
     native_state: str = ""
     model: str = ""
+    precision: str = ""
     owner: str = ""
     instance_type: str = ""
     instances: int = 1

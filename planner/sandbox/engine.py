@@ -98,7 +98,7 @@ class LlamaCpp(HttpEngine):
         parameters.model.path = str(path)
         parameters.hostnames = ["127.0.0.1"]
         parameters.port = 0
-        parameters.n_ctx = 4096
+        parameters.n_ctx = 32768
         parameters.n_parallel = 4
         parameters.warmup = False
         parameters.cpuparams.n_threads = 1

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-_LAYERS, _HIDDEN, _HEADS, _KV_HEADS, _FEED_FORWARD, _CONTEXT = 2, 64, 4, 2, 128, 2048
+_LAYERS, _HIDDEN, _HEADS, _KV_HEADS, _FEED_FORWARD, _CONTEXT = 2, 64, 4, 2, 128, 8192
 _WORDS = (  # noqa: SIM905 - readable as a text
     "the a sky is blue because light of sun short waves air scatters more than long and so it "
     "looks that way to our eyes when we look up at noon but red in evening far path through "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from planner.clouds import aws
@@ -55,7 +56,19 @@ class Transport:
                         advice=f"planner logs {self._name}",
                     )
 
-    def _errors(self) -> Any:  # noqa: ANN401 - a context manager
-        return aws.errors(
-            f"ask {self._name}", action="sagemaker:InvokeEndpoint", region=self._region
-        )
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            with aws.errors(
+                f"ask {self._name}", action="sagemaker:InvokeEndpoint", region=self._region
+            ):
+                yield
+        except CloudError as error:
+            if error.code != "ModelError":
+                raise
+            raise CloudError(
+                f"the container of {self._name} refused the request",
+                code=error.code,
+                why=error.why,
+                advice=f"planner logs {self._name}",
+            ) from error

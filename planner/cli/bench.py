@@ -1,0 +1,138 @@
+"""``planner bench``: a short load test, beside what planner predicted."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from planner.cli.output import Column, emit, format_option, note
+from planner.cli.quota_options import account_options, use_accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from planner.endpoints.bench import Load
+    from planner.endpoints.model import Endpoint
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--concurrency",
+    "concurrencies",
+    type=click.IntRange(min=1),
+    multiple=True,
+    default=(1, 4, 16),
+    show_default=True,
+    metavar="N",
+    help="Clients at once (repeatable).",
+)
+@click.option(
+    "--requests",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Of each client.",
+)
+@click.option("--input-tokens", type=click.IntRange(min=1), default=512, show_default=True)
+@click.option("--output-tokens", type=click.IntRange(min=1), default=256, show_default=True)
+@click.option("--region", default="", metavar="NAME", help="Where it is, if there are several.")
+@account_options
+@format_option
+def bench(
+    name: str,
+    region: str,
+    output_format: str,
+    **options: Any,  # noqa: ANN401 - mirrors the options
+) -> None:
+    """Load the endpoint NAME for a short while and compare it with planner's prediction.
+
+    Figures are kept as measurements in your data folder, except those of the sandbox.
+    """
+    use_accounts(options)
+    from planner.endpoints import bench as work  # noqa: PLC0415 - with the rest of the work
+    from planner.endpoints import locate  # noqa: PLC0415
+    from planner.endpoints.interface import adapter  # noqa: PLC0415
+    from planner.ledger import Ledger  # noqa: PLC0415
+
+    with Ledger() as ledger:
+        found = locate.one(name, ledger, region=region)
+    loads = work.run(found, adapter(found.service).transport(found), **options)
+    records = [_record(load) for load in loads]
+    emit(records, _columns(), output_format, fields=list(records[0]))
+    _keep(found, loads)
+
+
+def _keep(endpoint: Endpoint, loads: list[Load]) -> None:
+    from datetime import UTC, datetime  # noqa: PLC0415 - with the work
+
+    from planner.clouds import settings  # noqa: PLC0415
+    from planner.endpoints import bench as work  # noqa: PLC0415
+    from planner.errors import NotFoundError  # noqa: PLC0415
+
+    if settings.current().simulated:
+        note("Simulated clouds measure nothing: not kept.")
+        return
+    try:
+        rows = [work.measurement(endpoint, load, datetime.now(UTC)) for load in loads]
+    except NotFoundError as error:
+        note(f"Not kept: {error}.")
+        return
+    path = work.own_file()
+    work.store(path, rows)
+    note(f"Kept in {path}.")
+
+
+def _record(load: Load) -> dict[str, Any]:
+    fields = asdict(load)
+    fields.pop("predicted")
+    known = load.predicted
+    return fields | {
+        "predicted_tokens_per_second": known.tokens_per_second if known else None,
+        "predicted_tokens_per_second_low": known.tokens_per_second_low if known else None,
+        "predicted_tokens_per_second_high": known.tokens_per_second_high if known else None,
+        "predicted_ttft_ms": 1000 * known.time_to_first_token_s
+        if known and known.time_to_first_token_s is not None
+        else None,
+        "predicted_tpot_ms": 1000 * known.time_per_output_token_s
+        if known and known.time_per_output_token_s is not None
+        else None,
+    }
+
+
+def _columns() -> list[Column]:
+    return [
+        Column("concurrency", "At\nonce", "right"),
+        Column("tokens_per_second", "Tokens/s", "right", _number("tokens_per_second", 0)),
+        Column("predicted_tokens_per_second", "Predicted", "right", _predicted),
+        Column("ttft_p50_ms", "TTFT\nms", "right", _number("ttft_p50_ms", 0)),
+        Column("ttft_p95_ms", "TTFT p95\nms", "right", _number("ttft_p95_ms", 0)),
+        Column("tpot_p50_ms", "TPOT\nms", "right", _number("tpot_p50_ms", 1)),
+        Column(
+            "predicted_tpot_ms",
+            "Predicted\nTPOT",
+            "right",
+            _number("predicted_tpot_ms", 1),
+            drop_below=76,
+        ),
+        Column("failed", "Failed", "right"),
+    ]
+
+
+def _number(key: str, digits: int) -> Any:  # noqa: ANN401 - a small formatter
+    def show(record: Mapping[str, Any]) -> str:
+        value = record[key]
+        return "not told" if value is None else f"{value:,.{digits}f}"
+
+    return show
+
+
+def _predicted(record: Mapping[str, Any]) -> str:
+    value = record["predicted_tokens_per_second"]
+    if value is None:
+        return "not known"
+    low, high = (record[f"predicted_tokens_per_second_{end}"] for end in ("low", "high"))
+    return f"{value:,.0f} ({low:,.0f}-{high:,.0f})"
