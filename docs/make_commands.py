@@ -33,7 +33,13 @@ def page() -> str:
 
 def _sections(command: click.Command, parent: click.Context | None, name: str) -> Iterator[str]:
     """Yield the section of a command, then those of its subcommands."""
-    context = click.Context(command, info_name=name, parent=parent, terminal_width=_WIDTH)
+    context = click.Context(
+        command,
+        info_name=name,
+        parent=parent,
+        terminal_width=_WIDTH,
+        help_option_names=cli.context_settings["help_option_names"],
+    )
     depth = 2 if parent is None or parent.parent is None else 3
     yield f"\n{'#' * depth} {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
     if isinstance(command, click.Group):
