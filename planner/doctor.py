@@ -24,6 +24,8 @@ _AZURE_REGION = "eastus"
 _ANY_P_QUOTA = "L-417A185B"
 _ALL_GPUS = "GPUS-ALL-REGIONS-per-project"
 _API = "cloudquotas.googleapis.com"
+# Older price lists still answer, but a user should know that newer ones can be had.
+_STALE_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +166,25 @@ def _sandbox_state() -> str:
 
 
 def _prices() -> Finding:
-    """Say how old the newest prices of each cloud are."""
-    from planner.bundled import pricing_data  # noqa: PLC0415 - only here
-    from planner.pricing import snapshots  # noqa: PLC0415 - only here
+    """Say how old the newest whole price list of each cloud is.
+
+    A sample of a few types, however new, does not make the rest of the list newer.
+    """
+    from planner.pricing.catalog import Catalog  # noqa: PLC0415 - loads DuckDB
 
     newest: dict[str, date] = {}
-    for cloud, day, _ in snapshots.find(pricing_data()):
-        newest[cloud] = max(day, newest.get(cloud, day))
+    for snapshot in Catalog().snapshots:
+        if any("*" in entry.instance_types for entry in snapshot.coverage):
+            newest[snapshot.cloud] = snapshot.as_of
     if not newest:
         return Finding("planner", "prices", works=False, detail="none", advice="planner refresh")
-    today = datetime.now(UTC).date()
-    detail = ", ".join(
-        f"{cloud} {day} ({(today - day).days} days old)" for cloud, day in sorted(newest.items())
+    ages = {cloud: (datetime.now(UTC).date() - day).days for cloud, day in newest.items()}
+    detail = ", ".join(f"{cloud} {newest[cloud]} ({age} days old)" for cloud, age in ages.items())
+    stale = max(ages.values()) > _STALE_DAYS
+    return Finding(
+        "planner",
+        "prices",
+        works=None if stale else True,
+        detail=detail,
+        advice="planner refresh" if stale else "",
     )
-    return Finding("planner", "prices", works=True, detail=detail)

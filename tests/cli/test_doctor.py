@@ -31,10 +31,22 @@ def test_a_sound_account_is_well(sandbox: Sandbox) -> None:
     del sandbox
     rows = json.loads(run("--format", "json").stdout)
     assert {row["subject"] for row in rows} == {"aws", "azure", "gcp", "planner"}
-    assert all(row["works"] for row in rows)
+    # The bundled prices grow old; what doctor says of them is tested below.
+    assert all(row["works"] for row in rows if row["check"] != "prices")
     text = json.dumps(rows)
     assert "...9012" in text
     assert "123456789012" not in text
+
+
+def test_the_age_of_prices_is_that_of_the_whole_list_not_of_a_newer_sample(
+    sandbox: Sandbox,
+) -> None:
+    del sandbox
+    rows = json.loads(run("--format", "json").stdout)
+    (prices,) = (row for row in rows if row["check"] == "prices")
+    assert "aws 2026-01-21" in prices["detail"]
+    assert prices["works"] is None
+    assert prices["advice"] == "planner refresh"
 
 
 @pytest.mark.parametrize(
