@@ -29,8 +29,8 @@ _STYLE = (
     f'[stroke="{GRID}"]{{stroke:#333b48}}}}'
 )
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1])
-# Pixels of a line of text, and of a letter, with room to spare.
-_LINE, _LETTER = 17, 6.4
+# Pixels of a line of text.
+_LINE = 17
 _SVG = "http://www.w3.org/2000/svg"
 THOUSANDS = "datum.value >= 1000 ? format(datum.value / 1000, ',~g') + 'k' : datum.value"
 
@@ -100,8 +100,8 @@ def draw(spec: Spec, description: str, *, alone: bool = False) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def frame(size: Size, height: int, *, right: int, left: int = 4) -> Spec:
-    """Return the outer measures; ``right`` is kept free for labels at the ends of lines.
+def frame(size: Size, height: int, *, left: int = 4) -> Spec:
+    """Return the outer measures; labels beside the marks are part of the width.
 
     ``left`` is slack: a reader's font may be wider than the one the drawing is measured with.
     """
@@ -109,13 +109,8 @@ def frame(size: Size, height: int, *, right: int, left: int = 4) -> Spec:
         "width": size.width,
         "height": height + 60,
         "autosize": {"type": "fit", "contains": "padding"},
-        "padding": {"left": left, "top": 4, "right": right, "bottom": 4},
+        "padding": {"left": left, "top": 4, "right": 16, "bottom": 4},
     }
-
-
-def room(size: Size, lines: Iterable[Line]) -> int:
-    """Return the space that labels need at the ends of lines."""
-    return 16 if size.narrow else 24 + int(_LETTER * max(len(line.label) for line in lines))
 
 
 def strokes(

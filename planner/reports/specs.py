@@ -83,7 +83,7 @@ def monthly(records: Records, size: Size) -> Spec:
             }
         )
     return {
-        **drawing.frame(size, (44 if size.narrow else 28) * len(names), left=24, right=58),
+        **drawing.frame(size, (44 if size.narrow else 28) * len(names), left=24),
         "data": {"values": rows},
         "encoding": {"y": y},
         "layer": layers,
@@ -132,7 +132,7 @@ def cumulative(records: Records, size: Size, points: Sequence[series.BreakEvenMo
     ]
     domain = (0.0, max(row["total_usd"] for row in rows))
     return {
-        **drawing.frame(size, _HEIGHT, right=drawing.room(size, lines)),
+        **drawing.frame(size, _HEIGHT),
         "encoding": {"x": x, "y": y},
         "layer": [
             drawing.strokes(rows, "way", lines, size),
@@ -191,7 +191,7 @@ def tokens(records: Records, size: Size) -> Spec:
         },
     }
     return {
-        **drawing.frame(size, _HEIGHT + 40, right=drawing.room(size, lines)),
+        **drawing.frame(size, _HEIGHT + 40),
         "encoding": {"x": x, "y": y},
         "layer": [
             drawing.strokes(rows, "name", lines, size),
@@ -235,7 +235,7 @@ def history(records: Records, size: Size) -> Spec:
     }
     domain = (0.0, max(row["hourly_usd"] for row in rows))
     return {
-        **drawing.frame(size, _HEIGHT, right=drawing.room(size, lines)),
+        **drawing.frame(size, _HEIGHT),
         "encoding": {"x": x, "y": y},
         "layer": [
             drawing.strokes(rows, "name", lines, size, interpolate="step-after"),
