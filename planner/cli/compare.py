@@ -32,6 +32,7 @@ _COMMITMENTS = {
     "reserved_instance": "RI",
     "convertible_reserved_instance": "convertible RI",
     "savings_plan": "savings plan",
+    "ec2_instance_savings_plan": "EC2 savings plan",
     "committed_use_discount": "CUD",
 }
 _MONEY_COLUMNS = (

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from planner.cli import compare as compare_module
+from planner.pricing.offer import Commitment
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -196,6 +199,11 @@ def test_markdown_is_one_table(planner: Callable[..., Result], document: dict[st
     assert len(cells) == 1
     assert set(lines[1]) == set("| :-")
     assert "Standard_NC48ads_A100_v4" in lines[2]
+
+
+def test_every_kind_of_commitment_has_words_for_people() -> None:
+    """One without would break the table on the day a refresh brings it."""
+    assert set(compare_module._COMMITMENTS) == {str(kind) for kind in Commitment}
 
 
 def test_all_regions_gives_a_row_for_each(planner: Callable[..., Result]) -> None:

@@ -7,7 +7,11 @@ import io
 import json
 from typing import TYPE_CHECKING
 
+import click
 import pytest
+
+from planner.cli.prices import prices
+from planner.pricing.offer import Commitment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +110,12 @@ def test_estimates_never_appear_among_offers(planner: Callable[..., Result]) -> 
     rows = list(csv.DictReader(io.StringIO(result.out)))
     assert {row["region"] for row in rows} == {"eastus", "polandcentral", "indonesiacentral"}
     assert not [row for row in rows if row["source"].startswith("estimate")]
+
+
+def test_every_kind_of_commitment_can_be_asked_for() -> None:
+    (option,) = (p for p in prices.params if p.name == "commitments")
+    assert isinstance(option.type, click.Choice)
+    assert set(option.type.choices) == {str(kind) for kind in Commitment}
 
 
 def test_as_of_looks_at_that_day(planner: Callable[..., Result]) -> None:
