@@ -13,28 +13,92 @@ import itertools
 import sys
 from pathlib import Path
 
-COLUMNS = (
-    "SKU,OfferTermCode,RateCode,TermType,PriceDescription,EffectiveDate,StartingRange,EndingRange,"
-    "Unit,PricePerUnit,Currency,RelatedTo,LeaseContractLength,PurchaseOption,OfferingClass,"
-    "Product Family,serviceCode,Location,Location Type,Instance Type,Current Generation,"
-    "Instance Family,vCPU,Physical Processor,Clock Speed,Memory,Storage,Network Performance,"
-    "Processor Architecture,Storage Media,Volume Type,Max Volume Size,Max IOPS/volume,"
-    "Max IOPS Burst Performance,Max throughput/volume,Provisioned,Tenancy,EBS Optimized,"
-    "Operating System,License Model,Group,Group Description,Transfer Type,From Location,"
-    "From Location Type,To Location,To Location Type,usageType,operation,AvailabilityZone,"
-    "CapacityStatus,ClassicNetworkingSupport,Dedicated EBS Throughput,ECU,Elastic Graphics Type,"
-    "Enhanced Networking Supported,From Region Code,GPU,GPU Memory,Instance,"
-    "Instance Capacity - 10xlarge,Intel AVX Available,Intel AVX2 Available,Intel Turbo Available,"
-    "MarketOption,Normalization Size Factor,Physical Cores,Pre Installed S/W,Processor Features,"
-    "Product Type,Region Code,Resource Type,serviceName,SnapshotArchiveFeeType,To Region Code,"
-    "Volume API Name,VPCNetworkingSupport"
-).split(",")
+COLUMNS = [
+    "SKU",
+    "OfferTermCode",
+    "RateCode",
+    "TermType",
+    "PriceDescription",
+    "EffectiveDate",
+    "StartingRange",
+    "EndingRange",
+    "Unit",
+    "PricePerUnit",
+    "Currency",
+    "RelatedTo",
+    "LeaseContractLength",
+    "PurchaseOption",
+    "OfferingClass",
+    "Product Family",
+    "serviceCode",
+    "Location",
+    "Location Type",
+    "Instance Type",
+    "Current Generation",
+    "Instance Family",
+    "vCPU",
+    "Physical Processor",
+    "Clock Speed",
+    "Memory",
+    "Storage",
+    "Network Performance",
+    "Processor Architecture",
+    "Storage Media",
+    "Volume Type",
+    "Max Volume Size",
+    "Max IOPS/volume",
+    "Max IOPS Burst Performance",
+    "Max throughput/volume",
+    "Provisioned",
+    "Tenancy",
+    "EBS Optimized",
+    "Operating System",
+    "License Model",
+    "Group",
+    "Group Description",
+    "Transfer Type",
+    "From Location",
+    "From Location Type",
+    "To Location",
+    "To Location Type",
+    "usageType",
+    "operation",
+    "AvailabilityZone",
+    "CapacityStatus",
+    "ClassicNetworkingSupport",
+    "Dedicated EBS Throughput",
+    "ECU",
+    "Elastic Graphics Type",
+    "Enhanced Networking Supported",
+    "From Region Code",
+    "GPU",
+    "GPU Memory",
+    "Instance",
+    "Instance Capacity - 10xlarge",
+    "Intel AVX Available",
+    "Intel AVX2 Available",
+    "Intel Turbo Available",
+    "MarketOption",
+    "Normalization Size Factor",
+    "Physical Cores",
+    "Pre Installed S/W",
+    "Processor Features",
+    "Product Type",
+    "Region Code",
+    "Resource Type",
+    "serviceName",
+    "SnapshotArchiveFeeType",
+    "To Region Code",
+    "Volume API Name",
+    "VPCNetworkingSupport",
+]
 FAMILIES = ("m5", "m6i", "m7i", "c5", "c6i", "c7g", "r5", "r6i", "t3", "i4i", "x2idn", "m5d", "r7a",
             "c6gn", "m6a", "r6id", "g5", "p4d")  # fmt: skip
 SIZES = ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge")
 SYSTEMS = (("Linux", "NA", "RunInstances"), ("Windows", "NA", "RunInstances:0002"),
            ("RHEL", "NA", "RunInstances:0010"), ("SUSE", "NA", "RunInstances:000g"),
-           ("Windows", "SQL Std", "RunInstances:0006"), ("Linux", "SQL Web", "RunInstances:0200"))  # fmt: skip
+           ("Windows", "SQL Std", "RunInstances:0006"),
+           ("Linux", "SQL Web", "RunInstances:0200"))  # fmt: skip
 TENANCIES = (("Shared", "BoxUsage"), ("Dedicated", "DedicatedUsage"), ("Host", "HostBoxUsage"))
 STATUSES = ("Used", "UnusedCapacityReservation", "AllocatedCapacityReservation")
 TERMS = (
@@ -117,7 +181,8 @@ def write(path: Path, megabytes: int, region: str = "us-east-1") -> int:
 
 def _csv(lines: object) -> bytes:
     text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(lines)  # type: ignore[arg-type]
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerows(lines)
     return text.getvalue().encode()
 
 

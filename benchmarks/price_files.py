@@ -19,6 +19,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import generate_price_file
 
@@ -27,6 +28,9 @@ from planner.pricing.sources import names
 from planner.pricing.sources.aws import ec2_selection
 from planner.pricing.sources.download import Downloads
 from planner.pricing.sources.interface import Document, Known
+
+if TYPE_CHECKING:
+    from planner.pricing.sources.price_file import Selection
 
 REGIONS = 30
 WORKERS = 2
@@ -40,7 +44,7 @@ def main() -> None:
         large, small = folder / "large.csv", folder / "small.csv"
         generate_price_file.write(large, megabytes)
         generate_price_file.write(small, megabytes // REGIONS)
-        with serving(folder) as url:
+        with Serving(folder) as url:
             show("csv module, finished file", large, "plain", str(large))
             show("planner, finished file", large, "finished", str(large))
             show("planner, still arriving", large, "arriving", f"{url}/large.csv")
@@ -54,8 +58,10 @@ def show(title: str, path: Path, task: str, *arguments: str, times: int = 1) -> 
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     figures = json.loads(done.stdout)
     size = path.stat().st_size * times / 1e6
-    print(f"{title:32} {size / figures['seconds']:6.0f} MB/s  {figures['peak_mb']:5.0f} MB peak"
-          f"  {figures['rows']:>8,} rows of {size:,.0f} MB in {figures['seconds']:.1f} s")  # fmt: skip
+    print(
+        f"{title:32} {size / figures['seconds']:6.0f} MB/s  {figures['peak_mb']:5.0f} MB peak"
+        f"  {figures['rows']:>8,} rows of {size:,.0f} MB in {figures['seconds']:.1f} s"
+    )
 
 
 def task(name: str, argument: str) -> None:
@@ -110,11 +116,11 @@ def regions(url: str) -> int:
         return sum(len(found) for found in pool.map(lambda f: downloads.rows(f, selection), files))
 
 
-def _selection() -> ec2_selection:
+def _selection() -> Selection:
     return ec2_selection(Known(instance_types.bundled(), names.load({})), "us-east-1")
 
 
-class serving:
+class Serving:
     """Serve a folder's files on loopback, from a process of its own."""
 
     def __init__(self, folder: Path) -> None:
@@ -164,7 +170,7 @@ def serve(folder: str) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
         serve(sys.argv[2])
-    elif len(sys.argv) > 2:
+    elif sys.argv[2:]:
         task(sys.argv[1], sys.argv[2])
     else:
         main()

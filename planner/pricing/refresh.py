@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -101,10 +102,11 @@ class Refresh:
         """
         return self._each(self._look)
 
-    def _each(self, work: Callable[[Source], Outcome]) -> list[Outcome]:
+    def _each(self, work: Callable[[Source, Files], Outcome]) -> list[Outcome]:
         def guarded(source: Source) -> Outcome:
             try:
-                return work(source)
+                with closing(self.files(source.cloud)) as files:
+                    return work(source, files)
             except AccessError as error:
                 optional = source.cloud in self.optional
                 status = Status.SKIPPED if optional else Status.FAILED
@@ -118,8 +120,7 @@ class Refresh:
         with ThreadPoolExecutor(len(self.sources), "refresh") as pool:
             return list(pool.map(guarded, self.sources))
 
-    def _look(self, source: Source) -> Outcome:
-        files = self.files(source.cloud)
+    def _look(self, source: Source, files: Files) -> Outcome:
         before = self._catalog()
         published = source.versions(files, self._regions(source))
         if published:
@@ -134,8 +135,7 @@ class Refresh:
         status = Status.NEWER if changes else Status.CURRENT
         return Outcome(source.cloud, status, files.as_of, len(collected.offers), changes)
 
-    def _publish(self, source: Source) -> Outcome:
-        files = self.files(source.cloud)
+    def _publish(self, source: Source, files: Files) -> Outcome:
         collected = self._collect(source, files, self._catalog())
         with store.locked(self.target, source.cloud):
             # Read again under the lock: another refresh may have published meanwhile.

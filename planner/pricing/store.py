@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 import time
 from contextlib import contextmanager
@@ -230,6 +231,9 @@ def prune(store: Store, cloud: str, *, keep: int) -> list[date]:
             store.remove(path)
     for _, path in old:
         store.remove(path)
+    for scratch in (store.root / snapshots.FOLDER / cloud).glob(".writing-*"):
+        if now - scratch.stat().st_mtime > _GRACE_SECONDS:  # a killed run's
+            shutil.rmtree(scratch, ignore_errors=True)
     return [day for day, _ in old]
 
 

@@ -186,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(parts.path, query, 416, b"", extra)
                 return
             status, body = 206, body[start:]
-        self._send(parts.path, query, status, body, extra, fault)
+        self._send(parts.path, query, status, body, extra, fault=fault)
 
     def _send(
         self,
@@ -195,6 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
         status: int,
         body: bytes,
         extra: Mapping[str, str],
+        *,
         fault: Fault | None = None,
     ) -> None:
         seen = Seen(path, query, dict(self.headers.items()), status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 from typing import TYPE_CHECKING, Any
@@ -212,12 +213,7 @@ _ids = itertools.count()
 
 
 def gcp_sku(
-    description: str,
-    usd: str,
-    usage: str = "OnDemand",
-    unit: str = "h",
-    regions: tuple[str, ...] = ("us-central1",),
-    group: str = "CPU",
+    description: str, usd: str, usage: str = "OnDemand", unit: str = "h", *, group: str = "CPU"
 ) -> dict[str, Any]:
     """Return a SKU of the Cloud Billing Catalog; ``units`` is absent below a dollar."""
     whole, _, rest = usd.partition(".")
@@ -230,7 +226,7 @@ def gcp_sku(
         "description": description,
         "category": {"serviceDisplayName": "Compute Engine", "resourceFamily": "Compute",
                      "resourceGroup": group, "usageType": usage},
-        "serviceRegions": list(regions),
+        "serviceRegions": ["us-central1"],
         "pricingInfo": [{"summary": "", "pricingExpression": {
             "usageUnit": unit, "displayQuantity": 1,
             "tieredRates": [{"startUsageAmount": 0, "unitPrice": price}]},
@@ -272,4 +268,6 @@ def gcp_skus() -> list[dict[str, Any]]:
 
 def price_server() -> PriceServer:
     """Return a server with all three price lists; serve it with ``fake_price_servers.serve``."""
-    return PriceServer(files=aws_files(), azure_items=list(AZURE_ITEMS), gcp_skus=gcp_skus())
+    return PriceServer(
+        files=aws_files(), azure_items=copy.deepcopy(AZURE_ITEMS), gcp_skus=gcp_skus()
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,6 +54,8 @@ class Connection:
             create_token_bucket_limiter,
         )
 
+        # Stamina logs each retry, and Python prints a log that nobody handles.
+        logging.getLogger("stamina").addHandler(logging.NullHandler())
         self._manners = manners or Manners()
         rate = self._manners.requests_per_second
         self._limiter: Limiter = create_token_bucket_limiter(rate, burst=rate)

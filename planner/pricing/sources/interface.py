@@ -72,6 +72,9 @@ class Files(Protocol):
     def listing(self, folder: str) -> list[str] | None:
         """Return the names of the files in a folder, or None where only the cloud can tell."""
 
+    def close(self) -> None:
+        """Let go of connections."""
+
 
 class Extract(Protocol):
     """Takes the rows that matter out of a large file."""

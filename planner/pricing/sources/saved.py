@@ -76,6 +76,9 @@ class SavedFiles:
         paths = (self._folder / folder).glob("*")
         return sorted(p.name.removesuffix(".gz") for p in paths if _is_content(p))
 
+    def close(self) -> None:
+        """Do nothing: no connection is held."""
+
     def _find(self, document: Document) -> Path:
         plain = self._folder / document.name
         for path in (plain, plain.with_name(f"{plain.name}.gz")):
