@@ -134,6 +134,8 @@ def undo(
             observe(Phase.UNDOING, step.title, "")
             try:
                 step.undo()
+            except AbandonedError:
+                raise
             except PlannerError as error:
                 observe(Phase.NOT_UNDONE, step.title, str(error))
                 leftovers.append(Leftover(step, error))
