@@ -10,6 +10,7 @@ two seconds (69 MB of generated code), longer than a whole check of all regions.
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _RETRIES = 3
 _RETRY_STATUS = (429, 500, 502, 503, 504)
 _CONNECTIONS = 48
+_BACKOFF_S = 0.1
 
 _lock = threading.RLock()
 _made: dict[str, Any] = {}
@@ -96,6 +98,44 @@ def compute_get(path: str, **parameters: str) -> dict[str, Any]:
     if not response.ok:
         raise from_http_response(response)
     answer: dict[str, Any] = response.json()
+    return answer
+
+
+def call(
+    method: str,
+    path: str,
+    *,
+    api: str,
+    body: dict[str, Any] | None = None,
+    repeatable: bool = False,
+    **parameters: str,
+) -> dict[str, Any]:
+    """Call any of Google's REST APIs.
+
+    Args:
+        method: Of HTTP.
+        path: With the version: ``/compute/v1/projects/...``.
+        api: ``compute``, ``secretmanager``, ``iam``.
+        body: Sent as JSON.
+        repeatable: Send it again when the answer was an error of the server or was lost: it
+            reads, deletes, or carries a request id.
+        parameters: Query parameters.
+    """
+    from google.api_core.exceptions import from_http_response  # noqa: PLC0415 - heavy
+
+    base = settings.current().gcp_endpoint or f"https://{api}.googleapis.com"
+    attempts = _RETRIES + 1 if repeatable else 1
+    for attempt in range(1, attempts + 1):
+        pacing.pace("gcp", api, project())
+        response = _session().request(
+            method, f"{base}{path}", params=parameters, json=body, timeout=60
+        )
+        if response.status_code not in _RETRY_STATUS or attempt == attempts:
+            break
+        time.sleep(_BACKOFF_S * 2**attempt)
+    if not response.ok:
+        raise from_http_response(response)
+    answer: dict[str, Any] = response.json() if response.content else {}
     return answer
 
 

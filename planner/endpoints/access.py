@@ -77,6 +77,8 @@ def _token(spec: DeploymentSpec, model: Model) -> Finding:
             f"(AWS Secrets Manager), or --weights s3://BUCKET/PREFIX/ with a copy of {model.name}",
             NoCredentialsError,
         )
+    if spec.plan.service != "sagemaker":
+        return good("token", "HF_TOKEN, handed over through the cloud's secret store")
     return Finding(
         "token",
         Status.WARNING,

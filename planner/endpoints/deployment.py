@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from planner.endpoints.interface import EndpointAdapter
     from planner.endpoints.interruption import Interruption
+    from planner.endpoints.model import Container
     from planner.endpoints.preflight import Finding
     from planner.ledger import Ledger
     from planner.plan import Plan
@@ -125,8 +126,20 @@ class Observers:
     attempt: Callable[[Attempt], None] = field(default=lambda _: None)
 
 
-def specify(plan: Plan, options: Options, *, now: datetime | None = None) -> DeploymentSpec:
+def specify(
+    plan: Plan,
+    options: Options,
+    *,
+    now: datetime | None = None,
+    container_for: Callable[..., Container] = containers.container_for,
+) -> DeploymentSpec:
     """Return what a plan and the user's choices come to.
+
+    Args:
+        plan: What is to run, and where.
+        options: What the user chose beside it.
+        now: From when on the expiry counts.
+        container_for: The adapter's ``container``; SageMaker's by default.
 
     Raises:
         UsageError: The choices do not make sense for the plan.
@@ -136,7 +149,7 @@ def specify(plan: Plan, options: Options, *, now: datetime | None = None) -> Dep
     weights = containers.weights_for(model, plan.precision, options.weights)
     context = options.context or min(4096, model.max_context)
     many = _times(plan, options.instances)
-    container = containers.container_for(
+    container = container_for(
         many, weights, engine=options.engine, context=context, machine_image=options.machine_image
     )
     moment = (now or datetime.now(UTC)).replace(microsecond=0)
@@ -168,7 +181,7 @@ def prepare(
     Raises:
         AccessError: Nobody is signed in.
     """
-    spec = specify(plan, options)
+    spec = specify(plan, options, container_for=adapter.container)
     check_name(spec.name, adapter.longest_name)
     spec = adapter.prepare(spec, create_roles=False)
     token = access.token_for(spec.weights, secret_name=options.token_secret, region=spec.region)

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
     from planner.endpoints.interruption import Interruption
     from planner.endpoints.lifecycle import Step
-    from planner.endpoints.model import DeploymentSpec, Endpoint
+    from planner.endpoints.model import Container, DeploymentSpec, Endpoint, Weights
     from planner.endpoints.preflight import Check
+    from planner.plan import Plan
 
 SERVICES = {
     "local": "planner.endpoints.local",
     "sagemaker": "planner.endpoints.sagemaker",
+    "gce": "planner.endpoints.gce",
 }
 """What ``--to`` takes, and the module that serves it. This machine first: it needs no sign-in."""
 
@@ -90,6 +92,11 @@ class EndpointAdapter(Protocol):
 
     def regions(self) -> list[str]:
         """Return the regions where endpoints may be."""
+
+    def container(
+        self, plan: Plan, weights: Weights, *, engine: str, context: int, machine_image: str = ""
+    ) -> Container:
+        """Return what serves a plan there, and its settings."""
 
     def checks(self, spec: DeploymentSpec, *, may_create_roles: bool) -> Sequence[Check]:
         """Return what to look at before a deploy; preflight runs them at once."""

@@ -44,15 +44,19 @@ def all_endpoints(
     Raises:
         AccessError: Nothing could be looked at for want of access.
     """
-    places = []
+    places: list[tuple[EndpointAdapter, str]] = []
+    found: list[Endpoint] = []
+    failures: list[tuple[str, PlannerError]] = []
     for service in SERVICES:
         made = adapter(service)
         # This machine is looked at in any case: it costs nothing and needs no ledger.
         complete = everywhere or made.cloud == "local"
-        look_in = regions or (made.regions() if complete else _known_regions(ledger, service))
+        try:
+            look_in = regions or (made.regions() if complete else _known_regions(ledger, service))
+        except PlannerError as unreachable:
+            failures.append((service, unreachable))
+            continue
         places += [(made, region) for region in look_in]
-    found: list[Endpoint] = []
-    failures: list[tuple[str, PlannerError]] = []
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="status") as pool:
         answers = pool.map(lambda place: _look(lambda: _in(*place)), places)
         for (_, region), answer in zip(places, answers, strict=True):
@@ -74,12 +78,18 @@ def one(name: str, ledger: Ledger, *, region: str = "") -> Endpoint:
         UsageError: There are several, in different regions.
         PlannerError: It could not be looked for.
     """
+    no_access: list[PlannerError] = []
     for service in SERVICES:
         made = adapter(service)
         likely = [region] if region else _regions_of(name, ledger)
-        found = _find(name, made, likely)
-        if not found and not region:
-            found = _find(name, made, [r for r in made.regions() if r not in likely])
+        try:
+            found = _find(name, made, likely)
+            if not found and not region:
+                found = _find(name, made, [r for r in made.regions() if r not in likely])
+        except AccessError as error:
+            # Who uses one cloud need not be signed in to the others.
+            no_access.append(error)
+            continue
         living = [item for item in found if item.state is not State.LEFTOVER] or found
         if len(living) > 1:
             where = ", ".join(item.region for item in living)
@@ -90,6 +100,8 @@ def one(name: str, ledger: Ledger, *, region: str = "") -> Endpoint:
             )
         if living:
             return living[0]
+    if len(no_access) == len(SERVICES) - 1:
+        raise no_access[0]  # every cloud; this machine always answers
     raise NotFoundError(
         f"there is no endpoint {name}" + (f" in {region}" if region else " in any region"),
         advice="planner status --all-regions",

@@ -29,7 +29,7 @@ from planner.endpoints.model import (
     Endpoint,
     State,
 )
-from planner.errors import CloudError, NotFoundError, PlannerError
+from planner.errors import CloudError, NotFoundError, PlannerError, UsageError
 from planner.ledger import Resource
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 
     from planner.endpoints.interface import Context
     from planner.endpoints.local.record import Record
-    from planner.endpoints.model import DeploymentSpec
+    from planner.endpoints.model import Container, DeploymentSpec, Weights
     from planner.endpoints.preflight import Check
+    from planner.plan import Plan
 
 _LOOK_EVERY_S = 0.2
 # What llama.cpp and vLLM log when they have answered.
@@ -55,6 +56,13 @@ class Adapter:
     def regions(self) -> list[str]:
         """Return the one place there is."""
         return [preparation.REGION]
+
+    def container(
+        self, plan: Plan, weights: Weights, *, engine: str, context: int, machine_image: str = ""
+    ) -> Container:
+        """Refuse: what serves here depends on what is installed (:mod:`.preparation`)."""
+        del plan, weights, engine, context, machine_image
+        raise UsageError("a plan from a cloud's catalogue cannot be run on this machine")
 
     def checks(self, spec: DeploymentSpec, *, may_create_roles: bool) -> Sequence[Check]:
         """Return nothing more: :func:`preparation.prepare` has looked at the machine."""

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from planner.clouds import aws
+from planner.endpoints import containers
 from planner.endpoints.model import NEVER, TAG_EXPIRES, State
 from planner.endpoints.sagemaker import (
     api,
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 
     from planner.endpoints.interface import Context, LogLine, Transport
     from planner.endpoints.lifecycle import Step
-    from planner.endpoints.model import DeploymentSpec, Endpoint
+    from planner.endpoints.model import Container, DeploymentSpec, Endpoint, Weights
     from planner.endpoints.preflight import Check
+    from planner.plan import Plan
 
 
 class Adapter:
@@ -48,6 +50,14 @@ class Adapter:
         """Return the regions where endpoints may be: those switched on in the account."""
         known = aws.session().get_available_regions("sagemaker")
         return sorted(set(known) & aws.enabled_regions())
+
+    def container(
+        self, plan: Plan, weights: Weights, *, engine: str, context: int, machine_image: str = ""
+    ) -> Container:
+        """Return AWS's image in the plan's region and its settings."""
+        return containers.container_for(
+            plan, weights, engine=engine, context=context, machine_image=machine_image
+        )
 
     def checks(self, spec: DeploymentSpec, *, may_create_roles: bool) -> Sequence[Check]:
         """Return what to look at before a deploy."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, jsonify
 
-from planner.sandbox.gcp import cloud_quotas, compute, google
+from planner.sandbox.gcp import cloud_quotas, compute, google, identity, instances
 
 if TYPE_CHECKING:
     from flask import Response
@@ -18,7 +18,7 @@ def app(world: World) -> Flask:
     """Return the application."""
     made = Flask("planner-sandbox-gcp")
     made.before_request(lambda: google.faults(world))
-    for service in (cloud_quotas, compute):
+    for service in (cloud_quotas, compute, identity, instances):
         made.register_blueprint(service.blueprint(world))
 
     @made.errorhandler(google.GoogleError)

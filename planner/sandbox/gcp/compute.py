@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, jsonify
 
-from planner.sandbox.gcp import cloud_quotas
+from planner.sandbox.gcp import cloud_quotas, instances
 from planner.sandbox.gcp.google import route
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def blueprint(world: World) -> Blueprint:
     def list_instances(project: str) -> Response:
         del project
         with world.lock:
+            instances.expire(world)
             zones: dict[str, Any] = {}
             for instance in world.notes["gce"].values():
                 zone = f"zones/{instance['zone']}"

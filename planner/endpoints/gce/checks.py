@@ -1,0 +1,130 @@
+"""What to look at before a deploy on Compute Engine."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from planner.clouds import gcp
+from planner.clouds.redact import redact
+from planner.endpoints.gce import api, requests, steps
+from planner.endpoints.preflight import Check, Finding, Status, good
+from planner.errors import NotFoundError, QuotaShortError, UsageError
+from planner.pricing import instance_types
+from planner.quotas import checking
+from planner.quotas.model import Demand, Verdict
+
+if TYPE_CHECKING:
+    from planner.endpoints.model import DeploymentSpec
+
+_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_LONGEST_FLEX = timedelta(days=7)  # "About Flex-start VMs"
+
+
+def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
+    """Return the checks; each asks at most a few calls."""
+    return [
+        Check("credentials", lambda: good("credentials", f"project {redact(gcp.project())}")),
+        Check("identity", lambda: _identity(spec, may_create=may_create_roles)),
+        Check("zones", lambda: _zones(spec)),
+        Check("quota", lambda: _quota(spec)),
+        Check("expiry", lambda: _expiry(spec)),
+        Check("disk", lambda: _disk(spec)),
+        Check("name", lambda: _name(spec)),
+    ]
+
+
+def _identity(spec: DeploymentSpec, *, may_create: bool) -> Finding:
+    if spec.execution_role:
+        return good("identity", spec.execution_role)
+    if may_create:
+        return good("identity", "the service account planner-endpoint will be made (no roles)")
+    return Finding(
+        "identity",
+        Status.BAD,
+        "the service account planner-endpoint is not there",
+        "--create-roles, or --role EMAIL",
+        UsageError,
+    )
+
+
+def _zones(spec: DeploymentSpec) -> Finding:
+    machine, _, _ = requests.machine_of(spec.plan.instance_type)
+    tried = steps.zones_to_try(spec)
+    offering = [
+        zone
+        for zone in tried
+        if api.find(
+            f"zones/{zone}/machineTypes/{machine}",
+            "look for the machine type",
+            action="compute.machineTypes.get",
+        )
+    ]
+    if not offering:
+        return Finding(
+            "zones",
+            Status.BAD,
+            f"no zone of {spec.region} offers {machine} (asked {', '.join(tried)})",
+            "another --region",
+            NotFoundError,
+        )
+    return good("zones", f"{', '.join(offering)} offer {machine}")
+
+
+def _quota(spec: DeploymentSpec) -> Finding:
+    plan = spec.plan
+    item = instance_types.bundled().find(plan.service, plan.instance_type)
+    if item is None:
+        return Finding("quota", Status.UNKNOWN, f"no quota is known for {plan.instance_type}")
+    spot = spec.container.environment[requests.PROVISIONING] == "SPOT"
+    (result,) = checking.check([Demand.of_plan(plan, item, spot=spot)])
+    if result.verdict is Verdict.UNKNOWN:
+        return Finding("quota", Status.UNKNOWN, result.reason, result.advice)
+    if result.verdict is Verdict.SHORT:
+        return Finding(
+            "quota",
+            Status.BAD,
+            result.reason,
+            f"planner quota request {plan.model} --instance-type {plan.instance_type} "
+            f"--region {plan.region}",
+            QuotaShortError,
+        )
+    return good("quota", result.reason or "enough")
+
+
+def _expiry(spec: DeploymentSpec) -> Finding:
+    flex = spec.container.environment[requests.PROVISIONING] == "FLEX_START"
+    if flex and spec.expires_at is None:
+        return Finding(
+            "expiry",
+            Status.BAD,
+            "a flex-start machine must have an expiry",
+            "--expires 7d at most",
+            UsageError,
+        )
+    if spec.expires_at is None:
+        return Finding("expiry", Status.WARNING, "none: it costs money until someone deletes it")
+    words = "Compute Engine deletes the machine itself; it cannot be moved while it runs"
+    return good("expiry", words)
+
+
+def _disk(spec: DeploymentSpec) -> Finding:
+    kind = requests.disk_type(spec.plan.instance_type)
+    text = f"{requests.disk_gb(spec)} GB of {kind} (not in the price above)"
+    if requests.has_local_ssd(spec.plan.instance_type):
+        text += "; the weights go to the machine's own local SSDs"
+    return good("disk", text)
+
+
+def _name(spec: DeploymentSpec) -> Finding:
+    if not _NAME.fullmatch(spec.name):
+        return Finding(
+            "name",
+            Status.BAD,
+            f"Compute Engine does not take {spec.name!r}: a letter, then small letters, digits "
+            "and hyphens",
+            f"--name {re.sub(r'[^a-z0-9-]', '-', spec.name.lower()).strip('-')}",
+            UsageError,
+        )
+    return good("name", spec.name)

@@ -1,0 +1,230 @@
+"""What is sent to Compute Engine for a deployment. Pure: checked against Google's discovery."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from planner.bundled import deploy_templates
+from planner.endpoints import containers
+from planner.serving import table
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from planner.endpoints.model import DeploymentSpec
+
+LONGEST_NAME = 40
+"""Of an endpoint: a machine's may have 63, and the secret's carries the run behind it."""
+PORT = 8000
+NETWORK_TAG = "planner-endpoint"
+LABEL_ENDPOINT, LABEL_RUN = "planner-endpoint", "planner-run"
+LABEL_OWNER, LABEL_EXPIRES = "planner-owner", "planner-expires"
+DETAILS = "planner-details"
+"""The metadata key with tags and settings in full: labels take few characters."""
+PROVISIONING = "PROVISIONING_MODEL"
+MODELS = ("STANDARD", "SPOT", "FLEX_START")
+# "Use IAP for TCP forwarding": the addresses that its tunnels come from.
+IAP_ADDRESSES = "35.235.240.0/20"
+# Machine types that take Hyperdisk and no Persistent Disk (Compute Engine, "Disk types").
+_HYPERDISK_ONLY = ("a3-ultragpu", "a4-", "a4x-", "g4-")
+_SYSTEM_GB = 60  # the system, the driver, the image of vLLM and room to unpack it
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_SHORTEST_S, _LONGEST_S = 30, 120 * 86400  # "Limit the run time of a VM"
+_CARDS = re.compile(r"(?P<machine>[^+]+)\+(?P<count>\d+)x(?P<card>[\w-]+)")
+
+
+def settings() -> dict[str, str]:
+    """Return what ``deploy_templates/gce.csv`` pins: image, driver, machine image."""
+    return {row["setting"]: row["value"] for row in table.read(deploy_templates() / "gce.csv")}
+
+
+def secret_name(spec: DeploymentSpec) -> str:
+    """Return the name of the secret with the token: this run's alone."""
+    return f"planner-{spec.name}-{spec.run}"
+
+
+def machine_of(instance_type: str) -> tuple[str, str, int]:
+    """Return machine type, card and count: ``("n1-standard-8", "nvidia-tesla-t4", 1)``.
+
+    Other types bring their cards: ``("g2-standard-96", "", 0)``.
+    """
+    found = _CARDS.fullmatch(instance_type)
+    if found is None:
+        return instance_type, "", 0
+    return found["machine"], found["card"], int(found["count"])
+
+
+def disk_gb(spec: DeploymentSpec) -> int:
+    """Return the size of the boot disk: with the weights, unless the type brings local SSDs."""
+    if has_local_ssd(spec.plan.instance_type):
+        return _SYSTEM_GB
+    return _SYSTEM_GB + math.ceil((spec.weights.size_gb or 0) * 1.2)
+
+
+def has_local_ssd(instance_type: str) -> bool:
+    """Tell whether the type comes with local SSDs of a fixed number."""
+    return instance_type.startswith(("a2-ultragpu", "a3-", "a4-", "a4x-"))
+
+
+def disk_type(instance_type: str) -> str:
+    """Return the type of the boot disk."""
+    hyper = instance_type.startswith(_HYPERDISK_ONLY)
+    return "hyperdisk-balanced" if hyper else "pd-balanced"
+
+
+def seconds_of_life(spec: DeploymentSpec, now: datetime) -> int | None:
+    """Return how long the machine may run; None for ever."""
+    if spec.expires_at is None:
+        return None
+    left = int((spec.expires_at - now).total_seconds())
+    return max(_SHORTEST_S, min(left, _LONGEST_S))
+
+
+def arguments(spec: DeploymentSpec) -> list[str]:
+    """Return the arguments of vLLM, one a line of the file they go into."""
+    flags = containers.vllm_flags(spec.plan, spec.weights, spec.context)
+    return [
+        *(part for name, value in flags.items() for part in (f"--{name}", value)),
+        *("--host", "0.0.0.0", "--port", str(PORT)),  # noqa: S104 - the firewall admits IAP alone
+    ]
+
+
+def user_data(spec: DeploymentSpec, secret: str) -> str:
+    """Return the cloud-init of the machine.
+
+    Args:
+        spec: The deployment.
+        secret: Resource name of the secret with the token; empty where none is needed.
+    """
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - few need it
+
+    source = (deploy_templates() / "cloud-init" / "gce.yaml.j2").read_text(encoding="utf-8")
+    # It is YAML and shell, not HTML.
+    # Bash's own ${#array} must not begin a comment of the template.
+    environment = Environment(  # noqa: S701
+        undefined=StrictUndefined, keep_trailing_newline=True, comment_start_string="<!--#"
+    )
+    return environment.from_string(source).render(
+        arguments=arguments(spec),
+        driver=settings()["driver"],
+        image=spec.container.image,
+        port=PORT,
+        secret=secret,
+    )
+
+
+def instance(spec: DeploymentSpec, zone: str, secret: str, now: datetime) -> dict[str, Any]:
+    """Return the body of instances.insert."""
+    machine, card, cards = machine_of(spec.plan.instance_type)
+    place = f"zones/{zone}"
+    made: dict[str, Any] = {
+        "name": spec.name,
+        "description": "planner: one model, served by vLLM",
+        "machineType": f"{place}/machineTypes/{machine}",
+        "labels": labels(spec),
+        "tags": {"items": [NETWORK_TAG]},
+        "disks": [
+            {
+                "boot": True,
+                "autoDelete": True,
+                "initializeParams": {
+                    "sourceImage": spec.container.machine_image,
+                    "diskSizeGb": str(disk_gb(spec)),
+                    "diskType": f"{place}/diskTypes/{disk_type(machine)}",
+                    "labels": labels(spec),
+                },
+            }
+        ],
+        # The way out, for the weights; the firewall lets nothing in but IAP's tunnels.
+        "networkInterfaces": [
+            {
+                "network": "global/networks/default",
+                "accessConfigs": [{"type": "ONE_TO_ONE_NAT", "name": "External NAT"}],
+            }
+        ],
+        "scheduling": scheduling(spec, now),
+        "serviceAccounts": [{"email": spec.execution_role, "scopes": [_SCOPE]}],
+        "metadata": {
+            "items": [
+                {"key": "user-data", "value": user_data(spec, secret)},
+                {"key": "serial-port-logging-enable", "value": "true"},
+                {"key": "block-project-ssh-keys", "value": "true"},
+                {"key": DETAILS, "value": details(spec)},
+            ]
+        },
+    }
+    if card:
+        made["guestAccelerators"] = [
+            {"acceleratorType": f"{place}/acceleratorTypes/{card}", "acceleratorCount": cards}
+        ]
+    return made
+
+
+def scheduling(spec: DeploymentSpec, now: datetime) -> dict[str, Any]:
+    """Return how the machine is provisioned, and when Compute Engine deletes it by itself."""
+    model = spec.container.environment[PROVISIONING]
+    made: dict[str, Any] = {
+        "provisioningModel": model,
+        "onHostMaintenance": "TERMINATE",  # machines with GPUs cannot be moved
+        "automaticRestart": False,  # it would be a machine without its expiry's first hours
+    }
+    life = seconds_of_life(spec, now)
+    if life is not None:
+        made["maxRunDuration"] = {"seconds": str(life)}
+    if life is not None or model == "SPOT":
+        made["instanceTerminationAction"] = "DELETE"
+    return made
+
+
+def labels(spec: DeploymentSpec) -> dict[str, str]:
+    """Return the labels: what the cloud's own lists can be searched by."""
+    expires = spec.expires_at.strftime("%Y-%m-%dt%H-%M-%Sz") if spec.expires_at else "never"
+    return {
+        LABEL_ENDPOINT: spec.name,
+        LABEL_RUN: spec.run,
+        LABEL_OWNER: re.sub(r"[^a-z0-9_-]", "-", spec.owner.lower())[:63],
+        LABEL_EXPIRES: expires,
+    }
+
+
+def details(spec: DeploymentSpec) -> str:
+    """Return tags and settings in full; no secret among them."""
+    return json.dumps({"tags": spec.tags, "settings": spec.settings}, sort_keys=True)
+
+
+def firewall_rules() -> list[dict[str, Any]]:
+    """Return the rules for planner's machines: IAP's tunnels come in, nothing else does."""
+    common = {
+        "network": "global/networks/default",
+        "direction": "INGRESS",
+        "targetTags": [NETWORK_TAG],
+    }
+    return [
+        {
+            **common,
+            "name": "planner-endpoint-closed",
+            "description": "planner: nothing comes in",
+            "priority": 900,
+            "sourceRanges": ["0.0.0.0/0"],
+            "denied": [{"IPProtocol": "all"}],
+        },
+        {
+            **common,
+            "name": "planner-endpoint-iap",
+            "description": "planner: but tunnels of Identity-Aware Proxy",
+            "priority": 800,
+            "sourceRanges": [IAP_ADDRESSES],
+            "allowed": [{"IPProtocol": "tcp", "ports": [str(PORT)]}],
+        },
+    ]
+
+
+def secret(spec: DeploymentSpec) -> dict[str, Any]:
+    """Return the body of secrets.create; it goes by itself when the endpoint does."""
+    made: dict[str, Any] = {"replication": {"automatic": {}}, "labels": labels(spec)}
+    if spec.expires_at is not None:
+        made["expireTime"] = spec.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return made

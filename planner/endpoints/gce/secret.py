@@ -1,0 +1,107 @@
+"""The token in Secret Manager: one secret per run, readable by planner's machines alone."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from planner.endpoints.gce import api, requests
+from planner.errors import CloudError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from planner.endpoints.model import DeploymentSpec
+
+_API = "secretmanager"
+
+
+def path(name: str) -> str:
+    """Return the resource name of a secret."""
+    return f"{api.project_path()}/secrets/{name}"
+
+
+def create(spec: DeploymentSpec) -> str:
+    """Store the token of a deployment and return the secret's name.
+
+    A run that comes here again finds its own work.
+    """
+    if spec.token is None:
+        return ""
+    name = requests.secret_name(spec)
+    try:
+        api.call(
+            "POST",
+            f"/v1/{api.project_path()}/secrets",
+            "create the secret",
+            api=_API,
+            action="secretmanager.secrets.create",
+            body=requests.secret(spec),
+            secretId=name,
+        )
+    except CloudError as error:
+        if not api.is_taken(error):
+            raise
+    data = base64.b64encode(spec.token.reveal().encode()).decode()
+    api.call(
+        "POST",
+        f"/v1/{path(name)}:addVersion",
+        "store the token",
+        api=_API,
+        action="secretmanager.versions.add",
+        body={"payload": {"data": data}},
+    )
+    reader = {
+        "role": "roles/secretmanager.secretAccessor",
+        "members": [f"serviceAccount:{spec.execution_role}"],
+    }
+    api.call(
+        "POST",
+        f"/v1/{path(name)}:setIamPolicy",
+        "let the machine read the token",
+        api=_API,
+        action="secretmanager.secrets.setIamPolicy",
+        body={"policy": {"bindings": [reader]}},
+    )
+    return name
+
+
+def delete(name: str) -> None:
+    """Delete a secret; one that is gone is no error."""
+    try:
+        api.call(
+            "DELETE",
+            f"/v1/{path(name)}",
+            "delete the secret",
+            api=_API,
+            action="secretmanager.secrets.delete",
+        )
+    except CloudError as error:
+        if not api.is_missing(error):
+            raise
+
+
+def names(endpoint: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (endpoint, name) of planner's secrets."""
+    token = ""
+    while True:
+        page = _page(token)
+        for item in page.get("secrets", []):
+            owner = item.get("labels", {}).get(requests.LABEL_ENDPOINT, "")
+            if owner and endpoint in ("", owner):
+                yield owner, item["name"].rsplit("/", 1)[-1]
+        token = page.get("nextPageToken", "")
+        if not token:
+            return
+
+
+def _page(token: str) -> dict[str, Any]:
+    return api.call(
+        "GET",
+        f"/v1/{api.project_path()}/secrets",
+        "list the secrets",
+        api=_API,
+        action="secretmanager.secrets.list",
+        filter=f"labels.{requests.LABEL_ENDPOINT}:*",
+        pageToken=token,
+    )

@@ -1,0 +1,128 @@
+"""Simulated service accounts, secrets and firewall rules, as a deploy on Compute Engine uses them.
+
+Documented (discovery documents iam.v1, secretmanager.v1, compute.v1): paths, members, conflicts,
+``expireTime``. Assumed: that a policy may be set on a secret whose account is just made.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from planner.sandbox.gcp.google import GoogleError, route
+
+if TYPE_CHECKING:
+    from planner.sandbox.world import World
+
+_PARENT = "/v1/projects/<project>"
+_FIREWALLS = "/compute/v1/projects/<project>/global/firewalls"
+
+
+def blueprint(world: World) -> Blueprint:
+    """Return the routes."""
+    made = Blueprint("identity", __name__)
+    _accounts(made, world)
+    _secrets(made, world)
+    _firewalls(made, world)
+    return made
+
+
+def _accounts(made: Blueprint, world: World) -> None:
+    @route(made, f"{_PARENT}/serviceAccounts/<email>", "iam.serviceAccounts.get")
+    def get_account(project: str, email: str) -> Response:
+        del project
+        with world.lock:
+            return jsonify(_get(world, "gcp-accounts", email))
+
+    @route(made, f"{_PARENT}/serviceAccounts", "iam.serviceAccounts.create", "POST")
+    def create_account(project: str) -> Response:
+        email = f"{request.get_json()['accountId']}@{project}.iam.gserviceaccount.com"
+        with world.lock:
+            return jsonify(_add(world, "gcp-accounts", email, {"email": email}))
+
+
+def _secrets(made: Blueprint, world: World) -> None:
+    @route(made, f"{_PARENT}/secrets", "secretmanager.secrets.list")
+    def list_secrets(project: str) -> Response:
+        del project
+        with world.lock:
+            _expire(world)
+            found = list(world.notes["gcp-secrets"].values())
+        return jsonify(secrets=[_without_data(item) for item in found])
+
+    @route(made, f"{_PARENT}/secrets", "secretmanager.secrets.create", "POST")
+    def create_secret(project: str) -> Response:
+        name = request.args["secretId"]
+        body = {**request.get_json(), "name": f"projects/{project}/secrets/{name}"}
+        with world.lock:
+            return jsonify(_add(world, "gcp-secrets", name, body))
+
+    @route(made, f"{_PARENT}/secrets/<name>:addVersion", "secretmanager.versions.add", "POST")
+    def add_version(project: str, name: str) -> Response:
+        data = base64.b64decode(request.get_json()["payload"]["data"])
+        with world.lock:
+            _get(world, "gcp-secrets", name)["_data"] = data
+        return jsonify(name=f"projects/{project}/secrets/{name}/versions/1", state="ENABLED")
+
+    @route(
+        made, f"{_PARENT}/secrets/<name>:setIamPolicy", "secretmanager.secrets.setIamPolicy", "POST"
+    )
+    def set_policy(project: str, name: str) -> Response:
+        del project
+        with world.lock:
+            _get(world, "gcp-secrets", name)["_policy"] = request.get_json()["policy"]
+        return jsonify(request.get_json()["policy"])
+
+    @route(made, f"{_PARENT}/secrets/<name>", "secretmanager.secrets.delete", "DELETE")
+    def delete_secret(project: str, name: str) -> Response:
+        del project
+        with world.lock:
+            _get(world, "gcp-secrets", name)
+            del world.notes["gcp-secrets"][name]
+        return jsonify({})
+
+
+def _firewalls(made: Blueprint, world: World) -> None:
+    @route(made, f"{_FIREWALLS}/<name>", "compute.firewalls.get")
+    def get_firewall(project: str, name: str) -> Response:
+        del project
+        with world.lock:
+            return jsonify(_get(world, "gcp-firewalls", name))
+
+    @route(made, _FIREWALLS, "compute.firewalls.create", "POST")
+    def create_firewall(project: str) -> Response:
+        del project
+        body = request.get_json()
+        with world.lock:
+            _add(world, "gcp-firewalls", body["name"], body)
+        done = {"kind": "compute#operation", "operationType": "insert", "status": "DONE"}
+        return jsonify(**done, name=f"operation-{body['name']}")
+
+
+def _expire(world: World) -> None:
+    secrets = world.notes["gcp-secrets"]
+    for name, item in list(secrets.items()):
+        ends = item.get("expireTime")
+        if ends and world.now() >= datetime.fromisoformat(ends):
+            del secrets[name]
+
+
+def _get(world: World, kind: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] | None = world.notes[kind].get(name)
+    if found is None:
+        raise GoogleError(404, "NOT_FOUND", f"{name} was not found")
+    return found
+
+
+def _add(world: World, kind: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
+    if name in world.notes[kind]:
+        raise GoogleError(409, "ALREADY_EXISTS", f"{name} already exists")
+    world.notes[kind][name] = body
+    return body
+
+
+def _without_data(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if not key.startswith("_")}
