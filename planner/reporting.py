@@ -118,16 +118,19 @@ def _place(item: Plan | Offer) -> tuple[str, ...]:
 
 
 def _quotas(plans: Sequence[Plan], catalog: Catalog) -> tuple[QuotaState, ...]:
+    from planner.clouds import settings  # noqa: PLC0415 - only with quotas
     from planner.quotas.checking import check  # noqa: PLC0415 - loads the cloud SDKs
     from planner.quotas.model import Demand  # noqa: PLC0415 - with it
 
     items = {plan: catalog.instance_types.find(plan.service, plan.instance_type) for plan in plans}
     demands = [Demand.of_plan(plan, item) for plan, item in items.items() if item is not None]
-    return tuple(_quota_state(result) for result in check(demands))
+    simulated = settings.current().simulated
+    return tuple(_quota_state(result, simulated=simulated) for result in check(demands))
 
 
-def _quota_state(result: DemandCheck) -> QuotaState:
+def _quota_state(result: DemandCheck, *, simulated: bool) -> QuotaState:
     return QuotaState(
+        simulated=simulated,
         cloud=result.demand.cloud,
         region=result.demand.region,
         instance_type=result.demand.instance_type,

@@ -43,6 +43,7 @@ class QuotaState:
         verdict: ``enough``, ``short`` or ``unknown``.
         reason: What is short, or why it is not known.
         quotas: Each binding quota in words.
+        simulated: The sandbox answered, not a cloud.
     """
 
     cloud: str
@@ -51,6 +52,7 @@ class QuotaState:
     verdict: str
     reason: str
     quotas: tuple[str, ...]
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,12 @@ def _quota(report: Report) -> Iterator[str]:
     yield from _table(
         ("Plan", "Region", "Room", "Why"),
         [
-            (s.instance_type, s.region, s.verdict, s.reason or "; ".join(s.quotas))
+            (
+                s.instance_type,
+                s.region,
+                f"{s.verdict} (simulated)" if s.simulated else s.verdict,
+                s.reason or "; ".join(s.quotas),
+            )
             for s in report.quotas
         ],
         set(),
