@@ -24,14 +24,12 @@ class Column:
         title: The heading.
         numeric: Aligned right.
         text: What people read.
-        excel: The number format in a workbook.
     """
 
     field: str
     title: str
     numeric: bool
     text: Callable[[Plan, date], str]
-    excel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +86,12 @@ COLUMNS = (
         "On demand, $ a month",
         numeric=True,
         text=_monthly("on_demand"),
-        excel="#,##0",
     ),
     Column(
         "committed_1y_monthly_usd",
         "1 year, $ a month",
         numeric=True,
         text=_monthly("committed_1y"),
-        excel="#,##0",
     ),
     Column("saving_percent", "Saves", numeric=True, text=_percent),
     Column(
@@ -103,16 +99,14 @@ COLUMNS = (
         "$ a million tokens",
         numeric=True,
         text=_per_million("usd_per_million_tokens"),
-        excel="#,##0.00",
     ),
     Column(
         "committed_1y_usd_per_million_tokens",
         "the same, 1 year",
         numeric=True,
         text=_per_million("committed_1y_usd_per_million_tokens"),
-        excel="#,##0.00",
     ),
-    Column("tokens_per_second", "Tokens a second", numeric=True, text=_speed, excel="#,##0"),
+    Column("tokens_per_second", "Tokens a second", numeric=True, text=_speed),
     Column("precision", "Precision", numeric=False, text=_plain("precision")),
     Column("break_even_hours_per_month", "Pays from, h a month", numeric=True, text=_hours),
     Column(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -76,7 +75,6 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(usd=wording.usd, number=wording.number, reached=wording.reached)
-    made.policies["json.dumps_function"] = json.dumps
     return made
 
 

@@ -129,8 +129,7 @@ def answer(report: Report) -> str:
 def facts(report: Report) -> list[tuple[str, str, str]]:
     """Return the key figures of the headline plan: (what, value, remark)."""
     plan = headline(report)
-    kind = COMMITMENTS.get(plan.committed_1y_kind or "", "")
-    option = (plan.committed_1y_payment_option or "").replace("_", " ")
+    kind = ways_said(plan)
     hours = float(report.assumptions["hours_per_month"])
     busy = float(report.assumptions["utilisation"]) * 100
     speed = (
@@ -143,7 +142,7 @@ def facts(report: Report) -> list[tuple[str, str, str]]:
         (
             "One-year commitment",
             _marked(plan, "committed_1y", report.as_of),
-            f"a month, {kind}, {option}" if kind else "no such price is known",
+            f"a month, {kind}" if kind else "no such price is known",
         ),
         ("On demand", _marked(plan, "on_demand", report.as_of), f"a month of {hours:g} hours"),
         (
