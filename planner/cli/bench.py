@@ -37,8 +37,20 @@ if TYPE_CHECKING:
     metavar="N",
     help="Of each client.",
 )
-@click.option("--input-tokens", type=click.IntRange(min=1), default=512, show_default=True)
-@click.option("--output-tokens", type=click.IntRange(min=1), default=256, show_default=True)
+@click.option(
+    "--input-tokens",
+    type=click.IntRange(min=1),
+    default=512,
+    show_default=True,
+    help="Prompt of each request.",
+)
+@click.option(
+    "--output-tokens",
+    type=click.IntRange(min=1),
+    default=256,
+    show_default=True,
+    help="Answer of each request.",
+)
 @click.option("--region", default="", metavar="NAME", help="Where it is, if there are several.")
 @account_options
 @format_option
