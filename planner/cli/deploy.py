@@ -118,6 +118,34 @@ if TYPE_CHECKING:
     "--accept-license", is_flag=True, help="You have read and accept the model's licence."
 )
 @click.option("--owner", default="", metavar="WHO", help="Tag.  [default: your user name]")
+@click.option(
+    "--idle", metavar="DURATION", callback=to_duration, help="Notify when unused for so long."
+)
+@click.option(
+    "--budget", type=click.IntRange(min=1), metavar="USD", help="Warn at this spend a month."
+)
+@click.option(
+    "--notify",
+    default="",
+    metavar="WHO",
+    help="Whom: an SNS topic (ARN), or an e-mail for --budget.",
+)
+@click.option(
+    "--max-instances",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Scale out to so many machines.",
+)
+@click.option(
+    "--requests-per-minute",
+    type=click.IntRange(min=1),
+    default=60,
+    show_default=True,
+    metavar="N",
+    help="Of one machine, that scaling aims at.",
+)
+@click.option("--off-hours", default="", metavar="CRON", help="When to scale in to one, UTC.")
+@click.option("--on-hours", default="", metavar="CRON", help="When to scale back, UTC.")
 @click.option("--plan", "plan_only", is_flag=True, help="Show everything, make nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Stay until it answers.")
@@ -225,6 +253,7 @@ def _options(given: Mapping[str, Any]) -> Options:
     from decimal import Decimal  # noqa: PLC0415
 
     from planner.endpoints.deployment import Options as Chosen  # noqa: PLC0415
+    from planner.endpoints.guard import Guard  # noqa: PLC0415
 
     ceiling = given["max_hourly"]
     same = (
@@ -240,12 +269,22 @@ def _options(given: Mapping[str, Any]) -> Options:
         "create_roles",
         "wait",
     )
+    guard = Guard(
+        idle=given["idle"],
+        notify=given["notify"],
+        budget_usd=given["budget"] or 0,
+        most_instances=given["max_instances"] or 0,
+        requests_per_minute=given["requests_per_minute"],
+        off_hours=given["off_hours"],
+        on_hours=given["on_hours"],
+    )
     return Chosen(
         **{key: given[key] for key in same},
         owner=given["owner"] or getpass.getuser(),
         life=None if given["no_expiry"] else given["expires"],
         max_hourly=None if ceiling is None else Decimal(str(ceiling)),
         tries=given["tries"] if given["anywhere"] else 1,
+        guard=guard,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from planner.endpoints import access, containers, lifecycle, preflight
 from planner.endpoints.client import ChatClient, Reply
+from planner.endpoints.guard import Guard
 from planner.endpoints.interface import Context, Pace
 from planner.endpoints.model import DeploymentSpec, Endpoint, State
 from planner.errors import CapacityError, PlannerError, UsageError
@@ -56,6 +57,7 @@ class Options:
     max_hourly: Decimal | None = None
     wait: bool = True
     tries: int = 3
+    guard: Guard = field(default_factory=Guard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ def specify(
         expires_at=None if options.life is None else moment + options.life,
         startup_timeout_s=containers.startup_timeout_s(weights),
         volume_gb=containers.volume_gb(plan.instance_type, weights),
+        guard=options.guard,
     )
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from planner.endpoints.guard import Guard
+
 if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
@@ -21,6 +23,7 @@ TAG_MODEL = "planner:model"
 TAG_PRECISION = "planner:precision"
 TAG_SETTINGS = "planner:settings"
 TAG_HOURLY = "planner:hourly-usd"
+TAG_GUARD = "planner:guard"
 NEVER = "never"
 """Value of the expiry tag of an endpoint that the user keeps without one."""
 
@@ -134,6 +137,7 @@ class DeploymentSpec:
     token: Secret | None = None
     startup_timeout_s: int = 3600
     volume_gb: int | None = None
+    guard: Guard = field(default_factory=Guard)
 
     @property
     def region(self) -> str:
@@ -174,6 +178,7 @@ class DeploymentSpec:
             TAG_MODEL: self.plan.model,
             TAG_PRECISION: self.plan.precision,
             TAG_SETTINGS: self.settings_hash,
+            **({TAG_GUARD: " ".join(self.guard.kinds)} if self.guard.kinds else {}),
             **({TAG_HOURLY: f"{price.normalize():f}"} if price is not None else {}),
         }
 

@@ -24,6 +24,7 @@ from planner.endpoints.sagemaker import (
     removal,
     requests,
     roles,
+    scaling,
     steps,
     watch,
 )
@@ -73,6 +74,7 @@ class Adapter:
 
     def prepare(self, spec: DeploymentSpec, *, create_roles: bool) -> DeploymentSpec:
         """Return the specification with the roles it will run as, where they exist."""
+        scaling.check(spec)
         execution = spec.execution_role or _role(roles.EXECUTION, spec, create=create_roles)
         acting = spec.expiry_role
         if spec.expires_at is not None and not acting:
@@ -124,6 +126,9 @@ class Adapter:
             for part in parts:
                 if part.startswith(f"{kind}:"):
                     removal.part(kind, part.partition(":")[2], endpoint.region)
+        for part in parts:
+            if part.startswith("guard:"):
+                scaling.remove(part.partition(":")[2], endpoint.name, endpoint.region)
         for part in parts:
             if part.startswith("schedule:"):
                 expiry.delete(part.partition(":")[2], endpoint.region)

@@ -10,6 +10,7 @@ from typing import Any
 from planner.endpoints.model import (
     TAG_ENDPOINT,
     TAG_EXPIRES,
+    TAG_GUARD,
     TAG_HOURLY,
     TAG_MODEL,
     TAG_OWNER,
@@ -93,6 +94,7 @@ def find(name: str, region: str) -> Endpoint | None:
             f"endpoint_config:{config_name}",
             *(f"model:{v['ModelName']}" for v in config.get("ProductionVariants", [])),
             *(f"schedule:{schedule}" for schedule in schedules),
+            *(f"guard:{kind}" for kind in tags.get(TAG_GUARD, "").split()),
         ),
         problem=described.get("FailureReason", ""),
     )
@@ -117,8 +119,11 @@ def leftovers(region: str, living: set[str], only: str = "") -> list[Endpoint]:
                 continue
             if only not in {"", match["endpoint"]}:
                 continue
-            if _tags(arn, region).get(TAG_ENDPOINT) == match["endpoint"]:
-                parts.setdefault(match["endpoint"], []).append(f"{kind}:{name}")
+            tags = _tags(arn, region)
+            if tags.get(TAG_ENDPOINT) == match["endpoint"]:
+                found = parts.setdefault(match["endpoint"], [])
+                found.append(f"{kind}:{name}")
+                found += [f"guard:{item}" for item in tags.get(TAG_GUARD, "").split()]
     for schedule in expiry.schedules(only, region):
         endpoint = requests.endpoint_of_schedule(schedule)
         if endpoint not in living:

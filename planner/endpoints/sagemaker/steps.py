@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from planner.clouds import settings
 from planner.endpoints import failures
 from planner.endpoints.lifecycle import NotMadeError, Step
-from planner.endpoints.sagemaker import api, expiry, removal, requests, watch
+from planner.endpoints.sagemaker import api, expiry, removal, requests, scaling, watch
 from planner.errors import CloudError, QuotaShortError
 from planner.ledger import Resource
 
@@ -29,6 +29,7 @@ def create(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
     """Return the steps that make an endpoint; it is not in service yet after them."""
     return [
         *_prepare(spec, account, context),
+        *scaling.before(spec, account),
         Step(
             f"create the endpoint {spec.name}",
             lambda: _create_endpoint(spec),
@@ -36,6 +37,7 @@ def create(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
             _record(spec, account, "endpoint", spec.name, spec.plan.on_demand_hourly_usd),
         ),
         Step("claim the name", lambda: _claim(spec)),
+        *_autoscaling(spec, account, context),
     ]
 
 
@@ -72,6 +74,14 @@ def update(spec: DeploymentSpec, endpoint: Endpoint, account: str, context: Cont
         ),
         Step("claim the name", lambda: _claim(spec)),
     ]
+
+
+def _autoscaling(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
+    """Return the steps that set autoscaling, which needs an endpoint in service."""
+    scale = scaling.after(spec, account)
+    return (
+        [Step("wait for machines to scale", lambda: _wait(spec, context)), *scale] if scale else []
+    )
 
 
 def _prepare(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
