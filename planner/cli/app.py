@@ -72,7 +72,8 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing fits or nothing found, "
-    "4 quota is short, 5 no credentials or permission, 6 no capacity, 130 interrupted.",
+    "4 quota is short, 5 no credentials or permission, 6 no capacity, 7 an alert is met "
+    "or newer prices exist, 130 interrupted.",
 )
 @click.version_option(__version__, prog_name="planner")
 @click.option("--debug", is_flag=True, help="Show the full traceback when something fails.")

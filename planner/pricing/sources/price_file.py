@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _METADATA_LINES = 5
 _MEMORY_LIMIT = "150MB"
 _THREADS = 2
+# Smaller than DuckDB's own 32 MB, so that two files at once stay within 250 MB.
+_BUFFER = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ class Selection:
         return (
             f"SELECT {', '.join(self.columns)} FROM read_csv('{quoted}',"
             f" skip={_METADATA_LINES + 1}, header=false, auto_detect=false, delim=',',"
-            f""" quote='"', escape='"', compression='{compression}', columns={{{kinds}}})"""
+            f""" quote='"', escape='"', compression='{compression}', buffer_size={_BUFFER},"""
+            f" columns={{{kinds}}})"
             f" WHERE {self.where}"
         )
 
