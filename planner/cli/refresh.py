@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.output import Column, console, emit, format_option, note
-from planner.errors import UnknownNameError, UsageError
+from planner.errors import InterruptedByUserError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -96,7 +97,7 @@ def refresh(
     # Naming a region of one cloud is no wish for all regions of the others.
     chosen = [cloud for cloud, names in wanted.items() if names or not regions]
     store = open_store()
-    with _progress(chosen) as progress:
+    with _ended_by_ctrl_c(), _progress(chosen) as progress:
         run = Refresh(
             sources=[_source(cloud) for cloud in chosen],
             files=_opener(store.root, progress, folder, save),
@@ -116,6 +117,19 @@ def refresh(
         context.exit(_FAILED)
     if any(o.status is Status.NEWER for o in outcomes):
         context.exit(_NEWER)
+
+
+@contextmanager
+def _ended_by_ctrl_c() -> Iterator[None]:
+    """End the process at once on Ctrl-C, although threads wait for answers.
+
+    A refresh may be ended at any moment: what is published is whole, and downloads resume.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("Interrupted. Prices of before stay; the next refresh resumes.")
+        os._exit(InterruptedByUserError.exit_code)
 
 
 def _tell(outcomes: Sequence[Outcome], store: str) -> None:

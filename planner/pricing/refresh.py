@@ -117,8 +117,12 @@ class Refresh:
         if not self.sources:
             return []
         self.target.pull()
-        with ThreadPoolExecutor(len(self.sources), "refresh") as pool:
+        pool = ThreadPoolExecutor(len(self.sources), "refresh")
+        try:
             return list(pool.map(guarded, self.sources))
+        finally:
+            # Interrupted, nobody waits for downloads: they resume in the next run.
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _look(self, source: Source, files: Files) -> Outcome:
         before = self._catalog()

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +17,7 @@ import pytest
 from planner.cli.app import run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -94,3 +102,46 @@ def test_a_folder_without_files_fails_and_says_how_to_get_them(
     assert "holds no price files" in told or "is missing" in told
     assert "--save" in told
     assert "Failed: azure" in told
+
+
+@pytest.fixture
+def silent_server() -> Iterator[tuple[str, threading.Event]]:
+    """Return a server that takes requests and answers none, and whether it was asked."""
+    asked, stopped = threading.Event(), threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.set()
+            stopped.wait()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    stopped.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_ctrl_c_ends_a_refresh_that_waits_for_an_answer(
+    silent_server: tuple[str, threading.Event], tmp_path: Path
+) -> None:
+    url, asked = silent_server
+    process = subprocess.Popen(
+        [sys.executable, "-m", "planner", "refresh", "--cloud", "azure"],
+        env=os.environ | {"PLANNER_AZURE_PRICES_URL": url, "PLANNER_DATA_DIR": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert asked.wait(30)
+    start = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert time.monotonic() - start < 10
+    assert "Interrupted" in told
