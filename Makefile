@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: compare test check bench docs format clean
+.PHONY: compare test test-engine check bench docs format clean
 .DELETE_ON_ERROR:
 
 compare: $(VENV)/.installed
@@ -13,6 +13,14 @@ compare: $(VENV)/.installed
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n auto
+
+# Deploy in the sandbox with real vLLM for CPU behind it: 3.5 GB in an environment of its own.
+test-engine: $(VENV)/.dev .venv-engine/.installed
+	PLANNER_ENGINE_PYTHON=$(CURDIR)/.venv-engine/bin/python $(BIN)/python -m pytest -q tests/engine
+
+.venv-engine/.installed: tests/engine/install.sh
+	PYTHON=$(PYTHON) sh tests/engine/install.sh .venv-engine
+	@touch $@
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -52,4 +60,4 @@ $(VENV)/.docs: pyproject.toml $(VENV)/.dev
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-engine build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -229,5 +229,6 @@ class Endpoint:
 
         if self.hourly_usd is None or self.created_at is None:
             return None
-        hours = Money(str((now - self.created_at).total_seconds())) / 3600
+        # A simulated cloud's clock may be ahead of this one.
+        hours = Money(str(max(0.0, (now - self.created_at).total_seconds()))) / 3600
         return (self.hourly_usd * hours).quantize(Money("0.01"))

@@ -11,6 +11,7 @@ The engine sees what the container would see: the body of the request.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import tempfile
@@ -91,8 +92,9 @@ class LlamaCpp(HttpEngine):
 
         from planner.sandbox import tiny_llama  # noqa: PLC0415 - needs the extra
 
-        self._folder = tempfile.TemporaryDirectory(prefix="planner-tiny-llama-")
-        path = Path(self._folder.name) / "tiny.gguf"
+        folder = tempfile.TemporaryDirectory(prefix="planner-tiny-llama-")
+        atexit.register(folder.cleanup)
+        path = Path(folder.name) / "tiny.gguf"
         tiny_llama.write(path)
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(path)

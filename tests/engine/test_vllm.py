@@ -1,0 +1,95 @@
+"""A deploy in the sandbox that real vLLM answers, on a CPU: ``make test-engine``.
+
+vLLM's own ``/ping`` and ``/invocations`` are SageMaker's contract with a container, so what
+speaks here is the engine that runs in the cloud. It says nothing about quality or GPU speed.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from planner.sandbox import engine, process, scenarios
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from planner.sandbox.server import Sandbox
+
+PYTHON = os.environ.get("PLANNER_ENGINE_PYTHON", "")
+HERE = Path(__file__).parent
+pytestmark = pytest.mark.skipif(not PYTHON, reason="make test-engine installs vLLM first")
+
+
+@pytest.fixture(scope="module")
+def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start vLLM with a tiny Llama; return its URL."""
+    folder = tmp_path_factory.mktemp("vllm")
+    subprocess.run([PYTHON, HERE / "tiny_llama_hf.py", folder / "model"], check=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    log = (folder / "log").open("w")
+    server = subprocess.Popen(
+        [
+            *(PYTHON, "-m", "vllm.entrypoints.openai.api_server"),
+            *("--model", folder / "model", "--served-model-name", "llama-2-70b"),
+            *("--host", "127.0.0.1", "--port", str(port)),
+            *("--enforce-eager", "--max-model-len", "512"),
+        ],
+        env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1"},
+        stdout=log,
+        stderr=log,
+    )
+    deadline = time.monotonic() + 300
+    while not answers(f"{url}/ping"):
+        assert server.poll() is None, (folder / "log").read_text()[-2000:]
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    yield url
+    server.terminate()
+    server.wait(30)
+    log.close()
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - loopback
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def test_a_deploy_and_a_chat_are_answered_by_vllm(
+    vllm: str,
+    sandbox: Sandbox,
+    own_state_folder: Path,
+    installed_planner: Callable[..., subprocess.CompletedProcess[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own_state_folder.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setenv("PLANNER_SANDBOX", "1")
+    monkeypatch.setenv("HF_TOKEN", "hf_NotAToken")
+    monkeypatch.setenv(engine.URL_VARIABLE, vllm)
+    monkeypatch.setattr(engine, "_made", [])
+    process.write_state(sandbox.endpoints)
+    approved = scenarios.with_settings(scenarios.get("approved"), {"endpoint_startup_s": "0"})
+    sandbox.world.reset(approved)
+    done = installed_planner("deploy", "llama-2-70b", "--yes", "--create-roles", "--accept-license")
+    assert done.returncode == 0, done.stderr
+    assert "llama-2-70b answers in" in done.stdout
+    answer = installed_planner("chat", "llama-2-70b", "hello", "--max-tokens", "12")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.strip()
+    refused = installed_planner("chat", "llama-2-70b", "hello " * 400)
+    assert refused.returncode == 1
+    assert "refused the request" in refused.stderr
+    assert installed_planner("destroy", "llama-2-70b", "--yes").returncode == 0
