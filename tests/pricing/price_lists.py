@@ -24,9 +24,9 @@ EC2_COLUMNS = (
     "GPU Memory", "MarketOption", "Pre Installed S/W", "Region Code",
 )  # fmt: skip
 SAGEMAKER_COLUMNS = (
-    "SKU", "OfferTermCode", "TermType", "Unit", "PricePerUnit", "Currency", "LeaseContractLength",
-    "PurchaseOption", "OfferingClass", "Product Family", "Instance Type", "Instance Name",
-    "Component", "vCpu", "Memory", "GPU", "usageType", "operation", "Region Code",
+    "SKU", "OfferTermCode", "TermType", "Unit", "PricePerUnit", "Currency", "Product Family",
+    "Instance Type", "Instance Name", "Component", "vCpu", "Memory", "GPU", "usageType",
+    "operation", "Region Code",
 )  # fmt: skip
 PLAN_COLUMNS = (
     "SKU", "RateCode", "Unit", "EffectiveDate", "DiscountedRate", "Currency", "DiscountedSKU",
@@ -133,6 +133,7 @@ COMPUTE_PLAN_ROWS = [
     plan_row("P4DBYOL", "15.1", "No Upfront", "ComputeSavingsPlans", "RunInstances:0800"),
     plan_row("P4DWIN", "19.0", "No Upfront", "ComputeSavingsPlans", "RunInstances:0002"),
     plan_row("P4DDED", "16.0", "No Upfront", "EC2InstanceSavingsPlans"),
+    plan_row("P4DLINUX", "11.0", "No Upfront", "QuantumSavingsPlans"),
 ]
 ML_PLAN_ROWS = [
     plan_row("MLG5HOST", "1.0", "No Upfront", "SageMakerSavingsPlans"),

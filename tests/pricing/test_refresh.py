@@ -210,6 +210,7 @@ def test_what_is_left_out_is_named(world: World) -> None:
     assert "their GPU is not known: p9.48xlarge" in notes
     assert "priced 0: g6.xlarge in us-east-1" in notes
     assert "no AWS credentials" in notes
+    assert "Savings Plans of an unknown kind: QuantumSavingsPlans" in notes
     azure = "; ".join(world.refresh("azure")["azure"].notes)
     assert "Standard_ND999_X900_v9" in azure
     assert "NP10s" not in azure, "an FPGA is no GPU"

@@ -44,8 +44,8 @@ _PLANS = {"ec2": "AWSComputeSavingsPlan", "sagemaker": "AWSMachineLearningSaving
 _PLAN_KINDS = {
     "ComputeSavingsPlans": Commitment.SAVINGS_PLAN,
     "EC2InstanceSavingsPlans": Commitment.EC2_INSTANCE_SAVINGS_PLAN,
-    "SageMakerSavingsPlans": Commitment.SAVINGS_PLAN,
 }
+_ML_PLAN = Commitment.SAVINGS_PLAN
 # Local and Wavelength zones are listed like regions; planner does not plan for them.
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 # Two files at once keep both cores and the line busy; more only takes more memory.
@@ -60,8 +60,9 @@ _CLASSES = {
     "convertible": Commitment.CONVERTIBLE_RESERVED_INSTANCE,
 }
 _YEARS = (1, 3)
-_TERM_COLUMNS = ("sku", "termtype", "unit", "priceperunit", "currency", "leasecontractlength",
-                 "purchaseoption", "offeringclass")  # fmt: skip
+_PRICE_COLUMNS = ("sku", "termtype", "unit", "priceperunit", "currency")
+# Files of services without reservations, as AmazonSageMaker, lack these.
+_LEASE_COLUMNS = ("leasecontractlength", "purchaseoption", "offeringclass")
 
 
 class AwsSource:
@@ -156,12 +157,10 @@ class AwsSource:
         rows = files.rows(document, _plan_selection(skus))
         part.versions[f"{code}/{part.region}"] = _version(url)
         part.offers += _plan_offers(part, service, skus, rows, files.as_of)
-        kinds = {kind for kind in _PLAN_KINDS.values() if service == "ec2"}
+        kinds = tuple(_PLAN_KINDS.values()) if service == "ec2" else (_ML_PLAN,)
         part.coverage += [
             Coverage(service, part.region, PricingModel.COMMITTED, kind, years, option, "*")
-            for kind, years, option in product(
-                sorted(kinds or {Commitment.SAVINGS_PLAN}), _YEARS, _OPTIONS.values()
-            )
+            for kind, years, option in product(kinds, _YEARS, _OPTIONS.values())
         ]
 
 
@@ -169,7 +168,8 @@ def ec2_selection(known: Known, region: str) -> Selection:
     """Return what to take out of an AmazonEC2 file: Linux machines with GPUs, shared."""
     types = sorted(t.instance_type for t in known.instance_types if t.service == "ec2")
     return Selection(
-        columns=(*_TERM_COLUMNS, "instancetype", "vcpu", "memory", "gpu", "usagetype",
+        columns=(*_PRICE_COLUMNS, *_LEASE_COLUMNS, "instancetype", "vcpu", "memory", "gpu",
+                 "usagetype",
                  "operatingsystem", "tenancy"),
         where="(list_contains($types, instancetype) OR gpu NOT IN ('', 'NA', '0'))"
         " AND regioncode = $region AND operatingsystem = 'Linux' AND tenancy = 'Shared'"
@@ -184,7 +184,7 @@ def sagemaker_selection(known: Known, region: str) -> Selection:
     """Return what to take out of an AmazonSageMaker file: machines with GPUs, for hosting."""
     types = sorted(t.instance_type for t in known.instance_types if t.service == "sagemaker")
     return Selection(
-        columns=(*_TERM_COLUMNS, "instancename", "vcpu", "memory", "gpu", "usagetype",
+        columns=(*_PRICE_COLUMNS, "instancename", "vcpu", "memory", "gpu", "usagetype",
                  "component"),
         where="(list_contains($types, instancename) OR gpu NOT IN ('', 'NA', '0'))"
         " AND regioncode = $region AND productfamily = 'ML Instance'"
@@ -227,8 +227,7 @@ def _add_terms(
         if row["sku"] not in skus or row["currency"] != "USD":
             continue
         described[row["sku"]] = row
-        key = tuple(row[c] or "" for c in ("sku", "termtype", "leasecontractlength",
-                                           "purchaseoption", "offeringclass"))  # fmt: skip
+        key = tuple(row.get(name) or "" for name in ("sku", "termtype", *_LEASE_COLUMNS))
         if row["unit"] == "Quantity":
             upfront[key] += _money(row["priceperunit"])
         elif hourly.setdefault(key, _money(row["priceperunit"])) != _money(row["priceperunit"]):
@@ -262,11 +261,14 @@ def _plan_offers(
 ) -> list[Offer]:
     """Return Savings Plans offers; a rate is what an hour costs, whenever it is paid."""
     offers = {}
+    strange: set[str] = set()
     for row in rows:
-        kind = _PLAN_KINDS.get(row["productfamily"])
+        kind = _PLAN_KINDS.get(row["productfamily"]) if service == "ec2" else _ML_PLAN
         option = _OPTIONS.get(row["purchaseoption"])
         years = {"1": 1, "3": 3}.get(row["leasecontractlength"])
         if kind is None or option is None or years is None or row["currency"] != "USD":
+            terms = ("productfamily", "purchaseoption", "leasecontractlength", "currency")
+            strange.add(" ".join(str(row[name]) for name in terms))
             continue
         rate = to_nano(_money(row["discountedrate"]))
         hourly, upfront = _split(rate, option, years)
@@ -280,6 +282,8 @@ def _plan_offers(
         )  # fmt: skip
         if rate > 0:
             offers[offer.key, rate] = offer
+    if strange:
+        part.notes.append(f"left out, Savings Plans of an unknown kind: {named(sorted(strange))}")
     return list(offers.values())
 
 
@@ -329,10 +333,10 @@ def _merge(parts: Sequence[aws_types.RegionPart]) -> Collected:
         coverage=tuple(sorted({c for part in parts for c in part.coverage}, key=str)),
         instance_types=tuple(types.values()),
         notes=(
-            *(note for part in parts for note in part.notes),
+            *dict.fromkeys(note for part in parts for note in part.notes),
             *(f"left out, {why}: {named(names)}" for why, names in left_out.items() if names),
         ),
-        versions={k: v for part in parts for k, v in part.versions.items()},
+        versions={k: v for part in parts for k, v in part.versions.items() if v},
     )
 
 
