@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rig import OPTIONS, TOKEN, Rig, cheapest
 
-from planner.clouds import aws
+from planner.clouds import aws, permissions
 from planner.comparison import Request, compare
 from planner.endpoints import deployment, lifecycle, locate, templates
 from planner.endpoints.client import ChatClient
@@ -20,6 +21,7 @@ from planner.endpoints.interruption import Interruption
 from planner.endpoints.lifecycle import NotMadeError
 from planner.endpoints.model import State
 from planner.endpoints.preflight import PreflightError, Status
+from planner.endpoints.sagemaker import checks
 from planner.errors import CapacityError, CloudError, PlannerError, QuotaShortError
 from planner.ledger import Ledger
 from planner.sandbox.aws.sagemaker import stores
@@ -436,3 +438,42 @@ def test_quantized_plans_take_a_quantized_checkpoint_without_a_token() -> None:
     assert spec.weights.location == "TheBloke/Llama-2-70B-Chat-AWQ"
     assert not spec.weights.gated
     assert spec.container.environment["SM_VLLM_QUANTIZATION"] == "awq"
+
+
+def test_the_printed_policies_cover_every_call_and_no_more(sandbox: Rig, plan: Plan) -> None:
+    """The HTTP methods of EventBridge Scheduler stand for its actions."""
+    actions = {
+        "POST": "scheduler:CreateSchedule",
+        "PUT": "scheduler:UpdateSchedule",
+        "DELETE": "scheduler:DeleteSchedule",
+    }
+    made = adapter("sagemaker")
+    sandbox.deploy(plan)
+    sandbox.deploy(plan, replace(OPTIONS, context=2048))
+    found = made.with_use(made.find(NAME, plan.region))
+    made.extend(found, datetime.now(UTC) + timedelta(hours=2))
+    sandbox.destroy(NAME, plan.region)
+    called = set()
+    for operation in sandbox.faults.operations:
+        service, _, name = operation.partition(":")
+        service = {"servicequotas": "servicequotas", "monitoring": "cloudwatch"}.get(
+            service, service
+        )
+        if service == "scheduler":
+            method, _, path = name.partition(" ")
+            get = "GetSchedule" if path.rstrip("/") != "/schedules" else "ListSchedules"
+            called.add(actions.get(method, f"scheduler:{get}"))
+        elif "invocations" in name:
+            called.add("sagemaker:InvokeEndpointWithResponseStream")
+        else:
+            called.add(f"{service}:{name}")
+    allowed = set()
+    for command in ("deploy", "deploy-create-roles", "quota-check"):
+        (policy,) = permissions.policies(command, ("aws",))
+        for statement in json.loads(policy.text)["Statement"]:
+            listed = statement["Action"]
+            allowed |= {listed} if isinstance(listed, str) else set(listed)
+    free = {"sts:GetCallerIdentity"}  # needs no permission
+    assert called - allowed - free == set()
+    deploy = set(checks.actions()) - {"iam:PassRole", "sagemaker:InvokeEndpoint"}
+    assert deploy - called == set()

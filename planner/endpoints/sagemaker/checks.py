@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from functools import cache
+from typing import TYPE_CHECKING
 
+from planner.bundled import deploy_templates
 from planner.clouds import aws
 from planner.clouds.redact import mask
 from planner.endpoints import containers
@@ -17,29 +20,7 @@ from planner.quotas.model import Demand, Verdict
 if TYPE_CHECKING:
     from planner.endpoints.model import DeploymentSpec
 
-ACTIONS = (
-    "sagemaker:AddTags",
-    "sagemaker:CreateEndpoint",
-    "sagemaker:CreateEndpointConfig",
-    "sagemaker:CreateModel",
-    "sagemaker:DeleteEndpoint",
-    "sagemaker:DeleteEndpointConfig",
-    "sagemaker:DeleteModel",
-    "sagemaker:DescribeEndpoint",
-    "sagemaker:DescribeEndpointConfig",
-    "sagemaker:InvokeEndpoint",
-    "sagemaker:ListTags",
-    "sagemaker:UpdateEndpoint",
-    "scheduler:CreateSchedule",
-    "scheduler:DeleteSchedule",
-    "scheduler:GetSchedule",
-    "scheduler:ListSchedules",
-    "scheduler:UpdateSchedule",
-    "logs:FilterLogEvents",
-    "iam:GetRole",
-    "iam:PassRole",
-)
-"""What a deploy, and the removal of what it made, calls."""
+_POLICY = "deploy.aws.json"
 
 # A host needs a driver for the image's CUDA version; which types take the newest host image
 # was not found in AWS's documents.
@@ -80,7 +61,7 @@ def _permissions() -> Finding:
         "simulate_principal_policy",
         "simulate the permissions",
         PolicySourceArn=arn,
-        ActionNames=list(ACTIONS),
+        ActionNames=list(actions()),
     )
     denied = sorted(
         item["EvalActionName"]
@@ -92,10 +73,10 @@ def _permissions() -> Finding:
             "permissions",
             Status.BAD,
             f"the AWS identity lacks {', '.join(denied)}",
-            "planner doctor --permissions (prints the IAM policy to attach)",
+            "planner doctor --permissions --command deploy (prints the IAM policy to attach)",
             PermissionDeniedError,
         )
-    return good("permissions", f"all {len(ACTIONS)} actions are allowed")
+    return good("permissions", f"all {len(actions())} actions are allowed")
 
 
 def _principal(arn: str) -> str:
@@ -228,27 +209,16 @@ def _name(spec: DeploymentSpec) -> Finding:
     return good("name", f"{spec.name} is planner's, {found.native_state}")
 
 
-def permissions_policy() -> dict[str, Any]:
-    """Return the IAM policy of someone who deploys: the calls of :data:`ACTIONS`."""
-    on_all = [action for action in ACTIONS if action != "iam:PassRole"]
-    pass_roles = [f"arn:aws:iam::*:role/{role.name}" for role in (roles.EXECUTION, roles.EXPIRY)]
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Sid": "DeployEndpoints", "Effect": "Allow", "Action": on_all, "Resource": "*"},
-            {
-                "Sid": "PassTheRoles",
-                "Effect": "Allow",
-                "Action": "iam:PassRole",
-                "Resource": pass_roles,
-                "Condition": {
-                    "StringEquals": {
-                        "iam:PassedToService": [
-                            roles.EXECUTION.service,
-                            roles.EXPIRY.service,
-                        ]
-                    }
-                },
-            },
-        ],
-    }
+@cache
+def actions() -> tuple[str, ...]:
+    """Return what a deploy, and the removal of what it made, calls.
+
+    The list is that of the policy which ``planner doctor --permissions`` prints.
+    """
+    path = deploy_templates() / "permissions" / _POLICY
+    policy = json.loads(path.read_text(encoding="utf-8"))
+    found: list[str] = []
+    for statement in policy["Statement"]:
+        listed = statement["Action"]
+        found += [listed] if isinstance(listed, str) else listed
+    return tuple(found)
