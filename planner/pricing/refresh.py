@@ -105,7 +105,12 @@ class Refresh:
     def _each(self, work: Callable[[Source, Files], Outcome]) -> list[Outcome]:
         def guarded(source: Source) -> Outcome:
             try:
-                with closing(self.files(source.cloud)) as files:
+                # A second refresh waits for the whole of the first: they share a cache, and
+                # then find every file unchanged.
+                with (
+                    store.locked(self.target, source.cloud),
+                    closing(self.files(source.cloud)) as files,
+                ):
                     return work(source, files)
             except AccessError as error:
                 optional = source.cloud in self.optional
@@ -141,22 +146,19 @@ class Refresh:
 
     def _publish(self, source: Source, files: Files) -> Outcome:
         collected = self._collect(source, files, self._catalog())
-        with store.locked(self.target, source.cloud):
-            # Read again under the lock: another refresh may have published meanwhile.
-            self.target.pull()
-            before = self._catalog()
-            collected = _with_same_day(collected, before, source.cloud)
-            types = instance_types.InstanceTypes(
-                [*before.instance_types, *collected.instance_types]
-            )
-            self._require(collected, types, self._previous(source.cloud, collected, before))
-            changes = self._changes(source.cloud, collected, before)
-            self._add_types(collected.instance_types)
-            path = snapshots.write(
-                self.target.root, collected.offers, collected.coverage, collected.versions
-            )
-            self.target.push(path)
-            store.prune(self.target, source.cloud, keep=self.keep)
+        # Another machine may have published into the store meanwhile.
+        self.target.pull()
+        before = self._catalog()
+        collected = _with_same_day(collected, before, source.cloud)
+        types = instance_types.InstanceTypes([*before.instance_types, *collected.instance_types])
+        self._require(collected, types, self._previous(source.cloud, collected, before))
+        changes = self._changes(source.cloud, collected, before)
+        self._add_types(collected.instance_types)
+        path = snapshots.write(
+            self.target.root, collected.offers, collected.coverage, collected.versions
+        )
+        self.target.push(path)
+        store.prune(self.target, source.cloud, keep=self.keep)
         return Outcome(
             source.cloud, Status.PUBLISHED, files.as_of, len(collected.offers), changes,
             collected.notes, path,

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from datetime import date
 
 _VARIABLE = "PLANNER_DATA_DIR"
-_LOCK_SECONDS = 600
+# The first refresh of all regions may take this long on a slow line.
+_LOCK_SECONDS = 3 * 3600
 # A reader may have listed a file just before a newer one of the same date took its place.
 _GRACE_SECONDS = 3600
 
@@ -191,7 +192,7 @@ def roots(store: Store | None = None) -> tuple[Path, ...]:
 
 @contextmanager
 def locked(store: Store, cloud: str) -> Iterator[None]:
-    """Hold the right to publish snapshots of a cloud from this machine.
+    """Hold the right to refresh a cloud from this machine.
 
     Two machines that publish into one bucket at once do no harm either: each uploads its
     own file and removes only files it had seen before.
