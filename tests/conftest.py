@@ -38,6 +38,7 @@ def own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("PLANNER_SANDBOX", raising=False)
     # Refreshed prices of the machine the tests run on are not the bundled ones.
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv("PLANNER_DATA_DIR", raising=False)
     # A terminal of one width, without colour; tests that look at either say so.
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("NO_COLOR", "1")
