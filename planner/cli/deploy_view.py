@@ -40,8 +40,8 @@ def show(prepared: Prepared, plans: Sequence[Plan], *, anywhere: bool) -> None:
     facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column(overflow="fold")
-    for name, text in _facts(prepared):
-        facts.add_row(name, Text(text))
+    for name, fact in _facts(prepared):
+        facts.add_row(name, Text(fact))
     out.print(facts)
     findings = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     findings.add_column(no_wrap=True)

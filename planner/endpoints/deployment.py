@@ -5,11 +5,10 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING
 
-from planner.endpoints import access, containers, lifecycle, preflight
+from planner.endpoints import access, containers, lifecycle, plan_checks, preflight
 from planner.endpoints.client import ChatClient, Reply
 from planner.endpoints.guard import Guard
 from planner.endpoints.interface import Context, Pace
@@ -18,6 +17,7 @@ from planner.errors import CapacityError, PlannerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from decimal import Decimal
 
     from planner.endpoints.interface import EndpointAdapter
     from planner.endpoints.interruption import Interruption
@@ -150,7 +150,7 @@ def specify(
     model = containers.model_of(plan)
     weights = containers.weights_for(model, plan.precision, options.weights)
     context = options.context or min(4096, model.max_context)
-    many = _times(plan, options.instances)
+    many = plan_checks.times_instances(plan, options.instances)
     container = container_for(
         many, weights, engine=options.engine, context=context, machine_image=options.machine_image
     )
@@ -191,8 +191,8 @@ def prepare(
     spec = replace(spec, token=token)
     model = containers.model_of(plan)
     own = [
-        preflight.Check("fit", lambda: _fit(spec)),
-        preflight.Check("price", lambda: _price(spec, options.max_hourly)),
+        preflight.Check("fit", lambda: plan_checks.fit(spec)),
+        preflight.Check("price", lambda: plan_checks.price(spec, options.max_hourly)),
         *access.checks(spec, model, accepted=options.accept_license),
     ]
     findings = preflight.run(
@@ -429,73 +429,6 @@ def _differences(
 
 # They show again in the environment, which is compared.
 _DERIVED = {"weights", "precision", "context"}
-
-
-def _fit(spec: DeploymentSpec) -> Finding:
-    plan = spec.plan
-    if not plan.fits:
-        return preflight.Finding(
-            "fit", preflight.Status.BAD, plan.fit_reason, f"planner fit {plan.model}", UsageError
-        )
-    if plan.kv_cache_tokens < spec.context:
-        return preflight.Finding(
-            "fit",
-            preflight.Status.BAD,
-            f"the KV cache holds {plan.kv_cache_tokens:,} tokens, a request may have "
-            f"{spec.context:,}",
-            f"--context {plan.kv_cache_tokens}",
-            UsageError,
-        )
-    return preflight.good(
-        "fit", f"{plan.precision}; the KV cache holds {plan.kv_cache_tokens:,} tokens"
-    )
-
-
-def _price(spec: DeploymentSpec, ceiling: Decimal | None) -> Finding:
-    price = spec.plan.on_demand_hourly_usd
-    if price is None:
-        return preflight.Finding(
-            "price",
-            preflight.Status.BAD,
-            f"no on-demand price of {spec.plan.instance_type} in {spec.region} is known",
-            "planner refresh, or another --region",
-            UsageError,
-        )
-    if ceiling is not None and price > ceiling:
-        return preflight.Finding(
-            "price",
-            preflight.Status.BAD,
-            f"${price:.2f} an hour is above the ceiling of ${ceiling:.2f}",
-            "a higher --max-hourly, or --precision int4",
-            UsageError,
-        )
-    return preflight.good("price", f"${price:.2f} an hour")
-
-
-def _times(plan: Plan, instances: int) -> Plan:
-    """Return the plan for so many copies of its machine; each serves the whole model."""
-    if instances == 1:
-        return plan
-    many = Decimal(instances)
-
-    def times(amount: Decimal | None) -> Decimal | None:
-        return None if amount is None else amount * many
-
-    def speed(amount: float | None) -> float | None:
-        return None if amount is None else amount * instances
-
-    return replace(
-        plan,
-        instances=plan.instances * instances,
-        on_demand_hourly_usd=times(plan.on_demand_hourly_usd),
-        on_demand_monthly_usd=times(plan.on_demand_monthly_usd),
-        committed_1y_hourly_usd=times(plan.committed_1y_hourly_usd),
-        committed_1y_monthly_usd=times(plan.committed_1y_monthly_usd),
-        committed_1y_upfront_usd=times(plan.committed_1y_upfront_usd),
-        tokens_per_second=speed(plan.tokens_per_second),
-        tokens_per_second_low=speed(plan.tokens_per_second_low),
-        tokens_per_second_high=speed(plan.tokens_per_second_high),
-    )
 
 
 def _nowhere(attempts: Sequence[Attempt]) -> CapacityError:
