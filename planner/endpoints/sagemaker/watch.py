@@ -21,6 +21,7 @@ _CHANGING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"
 # Beside the container's own time: finding a machine, pulling the image.
 _PROVISION_S = 1800
 _SHOWN_LINES = 200
+_MARGIN = timedelta(minutes=1)
 
 
 def in_service(spec: DeploymentSpec, context: Context) -> None:
@@ -32,6 +33,7 @@ def in_service(spec: DeploymentSpec, context: Context) -> None:
     """
     deadline = time.monotonic() + spec.startup_timeout_s + _PROVISION_S
     seen = 0
+    since: datetime | None = None
     while True:
         described = api.describe(spec.name, spec.region)
         if described is None:
@@ -41,7 +43,9 @@ def in_service(spec: DeploymentSpec, context: Context) -> None:
                 advice="planner status",
             )
         status = described["EndpointStatus"]
-        lines = [line.text for line in logs(spec.name, spec.region)]
+        # CloudWatch keeps the log of earlier endpoints of this name.
+        since = since or _begin(described)
+        lines = [line.text for line in logs(spec.name, spec.region, since)]
         context.progress(_stage(status, lines), lines[seen:])
         seen = len(lines)
         if status == "InService":
@@ -117,6 +121,12 @@ def until_role_is_known(attempt: Callable[[], object], context: Context) -> None
         sleep=context.interruption.pause,
         reraise=True,
     )(attempt)
+
+
+def _begin(described: dict[str, Any]) -> datetime:
+    """Return from when on the log is of this start; a simulated clock may be ahead."""
+    modified: datetime = described["LastModifiedTime"]
+    return min(modified.astimezone(UTC), datetime.now(UTC)) - _MARGIN
 
 
 def _stage(status: str, lines: list[str]) -> str:

@@ -305,7 +305,7 @@ def settle(world: World, region: str) -> None:
     """Let everything happen in a region that is due: starts, failures, deletions, expiries."""
     store, now = stores(world, region), world.now()
     for endpoint in list(store.endpoints.values()):
-        sagemaker_logs.write(region, endpoint, _progress(endpoint, now), now)
+        sagemaker_logs.write(region, endpoint, _progress(endpoint, now))
         if endpoint.ready is not None and endpoint.ready <= now:
             _arrive(store, region, endpoint)
     sagemaker_logs.expire(region, now, lambda name: _expire(world, region, name))

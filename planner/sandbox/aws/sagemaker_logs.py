@@ -21,7 +21,7 @@ _STREAM = "AllTraffic/i-0"
 _DELETE = "aws-sdk:sagemaker:deleteEndpoint"
 
 
-def write(region: str, endpoint: Any, lines: tuple[str, ...], now: datetime) -> None:  # noqa: ANN401 - SimulatedEndpoint
+def write(region: str, endpoint: Any, lines: tuple[str, ...]) -> None:  # noqa: ANN401 - SimulatedEndpoint
     """Write those lines of the container's log that are new."""
     group, stream = (
         f"/aws/sagemaker/Endpoints/{endpoint.name}",
@@ -35,14 +35,15 @@ def write(region: str, endpoint: Any, lines: tuple[str, ...], now: datetime) -> 
     if stream not in backend.groups[group].streams:
         backend.create_log_stream(group, stream)
     written = len(backend.groups[group].streams[stream].events)
-    at = int(now.timestamp() * 1000)
+    # moto keeps real time and drops lines that are more than two hours ahead of it.
+    at = int(datetime.now(UTC).timestamp() * 1000)
     new = [{"timestamp": at + n, "message": line} for n, line in enumerate(lines[written:])]
     if new:
         backend.put_log_events(group, stream, new)
 
 
-def count_request(region: str, endpoint: str, now: datetime) -> None:
-    """Count one invocation, as CloudWatch does."""
+def count_request(region: str, endpoint: str) -> None:
+    """Count one invocation, as CloudWatch does; in real time, like moto."""
     dimensions = [
         {"Name": "EndpointName", "Value": endpoint},
         {"Name": "VariantName", "Value": "AllTraffic"},
@@ -55,7 +56,7 @@ def count_request(region: str, endpoint: str, now: datetime) -> None:
                 "Dimensions": dimensions,
                 "Value": 1,
                 # moto compares moments without a zone.
-                "Timestamp": now.replace(tzinfo=None),
+                "Timestamp": datetime.now(UTC).replace(tzinfo=None),
                 "Unit": "Count",
             }
         ],

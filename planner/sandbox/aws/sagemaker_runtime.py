@@ -54,7 +54,7 @@ class SageMakerRuntime:
         endpoint = stores(self._world, call.region).endpoints.get(name)
         if endpoint is None or endpoint.status not in {"InService", "Updating"}:
             raise AwsError("ValidationError", f"Endpoint {name} of account {ACCOUNT} not found.")
-        sagemaker_logs.count_request(call.region, name, self._world.now())
+        sagemaker_logs.count_request(call.region, name)
         try:
             pieces = _begun(engine.engine().answer(call.body))
         except engine.RefusedError as error:
