@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--to",
     "service",
-    type=click.Choice(["sagemaker", "local"]),
+    type=click.Choice(["sagemaker", "gce", "local"]),
     default="sagemaker",
     show_default=True,
     help="Where to.",
@@ -174,6 +174,7 @@ def deploy(**given: Any) -> int:  # noqa: ANN401 - mirrors the options
     planner deploy llama-2-70b --to sagemaker --precision int4 --max-hourly 8
     planner deploy llama-2-70b --to sagemaker --anywhere us --tries 6
     planner deploy llama-2-70b --to sagemaker --plan
+    planner deploy llama-2-70b --to gce --accept-license
     planner deploy llama-2-7b --to local --accept-license
     planner deploy ./model.gguf --to local
     """  # noqa: D301 - click reads the backspace as "keep these lines"
@@ -191,6 +192,8 @@ def deploy(**given: Any) -> int:  # noqa: ANN401 - mirrors the options
     with Book() as ledger:
         plans = _plans(given, options, ledger)
         if given["emit"]:
+            if given["service"] != "sagemaker":
+                raise click.UsageError("--emit writes templates of SageMaker endpoints only")
             from planner.endpoints import templates  # noqa: PLC0415 - only --emit needs it
 
             click.echo(templates.emit(deployment.specify(plans[0], options), given["emit"]))
@@ -299,7 +302,7 @@ def _plans(given: Mapping[str, Any], options: Options, ledger: Ledger) -> list[P
     if there and not region and not given["anywhere"]:
         region = there[-1].region
         note(f"{name} is in {region} as far as planner remembers, so that is where it looks.")
-    if kind and not kind.startswith("ml."):
+    if kind and given["service"] == "sagemaker" and not kind.startswith("ml."):
         kind = f"ml.{kind}"
     anywhere = given["anywhere"]
     request = Request(

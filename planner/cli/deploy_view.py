@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from planner.plan import Plan
 
 _MINUTE_S = 60
+_SERVICES = {"sagemaker": "SageMaker", "gce": "Compute Engine"}
+_EXPIRES_BY = {"sagemaker": "EventBridge Scheduler", "gce": "Compute Engine's own run time"}
 _SIGNS = {
     Status.GOOD: ("ok", "green"),
     Status.WARNING: ("note", "yellow"),
@@ -76,7 +78,7 @@ def _facts(prepared: Prepared) -> list[tuple[str, str]]:
     spec = prepared.spec
     plan = spec.plan
     facts = [
-        ("Endpoint", f"{spec.name}, SageMaker {spec.region}"),
+        ("Endpoint", f"{spec.name}, {_SERVICES[plan.service]} {spec.region}"),
         ("Model", f"{plan.model} at {plan.precision} ({spec.weights.location})"),
         (
             "Machine",
@@ -125,10 +127,13 @@ def _expiry(spec: DeploymentSpec) -> str:
     hours = (spec.expires_at - datetime.now(UTC)).total_seconds() / 3600
     price = spec.plan.on_demand_hourly_usd
     at_most = f", ${float(price) * hours:,.0f} at most" if price is not None else ""
-    return f"{spec.expires_at:%Y-%m-%d %H:%M} UTC, by EventBridge Scheduler{at_most}"
+    return f"{spec.expires_at:%Y-%m-%d %H:%M} UTC, by {_EXPIRES_BY[spec.plan.service]}{at_most}"
 
 
 def _makes(spec: DeploymentSpec) -> str:
+    if spec.plan.service == "gce":
+        token = "secret with the token, " if spec.token is not None else ""
+        return f"{token}machine with its disk; firewall rules and service account (kept, free)"
     parts = ["model", "endpoint configuration", "endpoint"]
     if spec.expires_at is not None:
         parts.insert(0, "schedule")
@@ -200,7 +205,8 @@ def hand_over(outcome: Outcome) -> None:
     click.echo(f"{spec.name} answers in {spec.region} ({speed} for one request{first}).")
     click.echo(f"  Q: {PROMPT}")
     click.echo(f"  A: {reply.text.strip()}")
-    for title, code in snippets.snippets(spec.name, spec.region, spec.plan.model).items():
+    codes = snippets.snippets(spec.name, spec.region, spec.plan.model)
+    for title, code in codes.items() if spec.plan.service == "sagemaker" else ():
         click.echo(f"\n# {title}\n{code}")
     click.echo(f"\nplanner chat {spec.name}      planner status      planner destroy {spec.name}")
 

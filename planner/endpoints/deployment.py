@@ -433,11 +433,13 @@ _DERIVED = {"weights", "precision", "context"}
 
 def _nowhere(attempts: Sequence[Attempt]) -> CapacityError:
     tried = [f"{a.plan.instance_type} in {a.plan.region}: {a.error}" for a in attempts]
-    model = attempts[0].plan.model if attempts else "MODEL"
+    model, service = (
+        (attempts[0].plan.model, attempts[0].plan.service) if attempts else ("MODEL", "sagemaker")
+    )
     return CapacityError(
         f"no capacity in any of the {len(attempts)} places tried"
         if len(attempts) > 1
         else str(attempts[0].error),
         why="\n".join(tried if len(attempts) > 1 else [attempts[0].error.why]),
-        advice=f"planner deploy {model} --to sagemaker --anywhere us --tries {len(attempts) + 5}",
+        advice=f"planner deploy {model} --to {service} --anywhere us --tries {len(attempts) + 5}",
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from planner.endpoints.interface import SERVICES, adapter
 from planner.endpoints.model import Endpoint, State
 from planner.errors import AccessError, NotEnabledError, NotFoundError, PlannerError, UsageError
+from planner.pricing import regions as known_regions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from planner.ledger import Ledger
 
 _THREADS = 16
+_LOCAL = "local"
+_CLOUDS = (_LOCAL, "aws", "azure", "gcp")
 _T = TypeVar("_T")
 
 
@@ -56,7 +59,7 @@ def all_endpoints(
         except PlannerError as unreachable:
             failures.append((service, unreachable))
             continue
-        places += [(made, region) for region in look_in]
+        places += [(made, region) for region in look_in if _may_have(made.cloud, region)]
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="status") as pool:
         answers = pool.map(lambda place: _look(lambda: _in(*place)), places)
         for (_, region), answer in zip(places, answers, strict=True):
@@ -82,6 +85,7 @@ def one(name: str, ledger: Ledger, *, region: str = "") -> Endpoint:
     for service in SERVICES:
         made = adapter(service)
         likely = [region] if region else _regions_of(name, ledger)
+        likely = [item for item in likely if _may_have(made.cloud, item)]
         try:
             found = _find(name, made, likely)
             if not found and not region:
@@ -136,6 +140,16 @@ def _look(look: Callable[[], list[_T]]) -> list[_T] | PlannerError:
         return look()
     except PlannerError as error:
         return error
+
+
+def _may_have(cloud: str, region: str) -> bool:
+    """Tell whether a region may be one of a cloud's: it is not known to be another's alone."""
+    others = [item for item in _CLOUDS if item != cloud]
+    return region in _regions(cloud) or not any(region in _regions(item) for item in others)
+
+
+def _regions(cloud: str) -> tuple[str, ...]:
+    return (_LOCAL,) if cloud == _LOCAL else known_regions.of_cloud(cloud)
 
 
 def _known_regions(ledger: Ledger, service: str) -> list[str]:

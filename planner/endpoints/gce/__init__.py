@@ -152,7 +152,7 @@ class Adapter:
                 steps.remove_machine(item["name"], zone, context, key=f"destroy/{item['id']}")
             except PlannerError as error:
                 problems.append(error)
-        for _, name in secret.names(endpoint.name):
+        for _, name in secret.names(endpoint.region, endpoint.name):
             secret.delete(name)
         if problems:
             raise problems[0]

@@ -30,6 +30,7 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
         Check("zones", lambda: _zones(spec)),
         Check("quota", lambda: _quota(spec)),
         Check("expiry", lambda: _expiry(spec)),
+        Check("guard", lambda: _guard(spec)),
         Check("disk", lambda: _disk(spec)),
         Check("name", lambda: _name(spec)),
     ]
@@ -107,6 +108,20 @@ def _expiry(spec: DeploymentSpec) -> Finding:
         return Finding("expiry", Status.WARNING, "none: it costs money until someone deletes it")
     words = "Compute Engine deletes the machine itself; it cannot be moved while it runs"
     return good("expiry", words)
+
+
+def _guard(spec: DeploymentSpec) -> Finding:
+    if spec.guard.kinds or spec.plan.instances > 1:
+        return Finding(
+            "guard",
+            Status.BAD,
+            "alarms, budgets, autoscaling and more than one machine are not set up on Compute "
+            "Engine",
+            "leave --idle, --budget, --max-instances and --instances out; --max-hourly and "
+            "--expires hold the cost",
+            UsageError,
+        )
+    return good("guard", "the run time alone: no alarm, no budget")
 
 
 def _disk(spec: DeploymentSpec) -> Finding:

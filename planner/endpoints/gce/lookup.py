@@ -59,26 +59,22 @@ def instances(name: str = "") -> list[dict[str, Any]]:
 def find(name: str, region: str) -> Endpoint | None:
     """Return the endpoint of that name in a region, or what is left of it, or None."""
     found = [item for item in instances(name) if region_of(item) == region]
-    secrets = [item for _, item in secret.names(name)]
+    secrets = [item for _, item in secret.names(region, name)]
     if found:
         return endpoint(found[0], secrets)
     return leftover(name, region, secrets) if secrets else None
 
 
 def endpoints(region: str) -> list[Endpoint]:
-    """Return the endpoints of a region, leftovers last.
-
-    A secret is of no region: it is shown in each until it is gone.
-    """
+    """Return the endpoints of a region, leftovers last."""
     machines = instances()
     secrets: dict[str, list[str]] = {}
-    for owner, name in secret.names():
+    for owner, name in secret.names(region):
         secrets.setdefault(owner, []).append(name)
+    machines = [item for item in machines if region_of(item) == region]
     living = {label(item, requests.LABEL_ENDPOINT) for item in machines}
     here = [
-        endpoint(item, secrets.get(label(item, requests.LABEL_ENDPOINT), []))
-        for item in machines
-        if region_of(item) == region
+        endpoint(item, secrets.get(label(item, requests.LABEL_ENDPOINT), [])) for item in machines
     ]
     left = [leftover(name, region, parts) for name, parts in secrets.items() if name not in living]
     return [*here, *left]

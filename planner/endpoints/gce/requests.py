@@ -22,6 +22,8 @@ PORT = 8000
 NETWORK_TAG = "planner-endpoint"
 LABEL_ENDPOINT, LABEL_RUN = "planner-endpoint", "planner-run"
 LABEL_OWNER, LABEL_EXPIRES = "planner-owner", "planner-expires"
+LABEL_REGION = "planner-region"
+"""Secrets are of no region; this is the one of their machine."""
 DETAILS = "planner-details"
 """The metadata key with tags and settings in full: labels take few characters."""
 PROVISIONING = "PROVISIONING_MODEL"
@@ -187,6 +189,7 @@ def labels(spec: DeploymentSpec) -> dict[str, str]:
         LABEL_RUN: spec.run,
         LABEL_OWNER: re.sub(r"[^a-z0-9_-]", "-", spec.owner.lower())[:63],
         LABEL_EXPIRES: expires,
+        LABEL_REGION: spec.region,
     }
 
 

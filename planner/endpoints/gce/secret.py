@@ -81,14 +81,16 @@ def delete(name: str) -> None:
             raise
 
 
-def names(endpoint: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (endpoint, name) of planner's secrets."""
+def names(region: str, endpoint: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (endpoint, name) of planner's secrets for machines of a region."""
     token = ""
     while True:
         page = _page(token)
         for item in page.get("secrets", []):
-            owner = item.get("labels", {}).get(requests.LABEL_ENDPOINT, "")
-            if owner and endpoint in ("", owner):
+            labels = item.get("labels", {})
+            owner = labels.get(requests.LABEL_ENDPOINT, "")
+            here = labels.get(requests.LABEL_REGION) == region
+            if here and owner and endpoint in ("", owner):
                 yield owner, item["name"].rsplit("/", 1)[-1]
         token = page.get("nextPageToken", "")
         if not token:

@@ -138,7 +138,7 @@ def _claim(spec: DeploymentSpec) -> str:
     if runs[0] != spec.run:
         raise _taken(spec)
     own = requests.secret_name(spec)
-    for _, name in secret.names(spec.name):
+    for _, name in secret.names(spec.region, spec.name):
         if name != own:
             secret.delete(name)
     return ""
