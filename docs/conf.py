@@ -5,7 +5,12 @@ Nothing is fetched while building or reading: fonts and scripts come with the th
 
 from __future__ import annotations
 
+import logging
+
 from planner import __version__
+
+# What Jupyter says about itself is no warning of ours.
+logging.getLogger("traitlets").setLevel(logging.ERROR)
 
 project = "planner"
 author = "the planner authors"

@@ -93,7 +93,9 @@ def _command_lines() -> list[tuple[str, str]]:
     written = [page for page in PAGES if page.name != "commands.md"]  # that one is generated
     for page in written:
         for body in blocks(page.read_text(encoding="utf-8"), "sh", "console", "bash", "text", ""):
-            for line in body.replace("\\\n", " ").splitlines():
+            lines = body.replace("\\\n", " ").splitlines()
+            typed = [line for line in lines if line.startswith("$ ")]
+            for line in typed or lines:  # where a prompt tells them apart, the rest is output
                 command = line.strip().removeprefix("$ ").removeprefix(".venv/bin/")
                 if command.startswith("planner "):
                     found.append((page.name, command))
