@@ -26,7 +26,8 @@ exclude_patterns = ["README.md"]
 
 html_theme = "furo"
 html_title = f"planner {version}"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 
 myst_enable_extensions = ["colon_fence", "deflist"]
