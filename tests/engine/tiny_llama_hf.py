@@ -27,7 +27,7 @@ def main(folder: Path) -> None:
     letters = [*string.ascii_letters, *string.digits, *" .,:?!\n"]
     vocabulary = {text: n for n, text in enumerate(["<s>", "</s>", *letters])}
     tokenizer = Tokenizer(models.WordLevel(vocab=vocabulary, unk_token="?"))  # noqa: S106
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("(?s)."), "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     tokenizer.decoder = decoders.Fuse()
     words = {"bos_token": "<s>", "eos_token": "</s>", "chat_template": TEMPLATE}
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **words).save_pretrained(folder)
