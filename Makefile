@@ -5,14 +5,21 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: compare test test-engine check bench docs format clean
+.PHONY: compare test browser test-engine check bench docs format clean
 .DELETE_ON_ERROR:
 
 compare: $(VENV)/.installed
 	@$(BIN)/planner compare llama-2-70b
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev browser
 	$(BIN)/python -m pytest -q -n auto
+
+# Tests of pages want Debian's Chromium. Where it cannot be installed they are skipped, and say so.
+browser:
+	@command -v chromium >/dev/null || \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  echo "Installing Chromium for the tests of pages ..." >&2 && apt-get update -qq >/dev/null && \
+	  apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || true
 
 # Deploy in the sandbox with real vLLM for CPU behind it: 3.5 GB in an environment of its own.
 test-engine: $(VENV)/.dev .venv-engine/.installed
