@@ -27,7 +27,10 @@ next command to type (``error.advice``). The command line prints the three and e
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class PlannerError(Exception):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
+# A screenful or two; nobody reads thousands of rows in a terminal.
+_ROWS_ON_SCREEN = 100
 # The machine formats: the offer, what the machine holds, and how far the source is trusted.
 FIELDS = (
     "cloud",
@@ -71,7 +73,7 @@ def prices(
     geo: str,
     as_of: date | None,
     limit: int | None,
-    **filters: tuple[str, ...],
+    **filters: Any,  # noqa: ANN401 - mirrors the options
 ) -> None:
     """List the price offers themselves, cheapest first.
 
@@ -82,7 +84,13 @@ def prices(
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from planner.comparison import list_offers  # noqa: PLC0415 - loads DuckDB
 
-    offers = list_offers(geo=geo, as_of=as_of, limit=limit, **filters)
+    screen = output_format == "table" and limit is None
+    # One more than is shown tells whether there are more.
+    asked = _ROWS_ON_SCREEN + 1 if screen else limit
+    offers = list_offers(geo=geo, as_of=as_of, limit=asked, **filters)
+    if screen and len(offers) > _ROWS_ON_SCREEN:
+        offers = offers[:_ROWS_ON_SCREEN]
+        note(f"The {_ROWS_ON_SCREEN} cheapest; --limit N for more, --format csv for all.")
     emit(offers, _columns(), output_format, fields=FIELDS)
     if output_format == "table" and any(offer["confidence"] == "low" for offer in offers):
         note("? low-confidence source; --format csv tells why.")

@@ -129,3 +129,15 @@ def test_as_of_looks_at_that_day(planner: Callable[..., Result]) -> None:
 
     assert float(price("2025-11-29")) == 32.7726
     assert float(price("2025-11-30")) == 21.957642
+
+
+def test_a_terminal_shows_the_hundred_cheapest_and_says_how_to_see_more(
+    planner: Callable[..., Result],
+) -> None:
+    unlimited = planner("prices", *DAY)
+    assert "The 100 cheapest; --limit N for more, --format csv for all." in unlimited.err
+    asked = planner("prices", *DAY, "--limit", "101")
+    assert "cheapest" not in asked.err
+    assert len(asked.out.splitlines()) > len(unlimited.out.splitlines())
+    full = planner("prices", *DAY, "--format", "csv")
+    assert len(full.out.splitlines()) > 1000
