@@ -171,7 +171,7 @@ def test_a_folder_outside_the_table_is_read_by_its_configuration(tmp_path: Path)
 
 def test_a_gguf_file_alone_is_read_by_its_header(tiny: Path) -> None:
     found = source.find(str(tiny))
-    assert (found.model.layers, found.model.kv_heads, found.model.max_context) == (2, 2, 2048)
+    assert (found.model.layers, found.model.kv_heads, found.model.max_context) == (2, 2, 8192)
     assert found.precision == "fp16"
 
 
