@@ -88,13 +88,19 @@ def test_from_all_zero_to_enough(terminal: Terminal, cloud: str) -> None:
     assert {row["verdict"] for row in json.loads(after.stdout)} == {"enough"}
 
 
-def test_the_sandbox_survives_between_commands_and_is_one(terminal: Terminal) -> None:
-    assert "Scenario new-account" in terminal.run("sandbox", "status").stderr
-    again = terminal.run("sandbox", "start", code=2)
-    assert "running already" in again.stderr
-    terminal.run("sandbox", "set", "--set", "outcome=denied")
-    changed = terminal.run("sandbox", "set", "--scenario", "nothing", code=2)
-    assert "unknown scenario" in changed.stderr
+def test_the_sandbox_survives_between_commands_and_is_one(tmp_path: Path) -> None:
+    # A sandbox of its own: what it is set to would decide the requests of the story too.
+    own = Terminal(tmp_path)
+    own.run("sandbox", "start", "--scenario", "new-account")
+    try:
+        assert "Scenario new-account" in own.run("sandbox", "status").stderr
+        again = own.run("sandbox", "start", code=2)
+        assert "running already" in again.stderr
+        own.run("sandbox", "set", "--set", "outcome=denied")
+        changed = own.run("sandbox", "set", "--scenario", "nothing", code=2)
+        assert "unknown scenario" in changed.stderr
+    finally:
+        own.run("sandbox", "stop")
 
 
 def test_without_one_running_a_sandbox_lives_for_the_command(tmp_path: Path) -> None:

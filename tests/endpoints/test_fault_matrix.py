@@ -19,14 +19,15 @@ from rig import OPTIONS, Rig, child, fault
 
 from planner.clouds import settings
 from planner.errors import PermissionDeniedError, PlannerError, ThrottledError
-from planner.sandbox.aws.faults import Faults, Kind
+from planner.sandbox.aws.faults import Faults
+from planner.sandbox.faults import Kind
 
 if TYPE_CHECKING:
     from planner.clouds.settings import CloudSettings
     from planner.plan import Plan
 
 # A call that is broken in these ways still succeeds: the SDK tries again.
-HARMLESS = {Kind.THROTTLED_ONCE, Kind.LOST_ONCE}
+HARMLESS = {Kind.THROTTLED_ONCE, Kind.BROKEN_ONCE, Kind.LOST_ONCE}
 ANSWERS = [kind for kind in Kind if not kind.name.startswith("SIGNAL")]
 # What a deploy looks at before it makes anything (preflight).
 LANES = 3

@@ -51,7 +51,9 @@ def address(app: Starlette) -> Iterator[str]:
     listening.close()
 
 
-@pytest.fixture(scope="session")
+# Not longer than the module: Playwright's event loop lives in this thread as long as it does,
+# and other tests start loops of their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed: apt-get install chromium")

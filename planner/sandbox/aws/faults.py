@@ -8,55 +8,29 @@ that makes it is sent a signal.
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 from dataclasses import dataclass, field
-from enum import StrEnum
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from werkzeug.wrappers import Request
 
 from planner.sandbox.aws.protocol import AwsCall, AwsError, error_response, service_of
+from planner.sandbox.faults import run_silently, with_signal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-
-class Kind(StrEnum):
-    """How a call is broken."""
-
-    REFUSED = "refused"
-    """No permission; nothing happens."""
-    THROTTLED_ONCE = "throttled once"
-    THROTTLED = "throttled"
-    """Every attempt."""
-    BROKEN = "broken"
-    """Server error, nothing happens, every attempt."""
-    LOST_ONCE = "lost once"
-    """It happens, the first answer is lost; the SDK tries again."""
-    LOST = "lost"
-    """It happens, and no attempt gets an answer."""
-    SIGNAL_BEFORE = "signal before"
-    SIGNAL_AFTER = "signal after"
+    from planner.sandbox.faults import Fault
 
 
-@dataclass(slots=True)
-class Fault:
-    """Which call is broken, and how.
-
-    Attributes:
-        index: Of the invocation, from 0.
-        pid: Who is sent ``signal``, for the two signal kinds.
-    """
-
-    index: int
-    kind: Kind
-    signal: int = 0
-    pid: int = 0
+_ERRORS = {
+    "throttled": AwsError("ThrottlingException", "Rate exceeded"),
+    "lost": AwsError("InternalFailure", "the answer was lost", 500),
+    "broken": AwsError("InternalFailure", "broken", 500),
+}
 
 
 @dataclass(slots=True)
@@ -108,42 +82,21 @@ class Faults:
         environ: WSGIEnvironment,
         start_response: StartResponse,
     ) -> Iterable[bytes]:
+        service = service_of(call.operation.partition(":")[0])
         first = call.attempts == 1
-        if fault.kind is Kind.REFUSED:
+        if fault.kind.is_signal and first:
+            dead = error_response(AwsCall(service, "", ""), _ERRORS["broken"])
+            return with_signal(fault, self.app, dead, environ, start_response)
+        refusal = fault.kind.refusal(first=first)
+        if refusal is None:
+            return self.app(environ, start_response)
+        if refusal == "lost":
+            run_silently(self.app, environ)
+        error = _ERRORS.get(refusal)
+        if error is None:
             text = f"User: ada is not authorized to perform: {call.operation}"
             error = AwsError("AccessDeniedException", text)
-        elif fault.kind is Kind.THROTTLED or (fault.kind is Kind.THROTTLED_ONCE and first):
-            error = AwsError("ThrottlingException", "Rate exceeded")
-        elif fault.kind is Kind.BROKEN or (fault.kind is Kind.LOST and not first):
-            error = AwsError("InternalFailure", "broken", 500)
-        elif fault.kind in {Kind.LOST, Kind.LOST_ONCE} and first:
-            _run_silently(self.app, environ)
-            error = AwsError("InternalFailure", "the answer was lost", 500)
-        else:
-            return self._signal(fault, environ, start_response, first=first)
-        service = service_of(call.operation.partition(":")[0])
-        response = error_response(AwsCall(service, "", ""), error)
-        return response(environ, start_response)
-
-    def _signal(
-        self,
-        fault: Fault,
-        environ: WSGIEnvironment,
-        start_response: StartResponse,
-        *,
-        first: bool,
-    ) -> Iterable[bytes]:
-        if fault.kind is Kind.SIGNAL_BEFORE and first:
-            os.kill(fault.pid, fault.signal)
-            if fault.signal == signal.SIGKILL:
-                # Nobody is left to make the call.
-                error = AwsError("InternalFailure", "the caller is dead", 500)
-                return error_response(AwsCall("", "", ""), error)(environ, start_response)
-        answer = self.app(environ, start_response)
-        if fault.kind is Kind.SIGNAL_AFTER and first:
-            answer = list(answer)
-            os.kill(fault.pid, fault.signal)
-        return answer
+        return error_response(AwsCall(service, "", ""), error)(environ, start_response)
 
 
 def _operation(request: Request) -> str:
@@ -153,13 +106,3 @@ def _operation(request: Request) -> str:
     if not target and b"Action=" in request.get_data():
         target = dict(parse_qsl(request.get_data().decode())).get("Action", "")
     return f"{service}:{target or request.method + ' ' + request.path}"
-
-
-def _run_silently(app: WSGIApplication, environ: WSGIEnvironment) -> None:
-    """Let the call have its effect and drop the answer."""
-
-    def start_response(*_: Any) -> Any:  # noqa: ANN401 - WSGI's signature
-        return lambda _: None
-
-    for _ in app(environ, start_response):
-        pass

@@ -8,55 +8,35 @@ of attempts, are taken for attempts of the same call.
 from __future__ import annotations
 
 import json
-import os
-import signal
 import threading
 from dataclasses import dataclass, field
-from enum import StrEnum
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
+
+from planner.sandbox.faults import run_silently, with_signal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from planner.sandbox.faults import Fault
+
 ATTEMPTS = 4
 
 
-class Kind(StrEnum):
-    """How a call is broken."""
-
-    REFUSED = "refused"
-    """No permission; nothing happens."""
-    THROTTLED_ONCE = "throttled once"
-    THROTTLED = "throttled"
-    """Every attempt."""
-    BROKEN_ONCE = "broken once"
-    BROKEN = "broken"
-    """Server error, nothing happens, every attempt."""
-    LOST_ONCE = "lost once"
-    """It happens, the first answer is lost."""
-    LOST = "lost"
-    """It happens, and no attempt gets an answer."""
-    SIGNAL_BEFORE = "signal before"
-    SIGNAL_AFTER = "signal after"
+def _error(status: int, name: str, message: str) -> Response:
+    body = {"error": {"code": status, "message": message, "status": name, "details": []}}
+    return Response(json.dumps(body), status, content_type="application/json")
 
 
-@dataclass(slots=True)
-class Fault:
-    """Which request is broken, and how.
-
-    Attributes:
-        index: Of the request, from 0.
-        pid: Who is sent ``signal``, for the two signal kinds.
-    """
-
-    index: int
-    kind: Kind
-    signal: int = 0
-    pid: int = 0
+_ERRORS = {
+    "refused": _error(403, "PERMISSION_DENIED", "Permission 'some.thing' denied"),
+    "throttled": _error(429, "RESOURCE_EXHAUSTED", "Too many requests"),
+    "lost": _error(500, "INTERNAL", "the answer was lost"),
+    "broken": _error(500, "INTERNAL", "broken"),
+}
 
 
 @dataclass(slots=True)
@@ -85,10 +65,14 @@ class Faults:
         fault = self.fault
         if fault is None or not attempt:
             return self.app(environ, start_response)
-        if fault.kind in {Kind.SIGNAL_BEFORE, Kind.SIGNAL_AFTER}:
-            return self._signal(fault, attempt, environ, start_response)
-        refusal = self._refusal(fault.kind, attempt, environ)
-        return refusal(environ, start_response) if refusal else self.app(environ, start_response)
+        if fault.kind.is_signal and attempt == 1:
+            return with_signal(fault, self.app, _ERRORS["broken"], environ, start_response)
+        refusal = fault.kind.refusal(first=attempt == 1)
+        if refusal is None:
+            return self.app(environ, start_response)
+        if refusal == "lost":
+            run_silently(self.app, environ)
+        return _ERRORS[refusal](environ, start_response)
 
     def _attempt(self, key: str) -> int:
         """Count a request; return which attempt of the broken call it is, 0 for none."""
@@ -103,51 +87,3 @@ class Faults:
                 return 0
             self._attempts += 1
             return self._attempts
-
-    def _refusal(self, kind: Kind, attempt: int, environ: WSGIEnvironment) -> Response | None:
-        first = attempt == 1
-        if kind is Kind.REFUSED:
-            return (
-                _error(403, "PERMISSION_DENIED", "Permission 'some.thing' denied")
-                if first
-                else None
-            )
-        if kind is Kind.THROTTLED or (kind is Kind.THROTTLED_ONCE and first):
-            return _error(429, "RESOURCE_EXHAUSTED", "Too many requests")
-        if kind in {Kind.LOST, Kind.LOST_ONCE} and first:
-            _run_silently(self.app, environ)
-            return _error(500, "INTERNAL", "the answer was lost")
-        if kind in {Kind.BROKEN, Kind.LOST} or (kind is Kind.BROKEN_ONCE and first):
-            return _error(500, "INTERNAL", "broken")
-        return None
-
-    def _signal(
-        self, fault: Fault, attempt: int, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
-        first = attempt == 1
-        if fault.kind is Kind.SIGNAL_BEFORE and first:
-            os.kill(fault.pid, fault.signal)
-            if fault.signal == signal.SIGKILL:
-                # Nobody is left to make the call.
-                return _error(500, "INTERNAL", "the caller is dead")(environ, start_response)
-        answer = self.app(environ, start_response)
-        if fault.kind is Kind.SIGNAL_AFTER and first:
-            answer = list(answer)
-            os.kill(fault.pid, fault.signal)
-        return answer
-
-
-def _error(status: int, name: str, message: str) -> Response:
-    body = {"error": {"code": status, "message": message, "status": name, "details": []}}
-    return Response(json.dumps(body), status, content_type="application/json")
-
-
-def _run_silently(app: WSGIApplication, environ: WSGIEnvironment) -> None:
-    """Let the call have its effect and drop the answer."""
-
-    def start_response(*_: Any) -> Any:  # noqa: ANN401 - WSGI's signature
-        return lambda _: None
-
-    for _ in app(environ, start_response):
-        pass
-    environ["wsgi.input"].seek(0)

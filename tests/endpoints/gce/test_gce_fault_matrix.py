@@ -18,7 +18,7 @@ from gce_rig import OPTIONS, TOKEN, Rig, cheapest, child, rig
 from planner.clouds import settings
 from planner.endpoints.gce import Adapter
 from planner.errors import PermissionDeniedError, PlannerError, ThrottledError
-from planner.sandbox.gcp.faults import Fault, Kind
+from planner.sandbox.faults import Fault, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
