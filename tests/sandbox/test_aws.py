@@ -201,3 +201,16 @@ def test_an_endpoint_above_the_limit_is_refused_in_the_known_words(sandbox: Sand
     assert "'ml.g5.48xlarge for endpoint usage' is 0 Instances" in error["Message"]
     sandbox.world.scenario = replace(sandbox.world.scenario, gpu_instances=1)
     sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_sandbox_that_starts_again_forgets_what_another_one_made() -> None:
+    from planner.sandbox.server import Sandbox as Simulated  # noqa: PLC0415 - heavy
+
+    def topics() -> list[Any]:
+        return list(aws.client("sns", WEST).list_topics()["Topics"])
+
+    aws.client("sns", WEST).create_topic(Name="idle")
+    assert topics()
+    with Simulated():
+        assert not topics()

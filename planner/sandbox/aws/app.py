@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl
 
 from moto.moto_api._internal.models import moto_api_backend
@@ -33,12 +33,15 @@ _IAM_PREFIX = {"service-quotas": "servicequotas"}
 class AwsApp:
     """Answers what the AWS SDK sends to ``endpoint_url``."""
 
+    # moto keeps one state in a process, whichever sandbox wrote it.
+    _moto_has_state: ClassVar[bool] = False
+
     def __init__(self, world: World) -> None:
         corrections.apply()
         self._world = world
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._moto_has_state = False
         world.on_reset.append(self._forget)
+        self._forget()
         self._services: list[AwsService] = [
             ServiceQuotas(world),
             Ec2(world),
@@ -56,15 +59,19 @@ class AwsApp:
         environ["wsgi.input"] = BytesIO(call.body)
         response = self._answer(call)
         if response is None:
-            # Resetting moto is slow, so it is done only after something was made in it.
-            self._moto_has_state |= not call.operation.startswith(("Describe", "Get", "List"))
-            return self._moto(environ, start_response)  # type: ignore[no-any-return]
+            # Under the lock, so that no call is halfway when the world starts again.
+            with self._world.lock:
+                # Resetting moto is slow, so it is done only after something was made in it.
+                if not call.operation.startswith(("Describe", "Get", "List")):
+                    AwsApp._moto_has_state = True
+                return list(self._moto(environ, start_response))
         return response(environ, start_response)
 
-    def _forget(self) -> None:
-        if self._moto_has_state:
+    @staticmethod
+    def _forget() -> None:
+        if AwsApp._moto_has_state:
             moto_api_backend.reset()
-            self._moto_has_state = False
+            AwsApp._moto_has_state = False
 
     def _answer(self, call: AwsCall) -> Response | None:
         with self._world.lock:
