@@ -117,6 +117,11 @@ if TYPE_CHECKING:
 @click.option(
     "--accept-license", is_flag=True, help="You have read and accept the model's licence."
 )
+@click.option(
+    "--request-quota",
+    is_flag=True,
+    help="Where quota is too small, ask the cloud for it without asking you.",
+)
 @click.option("--owner", default="", metavar="WHO", help="Tag.  [default: your user name]")
 @click.option(
     "--idle", metavar="DURATION", callback=to_duration, help="Notify when unused for so long."
@@ -211,7 +216,7 @@ def _go(
     options: Options,
     ledger: Ledger,
 ) -> int:
-    from planner.cli import deploy_view  # noqa: PLC0415 - needs Rich
+    from planner.cli import deploy_quota, deploy_view  # noqa: PLC0415 - needs Rich
     from planner.endpoints import deployment, preflight  # noqa: PLC0415 - with the work
     from planner.endpoints.interface import adapter  # noqa: PLC0415
     from planner.endpoints.interruption import Interruption  # noqa: PLC0415
@@ -224,6 +229,9 @@ def _go(
     if given["plan_only"]:
         note("Nothing was made (--plan).")
         return _exit_code(prepared)
+    prepared = deploy_quota.offer(
+        prepared, file=given["request_quota"], may_ask=not given["yes"] and not as_json
+    )
     preflight.require(prepared.findings)
     if not prepared.is_same and not given["yes"]:
         _confirm(prepared)

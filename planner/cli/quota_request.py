@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,18 +19,31 @@ if TYPE_CHECKING:
     from planner.quotas.tracker import Filed
 
 
+_CONTACT = {
+    "country": "Three-letter country, for a support ticket.",
+    "last_name": "For a support ticket.",
+    "first_name": "For a support ticket.",
+    "email": "Google requires one; support tickets too.",
+}
+
+
 def _contact_options(function: Any) -> Any:  # noqa: ANN401 - a decorator
-    for name, text in (
-        ("country", "Three-letter country, for a support ticket."),
-        ("last-name", "For a support ticket."),
-        ("first-name", "For a support ticket."),
-        ("email", "Google requires one; support tickets too."),
-    ):
-        environment = f"PLANNER_CONTACT_{name.upper().replace('-', '_')}"
-        function = click.option(f"--contact-{name}", envvar=environment, default="", help=text)(
-            function
-        )
+    for name, text in _CONTACT.items():
+        function = click.option(
+            f"--contact-{name.replace('_', '-')}", envvar=_variable(name), default="", help=text
+        )(function)
     return function
+
+
+def _variable(name: str) -> str:
+    return f"PLANNER_CONTACT_{name.upper()}"
+
+
+def contact_of_environment() -> Contact:
+    """Return who asks, for commands without the options: from the same variables."""
+    from planner.quotas.interface import Contact as Person  # noqa: PLC0415 - with the work
+
+    return Person(**{name: os.environ.get(_variable(name), "") for name in _CONTACT})
 
 
 @click.command()
@@ -81,13 +95,13 @@ def request(model: str | None, output_format: str, **options: Any) -> None:  # n
     asks = _by_id(options) if options["quota_id"] else _by_demand(model, options)
     if not asks:
         return
-    _show(asks)
+    show(asks)
     if options["dry_run"]:
         return
     if not options["yes"]:
         click.confirm("Send?" if len(asks) == 1 else "Send these?", abort=True, err=True)
-    filed = _file(asks)
-    _report(asks, filed, output_format)
+    filed = send(asks)
+    report(asks, filed, output_format)
 
 
 def _by_demand(model: str | None, options: dict[str, Any]) -> Sequence[Ask]:
@@ -145,7 +159,7 @@ def _by_id(options: dict[str, Any]) -> Sequence[Ask]:
     ]
 
 
-def _show(asks: Sequence[Ask]) -> None:
+def show(asks: Sequence[Ask]) -> None:
     """Show everything that will be sent, before it is."""
     from planner.quotas.interface import adapter  # noqa: PLC0415 - with the rest of the work
     from planner.quotas.tracker import refuse_pointless  # noqa: PLC0415 - with the rest of the work
@@ -166,7 +180,8 @@ def _show(asks: Sequence[Ask]) -> None:
         note("AWS takes no text with a request; it is kept for the case that AWS may open.")
 
 
-def _file(asks: Sequence[Ask]) -> list[Filed]:
+def send(asks: Sequence[Ask]) -> list[Filed]:
+    """File the requests, each once, and return what became of them."""
     from planner.ledger import Ledger  # noqa: PLC0415 - with the rest of the work
     from planner.quotas import tracker  # noqa: PLC0415 - with the rest of the work
     from planner.quotas.interface import adapter  # noqa: PLC0415 - with the rest of the work
@@ -181,7 +196,8 @@ def _file(asks: Sequence[Ask]) -> list[Filed]:
     return filed
 
 
-def _report(asks: Sequence[Ask], filed: Sequence[Filed], output_format: str) -> None:
+def report(asks: Sequence[Ask], filed: Sequence[Filed], output_format: str) -> None:
+    """Print what became of the requests, and how to follow them."""
     from planner.cli import quota_view  # noqa: PLC0415 - with the rest of the work
 
     if output_format == "json":

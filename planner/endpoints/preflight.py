@@ -22,6 +22,9 @@ from planner.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from planner.plan import Plan
+    from planner.quotas.model import DemandCheck
+
 _THREADS = 12
 
 
@@ -41,6 +44,7 @@ class Finding:
     Attributes:
         remedy: What to type; empty where all is good.
         error: The kind of error it would become, which decides the exit code.
+        shortage: The quotas that are too small, where more can be asked for.
     """
 
     check: str
@@ -48,6 +52,7 @@ class Finding:
     text: str
     remedy: str = ""
     error: type[PlannerError] = PlannerError
+    shortage: DemandCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,19 @@ def require(findings: Sequence[Finding]) -> None:
 def good(check: str, text: str) -> Finding:
     """Return a finding that all is well."""
     return Finding(check, Status.GOOD, text)
+
+
+def short_of_quota(text: str, plan: Plan, result: DemandCheck) -> Finding:
+    """Return the finding that the quotas of a plan are too small, with what to ask for."""
+    return Finding(
+        "quota",
+        Status.BAD,
+        text,
+        f"planner quota request {plan.model} --instance-type {plan.instance_type} "
+        f"--region {plan.region}",
+        QuotaShortError,
+        shortage=result,
+    )
 
 
 def _look(check: Check) -> Finding:

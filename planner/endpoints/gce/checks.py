@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from planner.clouds import gcp
 from planner.clouds.redact import redact
 from planner.endpoints.gce import api, requests, steps
-from planner.endpoints.preflight import Check, Finding, Status, good
-from planner.errors import NotFoundError, QuotaShortError, UsageError
+from planner.endpoints.preflight import Check, Finding, Status, good, short_of_quota
+from planner.errors import NotFoundError, UsageError
 from planner.pricing import instance_types
 from planner.quotas import checking
 from planner.quotas.model import Demand, Verdict
@@ -83,14 +83,7 @@ def _quota(spec: DeploymentSpec) -> Finding:
     if result.verdict is Verdict.UNKNOWN:
         return Finding("quota", Status.UNKNOWN, result.reason, result.advice)
     if result.verdict is Verdict.SHORT:
-        return Finding(
-            "quota",
-            Status.BAD,
-            result.reason,
-            f"planner quota request {plan.model} --instance-type {plan.instance_type} "
-            f"--region {plan.region}",
-            QuotaShortError,
-        )
+        return short_of_quota(result.reason, plan, result)
     return good("quota", result.reason or "enough")
 
 

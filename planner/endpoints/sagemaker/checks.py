@@ -10,9 +10,9 @@ from planner.bundled import deploy_templates
 from planner.clouds import aws
 from planner.clouds.redact import mask
 from planner.endpoints import containers
-from planner.endpoints.preflight import Check, Finding, Status, good
+from planner.endpoints.preflight import Check, Finding, Status, good, short_of_quota
 from planner.endpoints.sagemaker import api, roles
-from planner.errors import PermissionDeniedError, QuotaShortError, UsageError
+from planner.errors import PermissionDeniedError, UsageError
 from planner.pricing import instance_types
 from planner.quotas import checking
 from planner.quotas.model import Demand, Verdict
@@ -140,15 +140,11 @@ def _quota(spec: DeploymentSpec) -> Finding:
         return Finding("quota", Status.UNKNOWN, result.reason, result.advice)
     check = result.checks[0]
     if result.verdict is Verdict.SHORT:
-        return Finding(
-            "quota",
-            Status.BAD,
+        text = (
             f"{check.quota.title} in {plan.region} is {check.limit:g}, {check.usage or 0:g} in "
-            f"use, {check.need} needed",
-            f"planner quota request {plan.model} --instance-type {plan.instance_type} "
-            f"--region {plan.region}",
-            QuotaShortError,
+            f"use, {check.need} needed"
         )
+        return short_of_quota(text, plan, result)
     return good("quota", f"{check.quota.title}: {check.limit:g}, {check.usage or 0:g} in use")
 
 
