@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 # Standard_ND96isr_MI300X_v5; the few longer ones fold on narrow terminals.
 _LONGEST_COMMON_NAME = 26
-_OLD_DAYS = 365
 _COMMITMENTS = {
     "reserved_instance": "RI",
     "convertible_reserved_instance": "convertible RI",
@@ -149,16 +148,14 @@ def _columns(
 
 def _mark(record: Mapping[str, Any], key: str, as_of: date) -> str:
     """Return the signs of a figure that is less than a fresh, published, trusted one."""
+    from planner.reports import wording  # noqa: PLC0415 - with the rest of the work
+
     if key == "usd_per_million_tokens":
         return "≈" if record["throughput_basis"] == "unvalidated" else ""
-    committed = key == "committed_1y_monthly_usd"
-    if committed and record["committed_1y_basis"] == "estimated":
-        return "~"
-    prefix = "committed_1y" if committed else "on_demand"
-    low = "?" if record[f"{prefix}_confidence"] == "low" else ""
-    day = record["committed_1y_as_of"] if committed else record["as_of"]
-    old = "†" if day is not None and (as_of - day).days > _OLD_DAYS else ""
-    return low + old
+    if key == "committed_1y_monthly_usd":
+        basis, confidence = record["committed_1y_basis"], record["committed_1y_confidence"]
+        return wording.price_marks(basis, confidence, record["committed_1y_as_of"], as_of)
+    return wording.price_marks("", record["on_demand_confidence"], record["as_of"], as_of)
 
 
 def _gpus(record: Mapping[str, Any]) -> str:
@@ -196,18 +193,14 @@ def _title(result: Comparison) -> str:
 
 
 def _footnotes(result: Comparison, records: list[dict[str, Any]]) -> Iterator[str]:
+    from planner.reports import wording  # noqa: PLC0415 - with the rest of the work
+
     yield _answer(result)
     cells = [(record, key) for record in records for key in _MONEY_COLUMNS]
     marks = {_mark(r, key, result.as_of) for r, key in cells if r[key] is not None}
+    used = set("".join(marks))
     legend = ["* cheapest of the column"]
-    if "~" in marks:
-        legend.append("~ estimated: Azure's discount for the same type in another region")
-    if any("?" in mark for mark in marks):
-        legend.append("? low-confidence source")
-    if any("†" in mark for mark in marks):
-        legend.append("† price more than a year old")
-    if "≈" in marks:
-        legend.append("≈ speed never measured on such a card, may be off by two and more")
+    legend += [f"{sign} {meaning}" for sign, meaning in wording.LEGEND.items() if sign in used]
     yield "; ".join(legend) + "."
     a = result.assumptions
     yield (
@@ -223,15 +216,16 @@ def _footnotes(result: Comparison, records: list[dict[str, Any]]) -> Iterator[st
 
 def _answer(result: Comparison) -> str:
     """Say in one sentence what is cheapest, each way of paying."""
+    from planner.reports import wording  # noqa: PLC0415 - with the rest of the work
+
     ways = {
         "on_demand_monthly_usd": "on demand",
         "committed_1y_monthly_usd": "with a one-year commitment",
     }
     said: dict[str, list[str]] = {}
     for key, how in ways.items():
-        known = [plan for plan in result.plans if getattr(plan, key) is not None]
-        if known:
-            plan = min(known, key=lambda plan: getattr(plan, key))
+        plan = wording.cheapest(result.plans, key.removesuffix("_monthly_usd"))
+        if plan is not None:
             place = " ".join(part for part in (plan.cloud, plan.region) if part)
             price = f"{_mark(plan.to_dict(), key, result.as_of)}${getattr(plan, key):,.0f}"
             said.setdefault(f"{plan.instance_type} ({place})", []).append(f"{price} a month {how}")

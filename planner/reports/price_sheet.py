@@ -35,6 +35,7 @@ _COMMITMENTS = {
     "reserved_instance": ("Usage", "Reserved Instance"),
     "convertible_reserved_instance": ("Usage", "Convertible Reserved Instance"),
     "savings_plan": ("Spend", "Savings Plan"),
+    "ec2_instance_savings_plan": ("Spend", "EC2 Instance Savings Plan"),
     "committed_use_discount": ("Usage", "Committed Use Discount"),
 }
 

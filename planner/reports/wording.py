@@ -20,6 +20,7 @@ COMMITMENTS = {
     "reserved_instance": "reserved instance",
     "convertible_reserved_instance": "convertible reserved instance",
     "savings_plan": "savings plan",
+    "ec2_instance_savings_plan": "EC2 Instance savings plan",
     "committed_use_discount": "committed use discount",
 }
 WAYS = {"on_demand": "on demand", "committed_1y": "one-year commitment"}
@@ -32,7 +33,7 @@ LEGEND = {
     "~": "estimated: Azure's discount for the same type in another region",
     "?": "low-confidence source",
     "†": "price more than a year old",
-    "≈": "speed never measured on such a card; may be off by two and more",
+    "≈": "speed never measured on such a card, may be off by two and more",
 }
 
 
@@ -80,11 +81,20 @@ def marks(plan: Plan, way: str, as_of: date) -> str:
         way: ``on_demand`` or ``committed_1y``.
         as_of: The date of the comparison.
     """
-    committed = way == "committed_1y"
-    if committed and plan.committed_1y_basis == "estimated":
+    if way == "committed_1y":
+        return price_marks(
+            plan.committed_1y_basis,
+            plan.committed_1y_confidence,
+            plan.committed_1y_as_of,
+            as_of,
+        )
+    return price_marks("published", plan.on_demand_confidence, plan.as_of, as_of)
+
+
+def price_marks(basis: str | None, confidence: str | None, day: date | None, as_of: date) -> str:
+    """Return the signs of a price by what it rests on; :data:`LEGEND` says what they mean."""
+    if basis == "estimated":
         return "~"
-    confidence = plan.committed_1y_confidence if committed else plan.on_demand_confidence
-    day = plan.committed_1y_as_of if committed else plan.as_of
     old = day is not None and (as_of - day).days > _OLD_DAYS
     return ("?" if confidence == "low" else "") + ("†" if old else "")
 

@@ -12,6 +12,7 @@ import openpyxl
 import pytest
 
 from planner.errors import UsageError
+from planner.pricing.offer import Commitment
 from planner.reports import FORMATS, Report, render, suffix, write
 from planner.reports.markdown import escape
 
@@ -78,6 +79,14 @@ def test_the_price_sheet_speaks_focus(report: Report) -> None:
         assert row["PricingUnit"] == "Hours"
         assert float(row["x_EffectiveUnitPrice"]) > 0
         assert json.loads(row["SkuPriceDetails"])["GpuCount"] > 0
+
+
+@pytest.mark.parametrize("kind", list(Commitment))
+def test_the_price_sheet_names_every_kind_of_commitment(report: Report, kind: Commitment) -> None:
+    offer = next(o for o in report.offers if o.commitment is not None)
+    one = replace(report, offers=(replace(offer, commitment=kind),))
+    (row,) = csv.DictReader(io.StringIO(render(one, "p.focus.csv")["p.focus.csv"].decode()))
+    assert row["CommitmentDiscountType"].upper() == kind.value.replace("_", " ").upper()
 
 
 @pytest.fixture(scope="module")

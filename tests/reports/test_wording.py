@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from planner.pricing.offer import Commitment
 from planner.reports import Report, wording
 from planner.serving import models
 
@@ -109,3 +110,13 @@ def test_every_sign_of_the_table_is_explained(report: Report) -> None:
     shown = "".join(cell.text for row in columns.rows(report.plans, report.as_of) for cell in row)
     used = {sign for sign in wording.LEGEND if sign in shown}
     assert used == {sign for sign, _ in columns.legend(report)}
+
+
+@pytest.mark.parametrize("kind", list(Commitment))
+def test_every_kind_of_commitment_has_a_name(plain: Plan, kind: Commitment) -> None:
+    plan = replace(
+        plain, committed_1y_kind=kind.value, committed_1y_payment_option="partial_upfront"
+    )
+    said = wording.ways_said(plan)
+    assert said.endswith(", partial upfront")
+    assert said.split()[-3].startswith(kind.value.split("_")[-1])
