@@ -54,6 +54,8 @@ class Scenario:
         endpoint_failure: How endpoints fail: a name of ``aws.sagemaker_failures``, or empty.
         no_capacity_in: Regions and instance types without capacity for endpoints.
         delete_while_creating: Whether SageMaker lets a starting endpoint be deleted.
+        no_scale_to_zero_in: Regions where SageMaker refuses a minimum of zero machines, as users
+            reported of eu-west-3.
     """
 
     name: str = "new-account"
@@ -81,6 +83,7 @@ class Scenario:
     endpoint_failure: str = ""
     no_capacity_in: tuple[str, ...] = ()
     delete_while_creating: bool = False
+    no_scale_to_zero_in: tuple[str, ...] = ("eu-west-3",)
 
 
 _NEW = Scenario()

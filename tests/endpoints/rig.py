@@ -20,7 +20,7 @@ from planner.ledger import Ledger
 from planner.sandbox import scenarios
 from planner.sandbox.aws.app import AwsApp
 from planner.sandbox.aws.faults import Faults
-from planner.sandbox.aws.sagemaker import stores
+from planner.sandbox.aws.sagemaker_store import stores
 from planner.sandbox.faults import Fault
 from planner.sandbox.server import Sandbox
 

@@ -24,8 +24,8 @@ from planner.endpoints.preflight import PreflightError, Status
 from planner.endpoints.sagemaker import checks
 from planner.errors import CapacityError, CloudError, PlannerError, QuotaShortError
 from planner.ledger import Ledger
-from planner.sandbox.aws.sagemaker import stores
 from planner.sandbox.aws.sagemaker_failures import FAILURES
+from planner.sandbox.aws.sagemaker_store import stores
 
 if TYPE_CHECKING:
     from pathlib import Path

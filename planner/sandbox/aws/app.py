@@ -13,6 +13,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.wrappers import Request, Response
 
 from planner.sandbox.aws import corrections
+from planner.sandbox.aws.application_autoscaling import ApplicationAutoScaling
 from planner.sandbox.aws.ec2 import Ec2
 from planner.sandbox.aws.iam import Iam
 from planner.sandbox.aws.protocol import AwsCall, AwsError, AwsService, error_response, service_of
@@ -48,6 +49,7 @@ class AwsApp:
             Iam(world),
             SageMakerRuntime(world),
             SageMaker(world),
+            ApplicationAutoScaling(world),
         ]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -141,7 +143,10 @@ def _parse(request: Request) -> AwsCall:
     elif b"Action=" in body:
         parameters = dict(parse_qsl(body.decode()))
         operation = parameters.get("Action", "")
-    return AwsCall(service, region, operation, parameters, request.method, request.path, body)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return AwsCall(
+        service, region, operation, parameters, request.method, request.path, body, headers
+    )
 
 
 def _json(body: bytes) -> dict[str, Any]:

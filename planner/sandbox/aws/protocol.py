@@ -35,6 +35,7 @@ class AwsCall:
         method: The HTTP method.
         path: The URL path; REST services have their operation in it.
         body: The raw body.
+        headers: Of HTTP, their names in small letters.
     """
 
     service: str
@@ -44,6 +45,7 @@ class AwsCall:
     method: str = "POST"
     path: str = "/"
     body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_json(self) -> bool:

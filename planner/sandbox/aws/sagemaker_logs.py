@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _STREAM = "AllTraffic/i-0"
-_DELETE = "aws-sdk:sagemaker:deleteEndpoint"
+_DELETES = {
+    "aws-sdk:sagemaker:deleteEndpoint": "EndpointName",
+    "aws-sdk:sagemaker:deleteInferenceComponent": "InferenceComponentName",
+}
 
 
-def write(region: str, endpoint: Any, lines: tuple[str, ...]) -> None:  # noqa: ANN401 - SimulatedEndpoint
+def write(region: str, group: str, subject: Any, lines: tuple[str, ...]) -> None:  # noqa: ANN401 - endpoint or component
     """Write those lines of the container's log that are new."""
-    group, stream = (
-        f"/aws/sagemaker/Endpoints/{endpoint.name}",
-        f"{_STREAM}{endpoint.modified:%H%M%S%f}",
-    )
+    stream = f"{_STREAM}{subject.modified:%H%M%S%f}"
     backend = logs_backends[ACCOUNT][region]
     if not lines:
         return
@@ -42,18 +42,14 @@ def write(region: str, endpoint: Any, lines: tuple[str, ...]) -> None:  # noqa: 
         backend.put_log_events(group, stream, new)
 
 
-def count_request(region: str, endpoint: str) -> None:
-    """Count one invocation, as CloudWatch does; in real time, like moto."""
-    dimensions = [
-        {"Name": "EndpointName", "Value": endpoint},
-        {"Name": "VariantName", "Value": "AllTraffic"},
-    ]
+def count(region: str, metric: str, **dimensions: str) -> None:
+    """Count one of something, as CloudWatch does; in real time, like moto."""
     cloudwatch_backends[ACCOUNT][region].put_metric_data(
         "AWS/SageMaker",
         [
             {
-                "MetricName": "Invocations",
-                "Dimensions": dimensions,
+                "MetricName": metric,
+                "Dimensions": [{"Name": k, "Value": v} for k, v in dimensions.items()],
                 "Value": 1,
                 # moto compares moments without a zone.
                 "Timestamp": datetime.now(UTC).replace(tzinfo=None),
@@ -63,15 +59,16 @@ def count_request(region: str, endpoint: str) -> None:
     )
 
 
-def expire(region: str, now: datetime, act: Callable[[str], None]) -> None:
-    """Act on the schedules that are due; those that are over are gone."""
+def expire(region: str, now: datetime, act: Callable[[str, str], None]) -> None:
+    """Act on the schedules that are due, with what to call and on whom; the over are gone."""
     backend = scheduler_backends[ACCOUNT][region]
     for group in backend.schedule_groups.values():
         for schedule in list(group.schedules.values()):
-            if not schedule.target["Arn"].endswith(_DELETE) or schedule.start_date is None:
+            action = schedule.target["Arn"].partition(":::")[2]
+            if action not in _DELETES or schedule.start_date is None:
                 continue
             if _moment(schedule.start_date) <= now:
-                act(json.loads(schedule.target["Input"])["EndpointName"])
+                act(action, json.loads(schedule.target["Input"])[_DELETES[action]])
             if schedule.end_date is not None and _moment(schedule.end_date) <= now:
                 group.delete_schedule(schedule.name)
 

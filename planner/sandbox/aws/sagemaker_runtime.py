@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from werkzeug.wrappers import Response
 
 from planner.sandbox import engine
-from planner.sandbox.aws import sagemaker_logs
+from planner.sandbox.aws import sagemaker_components, sagemaker_course, sagemaker_logs
 from planner.sandbox.aws.protocol import ACCOUNT, AwsCall, AwsError
-from planner.sandbox.aws.sagemaker import settle, stores
+from planner.sandbox.aws.sagemaker_store import stores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from planner.sandbox.world import World
 
 _PATH = re.compile(r"/endpoints/(?P<name>[^/]+)/(?P<kind>invocations(-response-stream)?)")
+_COMPONENT = "x-amzn-sagemaker-inference-component"
 _HEADERS = (
     (":event-type", "PayloadPart"),
     (":content-type", "application/octet-stream"),
@@ -49,12 +50,20 @@ class SageMakerRuntime:
         found = _PATH.fullmatch(call.path)
         if found is None:
             return None
-        settle(self._world, call.region)
+        sagemaker_course.settle(self._world, call.region)
         name = found["name"]
         endpoint = stores(self._world, call.region).endpoints.get(name)
         if endpoint is None or endpoint.status not in {"InService", "Updating"}:
             raise AwsError("ValidationError", f"Endpoint {name} of account {ACCOUNT} not found.")
-        sagemaker_logs.count_request(call.region, name)
+        component = call.headers.get(_COMPONENT, "")
+        sagemaker_components.serving(self._world, call.region, name, component)
+        endpoint.used = self._world.now()
+        counted = (
+            {"InferenceComponentName": component}
+            if component
+            else {"EndpointName": name, "VariantName": "AllTraffic"}
+        )
+        sagemaker_logs.count(call.region, "Invocations", **counted)
         try:
             pieces = _begun(engine.engine().answer(call.body))
         except engine.RefusedError as error:
