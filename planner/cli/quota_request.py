@@ -162,6 +162,7 @@ def _by_id(options: dict[str, Any]) -> Sequence[Ask]:
 def show(asks: Sequence[Ask]) -> None:
     """Show everything that will be sent, before it is."""
     from planner.quotas.interface import adapter  # noqa: PLC0415 - with the rest of the work
+    from planner.quotas.model import amount  # noqa: PLC0415 - with the rest of the work
     from planner.quotas.tracker import refuse_pointless  # noqa: PLC0415 - with the rest of the work
 
     for ask in asks:
@@ -169,7 +170,7 @@ def show(asks: Sequence[Ask]) -> None:
         quota, demand = ask.check.quota, ask.demand
         limit = "not known" if ask.check.limit is None else f"{ask.check.limit:g}"
         note(f"{quota.cloud} {quota.region or 'all regions'}: {quota.title}")
-        note(f"  limit {limit} -> {ask.desired} {quota.unit} (a new total)")
+        note(f"  limit {limit} -> {amount(ask.desired, quota.unit)} (a new total)")
         if demand is not None:
             note(f"  {ask.check.in_machines(demand)}")
         for key, value in adapter(quota.cloud).payload(ask).items():
@@ -199,6 +200,7 @@ def send(asks: Sequence[Ask]) -> list[Filed]:
 def report(asks: Sequence[Ask], filed: Sequence[Filed], output_format: str) -> None:
     """Print what became of the requests, and how to follow them."""
     from planner.cli import quota_view  # noqa: PLC0415 - with the rest of the work
+    from planner.quotas.model import amount  # noqa: PLC0415 - with the rest of the work
 
     if output_format == "json":
         records = quota_view.request_records(item.request for item in filed)
@@ -208,7 +210,8 @@ def report(asks: Sequence[Ask], filed: Sequence[Filed], output_format: str) -> N
     for ask, item in zip(asks, filed, strict=True):
         found = item.request
         name = found.quota_name or found.quota_id
-        note(f"#{found.id} {item.how.value}: {name}, {found.desired:g} {found.unit}: {found.state}")
+        total = amount(found.desired, found.unit)
+        note(f"#{found.id} {item.how.value}: {name}, {total}: {found.state}")
         if found.desired < ask.desired:
             note(f"  That is less than {ask.desired}; the cloud decides it first, then ask again.")
     note("Follow it: planner quota watch")

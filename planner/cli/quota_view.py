@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner.cli.output import Column
 from planner.clouds import settings
+from planner.quotas.model import amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -258,7 +259,7 @@ def _to_ask(row: Mapping[str, Any]) -> str:
     if row["ready"] in {"unknown", "closed"}:
         return str(row["reason"])
     asks = [
-        f"{_short(ask['quota'])}\n{ask['limit']:g} -> {ask['ask_for']} {ask['unit']}"
+        f"{_short(ask['quota'])}\n{ask['limit']:g} -> {amount(ask['ask_for'], ask['unit'])}"
         for ask in row["requests"]
     ]
     return "\n".join(asks) or "nothing"

@@ -116,6 +116,11 @@ class Quota:
         return " ".join([name, *more])
 
 
+def amount(count: float, unit: str) -> str:
+    """Return a count with its unit: ``1 instance``, ``192 vCPU``."""
+    return f"{count:g} {unit.removesuffix('s') if count == 1 else unit}"
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One quota against one demand.
@@ -158,7 +163,7 @@ class Check:
 
     def in_machines(self, demand: Demand) -> str:
         """Return the need in words: ``192 vCPU = 1 x p5.48xlarge``."""
-        return f"{self.need} {self.quota.unit} = {demand.text}"
+        return f"{amount(self.need, self.quota.unit)} = {demand.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +209,7 @@ class DemandCheck:
             return self.closed
         if self.short:
             return "; ".join(
-                f"{check.quota.title} is short by {check.short_by} {check.quota.unit}"
+                f"{check.quota.title} is short by {amount(check.short_by, check.quota.unit)}"
                 for check in self.short
             )
         return self.why or "; ".join(dict.fromkeys(c.why for c in self.checks if c.why))
