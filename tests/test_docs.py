@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
-_CODE = re.compile(r"^```(?P<kind>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"^```(?P<kind>\w*)[ \w]*\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def script(name: str) -> ModuleType:
