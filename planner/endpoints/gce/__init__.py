@@ -174,8 +174,9 @@ class Adapter:
 
     def logs(self, endpoint: Endpoint, since: datetime | None) -> list[LogLine]:
         """Return the machine's console: cloud-init, the driver, vLLM."""
+        del since  # the console carries no times
         zone = next(lookup.machine_zones(endpoint), "")
-        return watch.log(endpoint.name, zone, since) if zone else []
+        return watch.log(endpoint.name, zone) if zone else []
 
     def transport(self, endpoint: Endpoint) -> HttpTransport:
         """Return the way to talk to the endpoint: a tunnel."""

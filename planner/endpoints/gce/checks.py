@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 
 from planner.clouds import gcp
 from planner.clouds.redact import redact
+from planner.endpoints import machine
 from planner.endpoints.gce import api, requests, steps
-from planner.endpoints.preflight import Check, Finding, Status, good, short_of_quota
+from planner.endpoints.preflight import Check, Finding, Status, good
 from planner.errors import NotFoundError, UsageError
-from planner.pricing import instance_types
-from planner.quotas import checking
-from planner.quotas.model import Demand, Verdict
 
 if TYPE_CHECKING:
     from planner.endpoints.model import DeploymentSpec
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_GUARD = "the run time alone: no alarm, no budget"
 _LONGEST_FLEX = timedelta(days=7)  # "About Flex-start VMs"
 
 
@@ -28,12 +27,16 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
         Check("credentials", lambda: good("credentials", f"project {redact(gcp.project())}")),
         Check("identity", lambda: _identity(spec, may_create=may_create_roles)),
         Check("zones", lambda: _zones(spec)),
-        Check("quota", lambda: _quota(spec)),
+        Check("quota", lambda: machine.quota(spec, spot=_is_spot(spec))),
         Check("expiry", lambda: _expiry(spec)),
-        Check("guard", lambda: _guard(spec)),
+        Check("guard", lambda: machine.guard(spec, "Compute Engine", _GUARD)),
         Check("disk", lambda: _disk(spec)),
         Check("name", lambda: _name(spec)),
     ]
+
+
+def _is_spot(spec: DeploymentSpec) -> bool:
+    return spec.container.environment[requests.PROVISIONING] == "SPOT"
 
 
 def _identity(spec: DeploymentSpec, *, may_create: bool) -> Finding:
@@ -51,13 +54,13 @@ def _identity(spec: DeploymentSpec, *, may_create: bool) -> Finding:
 
 
 def _zones(spec: DeploymentSpec) -> Finding:
-    machine, _, _ = requests.machine_of(spec.plan.instance_type)
+    kind, _, _ = requests.machine_of(spec.plan.instance_type)
     tried = steps.zones_to_try(spec)
     offering = [
         zone
         for zone in tried
         if api.find(
-            f"zones/{zone}/machineTypes/{machine}",
+            f"zones/{zone}/machineTypes/{kind}",
             "look for the machine type",
             action="compute.machineTypes.get",
         )
@@ -66,25 +69,11 @@ def _zones(spec: DeploymentSpec) -> Finding:
         return Finding(
             "zones",
             Status.BAD,
-            f"no zone of {spec.region} offers {machine} (asked {', '.join(tried)})",
+            f"no zone of {spec.region} offers {kind} (asked {', '.join(tried)})",
             "another --region",
             NotFoundError,
         )
-    return good("zones", f"{', '.join(offering)} offer {machine}")
-
-
-def _quota(spec: DeploymentSpec) -> Finding:
-    plan = spec.plan
-    item = instance_types.bundled().find(plan.service, plan.instance_type)
-    if item is None:
-        return Finding("quota", Status.UNKNOWN, f"no quota is known for {plan.instance_type}")
-    spot = spec.container.environment[requests.PROVISIONING] == "SPOT"
-    (result,) = checking.check([Demand.of_plan(plan, item, spot=spot)])
-    if result.verdict is Verdict.UNKNOWN:
-        return Finding("quota", Status.UNKNOWN, result.reason, result.advice)
-    if result.verdict is Verdict.SHORT:
-        return short_of_quota(result.reason, plan, result)
-    return good("quota", result.reason or "enough")
+    return good("zones", f"{', '.join(offering)} offer {kind}")
 
 
 def _expiry(spec: DeploymentSpec) -> Finding:
@@ -101,20 +90,6 @@ def _expiry(spec: DeploymentSpec) -> Finding:
         return Finding("expiry", Status.WARNING, "none: it costs money until someone deletes it")
     words = "Compute Engine deletes the machine itself; it cannot be moved while it runs"
     return good("expiry", words)
-
-
-def _guard(spec: DeploymentSpec) -> Finding:
-    if spec.guard.kinds or spec.plan.instances > 1:
-        return Finding(
-            "guard",
-            Status.BAD,
-            "alarms, budgets, autoscaling and more than one machine are not set up on Compute "
-            "Engine",
-            "leave --idle, --budget, --max-instances and --instances out; --max-hourly and "
-            "--expires hold the cost",
-            UsageError,
-        )
-    return good("guard", "the run time alone: no alarm, no budget")
 
 
 def _disk(spec: DeploymentSpec) -> Finding:

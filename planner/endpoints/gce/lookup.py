@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from planner.endpoints import machine
 from planner.endpoints.gce import api, requests, secret, watch
 from planner.endpoints.model import (
     TAG_HOURLY,
@@ -101,9 +102,9 @@ def endpoint(item: dict[str, Any], secrets: list[str]) -> Endpoint:
     name, zone = item["name"], zone_of(item)
     stage = ""
     if state is State.IN_SERVICE:
-        stage = watch.stage(watch.lines(name, zone))
-        if stage != watch.READY:
-            state = State.FAILED if stage.startswith(watch.FAILED) else State.CREATING
+        stage = machine.stage(watch.lines(name, zone))
+        if stage != machine.READY:
+            state = State.FAILED if stage.startswith(machine.FAILED) else State.CREATING
     created = datetime.fromisoformat(item["creationTimestamp"]).astimezone(UTC)
     price = tags.get(TAG_HOURLY)
     ends = expiry(item, created)

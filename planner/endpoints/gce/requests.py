@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from planner.bundled import deploy_templates
-from planner.endpoints import containers
+from planner.endpoints import machine
 from planner.serving import table
 
 if TYPE_CHECKING:
@@ -87,11 +87,7 @@ def seconds_of_life(spec: DeploymentSpec, now: datetime) -> int | None:
 
 def arguments(spec: DeploymentSpec) -> list[str]:
     """Return the arguments of vLLM, one a line of the file they go into."""
-    flags = containers.vllm_flags(spec.plan, spec.weights, spec.context)
-    return [
-        *(part for name, value in flags.items() for part in (f"--{name}", value)),
-        *("--host", "0.0.0.0", "--port", str(PORT)),  # noqa: S104 - the firewall admits IAP alone
-    ]
+    return machine.vllm_arguments(spec, "0.0.0.0", PORT)  # noqa: S104 - the firewall admits IAP alone
 
 
 def user_data(spec: DeploymentSpec, secret: str) -> str:
@@ -101,15 +97,8 @@ def user_data(spec: DeploymentSpec, secret: str) -> str:
         spec: The deployment.
         secret: Resource name of the secret with the token; empty where none is needed.
     """
-    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - few need it
-
-    source = (deploy_templates() / "cloud-init" / "gce.yaml.j2").read_text(encoding="utf-8")
-    # It is YAML and shell, not HTML.
-    # Bash's own ${#array} must not begin a comment of the template.
-    environment = Environment(  # noqa: S701
-        undefined=StrictUndefined, keep_trailing_newline=True, comment_start_string="<!--#"
-    )
-    return environment.from_string(source).render(
+    return machine.user_data(
+        "gce.yaml.j2",
         arguments=arguments(spec),
         driver=settings()["driver"],
         image=spec.container.image,
@@ -120,12 +109,12 @@ def user_data(spec: DeploymentSpec, secret: str) -> str:
 
 def instance(spec: DeploymentSpec, zone: str, secret: str, now: datetime) -> dict[str, Any]:
     """Return the body of instances.insert."""
-    machine, card, cards = machine_of(spec.plan.instance_type)
+    kind, card, cards = machine_of(spec.plan.instance_type)
     place = f"zones/{zone}"
     made: dict[str, Any] = {
         "name": spec.name,
         "description": "planner: one model, served by vLLM",
-        "machineType": f"{place}/machineTypes/{machine}",
+        "machineType": f"{place}/machineTypes/{kind}",
         "labels": labels(spec),
         "tags": {"items": [NETWORK_TAG]},
         "disks": [
@@ -135,7 +124,7 @@ def instance(spec: DeploymentSpec, zone: str, secret: str, now: datetime) -> dic
                 "initializeParams": {
                     "sourceImage": spec.container.machine_image,
                     "diskSizeGb": str(disk_gb(spec)),
-                    "diskType": f"{place}/diskTypes/{disk_type(machine)}",
+                    "diskType": f"{place}/diskTypes/{disk_type(kind)}",
                     "labels": labels(spec),
                 },
             }
