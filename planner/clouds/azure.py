@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.mgmt.compute import ComputeManagementClient
     from azure.mgmt.machinelearningservices import MachineLearningServicesMgmtClient
+    from azure.mgmt.network import NetworkManagementClient
     from azure.mgmt.quota import QuotaMgmtClient
+    from azure.mgmt.resource.resources import ResourceManagementClient
     from azure.mgmt.support import MicrosoftSupport
 
 ARM = "https://management.azure.com"
@@ -76,6 +78,32 @@ def compute() -> ComputeManagementClient:
         return ComputeManagementClient(subscription_id=subscription(), **options)
 
     made: ComputeManagementClient = _client("compute", make)
+    return made
+
+
+def network() -> NetworkManagementClient:
+    """Return the client of Microsoft.Network."""
+
+    def make(**options: Any) -> NetworkManagementClient:  # noqa: ANN401 - SDK keywords
+        from azure.mgmt.network import NetworkManagementClient  # noqa: PLC0415 - heavy
+
+        return NetworkManagementClient(subscription_id=subscription(), **options)
+
+    made: NetworkManagementClient = _client("network", make)
+    return made
+
+
+def resources() -> ResourceManagementClient:
+    """Return the client of Microsoft.Resources: groups, and any resource by its id."""
+
+    def make(**options: Any) -> ResourceManagementClient:  # noqa: ANN401 - SDK keywords
+        from azure.mgmt.resource.resources import (  # noqa: PLC0415 - heavy
+            ResourceManagementClient,
+        )
+
+        return ResourceManagementClient(subscription_id=subscription(), **options)
+
+    made: ResourceManagementClient = _client("resources", make)
     return made
 
 
@@ -136,7 +164,7 @@ def errors(what: str, *, action: str = "", region: str = "") -> Iterator[None]:
         raise azure_errors.translate(error, what=what, action=action, region=region) from error
 
 
-def _client(name: str, make: Callable[..., Any]) -> Any:  # noqa: ANN401 - one of four SDK clients
+def _client(name: str, make: Callable[..., Any]) -> Any:  # noqa: ANN401 - one of the SDK clients
     from planner.clouds import azure_pipeline  # noqa: PLC0415 - needs azure.core
 
     with _lock:

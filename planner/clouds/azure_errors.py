@@ -34,6 +34,7 @@ LIMIT = {"QuotaExceeded", "OperationNotAllowed"}
 CAPACITY = {
     "AllocationFailed",
     "OverconstrainedAllocationRequest",
+    "OverconstrainedZonalAllocationRequest",
     "SkuNotAvailable",
     "ZonalAllocationFailed",
 }
