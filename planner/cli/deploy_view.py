@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 from planner.cli.output import console, note
-from planner.endpoints import snippets
+from planner.endpoints import locate, snippets
 from planner.endpoints.deployment import PROMPT, Attempt, Observers, Outcome, Prepared
 from planner.endpoints.lifecycle import Phase
 from planner.endpoints.preflight import Status
@@ -124,7 +123,7 @@ def _speed(plan: Plan) -> str:
 def _expiry(spec: DeploymentSpec) -> str:
     if spec.expires_at is None:
         return "never: it costs money until someone deletes it"
-    hours = (spec.expires_at - datetime.now(UTC)).total_seconds() / 3600
+    hours = (spec.expires_at - locate.now(spec.plan.service)).total_seconds() / 3600
     price = spec.plan.on_demand_hourly_usd
     at_most = f", ${float(price) * hours:,.0f} at most" if price is not None else ""
     return f"{spec.expires_at:%Y-%m-%d %H:%M} UTC, by {_EXPIRES_BY[spec.plan.service]}{at_most}"

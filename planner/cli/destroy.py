@@ -107,9 +107,9 @@ def _remove(chosen: list[Endpoint], ledger: Ledger) -> int:
 
 
 def _is_orphan(endpoint: Endpoint) -> bool:
-    from datetime import UTC, datetime  # noqa: PLC0415 - only here
-
+    from planner.endpoints import locate  # noqa: PLC0415 - with the rest of the work
     from planner.endpoints.model import State  # noqa: PLC0415
 
-    overdue = endpoint.expires_at is not None and endpoint.expires_at < datetime.now(UTC)
+    now = locate.now(endpoint.service)
+    overdue = endpoint.expires_at is not None and endpoint.expires_at < now
     return endpoint.state in {State.LEFTOVER, State.FAILED} or overdue

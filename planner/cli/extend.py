@@ -35,15 +35,14 @@ def extend(
     use_accounts(options)
     if (span is None) is not no_expiry:
         raise click.UsageError("say how long (8h), or --no-expiry")
-    from datetime import UTC, datetime  # noqa: PLC0415 - with the rest of the work
-
-    from planner.endpoints import locate  # noqa: PLC0415
+    from planner.endpoints import locate  # noqa: PLC0415 - with the rest of the work
     from planner.endpoints.interface import adapter  # noqa: PLC0415
     from planner.ledger import Ledger  # noqa: PLC0415
 
     with Ledger() as ledger:
         found = locate.one(name, ledger, region=region)
-        expires_at = None if span is None else datetime.now(UTC).replace(microsecond=0) + span
+        now = locate.now(found.service).replace(microsecond=0)
+        expires_at = None if span is None else now + span
         adapter(found.service).extend(found, expires_at)
         for item in ledger.resources(endpoint=name):
             if item.region == found.region:

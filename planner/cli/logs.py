@@ -40,17 +40,15 @@ def logs(
 ) -> None:
     """Print the container's log of the endpoint NAME, oldest line first."""
     use_accounts(options)
-    from datetime import UTC, datetime  # noqa: PLC0415 - with the rest of the work
-
-    from planner.endpoints import locate  # noqa: PLC0415
+    from planner.endpoints import locate  # noqa: PLC0415 - with the rest of the work
     from planner.ledger import Ledger  # noqa: PLC0415
 
     with Ledger() as ledger:
         found = locate.one(name, ledger, region=region)
-    printed = _print(found, datetime.now(UTC) - since, 0)
+    start = locate.now(found.service) - since
+    printed = _print(found, start, 0)
     if not printed and not follow:
         click.echo(f"{name} has written nothing yet.", err=True)
-    start = datetime.now(UTC) - since
     while follow:
         time.sleep(_PAUSE_S)
         printed = _print(found, start, printed)

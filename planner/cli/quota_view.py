@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import textwrap
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from planner.cli.output import Column
@@ -13,6 +12,7 @@ from planner.quotas.model import amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from planner.ledger import QuotaRequest
     from planner.quotas.model import Check, DemandCheck
@@ -144,7 +144,7 @@ def way_columns() -> list[Column]:
 
 def request_records(requests: Iterable[QuotaRequest]) -> list[dict[str, Any]]:
     """Return a record per quota request; the account is left out."""
-    now = datetime.now(UTC)
+    now = settings.now()
     return [
         {
             "id": request.id,

@@ -22,7 +22,7 @@ def enter(context: click.Context) -> None:
 
     found = process.running()
     if found is not None:
-        settings.use(found.endpoints.settings())
+        settings.use(found.settings())
         scenario = found.status["scenario"]["name"]
     else:
         try:

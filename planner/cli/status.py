@@ -35,15 +35,12 @@ def status(
     another machine made.
     """
     use_accounts(options)
-    from datetime import UTC, datetime  # noqa: PLC0415 - with the rest of the work
-
-    from planner.endpoints import locate  # noqa: PLC0415
+    from planner.endpoints import locate  # noqa: PLC0415 - with the rest of the work
     from planner.ledger import Ledger  # noqa: PLC0415
 
-    now = datetime.now(UTC)
     with Ledger() as ledger:
         found = locate.all_endpoints(ledger, regions=regions, everywhere=all_regions)
-    records = [_record(item, now) for item in found.endpoints]
+    records = [_record(item, locate.now(item.service)) for item in found.endpoints]
     if records or output_format != "table":
         emit(records, _columns(), output_format, fields=list(records[0]) if records else None)
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class CloudSettings:
         gcp_project: Project id.
         gcp_endpoint: Base URL of all Google APIs.
         simulated: True while the clients talk to the sandbox; nothing is real then.
+        clock_ahead: How far the clock of the clouds is ahead of this machine's; the sandbox's
+            can be moved.
     """
 
     aws_profile: str | None = None
@@ -32,6 +35,7 @@ class CloudSettings:
     gcp_project: str | None = None
     gcp_endpoint: str | None = None
     simulated: bool = False
+    clock_ahead: timedelta = timedelta(0)
 
 
 _chosen: CloudSettings | None = None
@@ -40,6 +44,11 @@ _chosen: CloudSettings | None = None
 def current() -> CloudSettings:
     """Return the settings in force: those chosen by :func:`use`, else the environment's."""
     return _chosen if _chosen is not None else from_environment()
+
+
+def now() -> datetime:
+    """Return what time it is where the clouds are, UTC: real, or the sandbox's."""
+    return datetime.now(UTC) + current().clock_ahead
 
 
 def from_environment() -> CloudSettings:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from planner.clouds import settings
 from planner.endpoints.interface import SERVICES, adapter
 from planner.endpoints.model import Endpoint, State
 from planner.errors import AccessError, NotEnabledError, NotFoundError, PlannerError, UsageError
@@ -32,6 +34,11 @@ class Found:
 
     endpoints: tuple[Endpoint, ...]
     failures: tuple[tuple[str, PlannerError], ...] = ()
+
+
+def now(service: str) -> datetime:
+    """Return what time it is where a service's endpoints are, UTC; here it is the real one."""
+    return datetime.now(UTC) if service == _LOCAL else settings.now()
 
 
 def all_endpoints(

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from planner import state
+from planner.clouds import settings
 from planner.errors import PlannerError, QuotaShortError
 from planner.ledger import Ledger, QuotaRequest
 from planner.quotas.interface import Ask, Contact, QuotaAdapter, adapter
@@ -160,7 +161,7 @@ def next_steps(request: QuotaRequest) -> list[str]:
 
 def _given_up(request: QuotaRequest, ledger: Ledger) -> QuotaRequest:
     """Close a request whose sending was interrupted; the others stay as they are."""
-    sending = request.is_open and datetime.now(UTC) - request.filed_at < _SENDING
+    sending = request.is_open and settings.now() - request.filed_at < _SENDING
     if sending or not request.is_open:
         return request
     lost = replace(
@@ -213,7 +214,7 @@ def _send(ask: Ask, wish: QuotaRequest, cloud: QuotaAdapter, ledger: Ledger) -> 
 
 def _save(request: QuotaRequest, answer: Answer, ledger: Ledger) -> QuotaRequest:
     """Write down what the cloud says, and return the request as it stands."""
-    now = datetime.now(UTC)
+    now = settings.now()
     outcome = decide(answer, old=request.old_limit, desired=request.desired)
     seen = replace(
         request,
@@ -241,7 +242,7 @@ def _wish(ask: Ask, account: str) -> QuotaRequest:
         quota_name=quota.name,
         unit=quota.unit,
         desired=float(ask.desired),
-        filed_at=datetime.now(UTC),
+        filed_at=settings.now(),
         dimensions=dict(quota.dimensions),
         old_limit=ask.check.limit,
         model=demand.model if demand else "",

@@ -11,7 +11,8 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from planner import state
@@ -20,8 +21,9 @@ from planner.sandbox.endpoints import Endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
     from pathlib import Path
+
+    from planner.clouds.settings import CloudSettings
 
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 10
@@ -35,6 +37,13 @@ class Running:
     pid: int
     endpoints: Endpoints
     status: dict[str, Any]
+
+    def settings(self) -> CloudSettings:
+        """Return the settings that point planner's clients at it, on its own time."""
+        ahead = datetime.fromisoformat(self.status["now"]) - datetime.now(UTC)
+        # What is left of a second is the time of the call.
+        whole = timedelta(seconds=round(ahead.total_seconds()))
+        return replace(self.endpoints.settings(), clock_ahead=whole)
 
 
 def write_state(endpoints: Endpoints) -> Path:
