@@ -17,6 +17,7 @@
     │   ├── PermissionDeniedError    exit 5   carries the exact action to grant
     │   └── NotEnabledError          exit 5   a region, an API or a provider is switched off
     ├── CapacityError                exit 6   the cloud has no machine of that type now
+    │   └── AsleepError              exit 6   an endpoint at zero machines; it is being woken
     └── InterruptedByUserError       exit 130 Ctrl-C or SIGTERM; what was done is rolled back
 
 An error says three things: what happened (``str(error)``), why (``error.why``), and the
@@ -163,6 +164,10 @@ class CapacityError(PlannerError):
     """The cloud has no capacity for the instance type now."""
 
     exit_code = 6
+
+
+class AsleepError(CapacityError):
+    """The endpoint has scaled to zero machines; asking it has woken it."""
 
 
 class InterruptedByUserError(PlannerError):

@@ -136,6 +136,12 @@ if TYPE_CHECKING:
     help="Whom: an SNS topic (ARN), or an e-mail for --budget.",
 )
 @click.option(
+    "--min-instances",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Scale in to so many machines when unused; 0: none, woken by a request.",
+)
+@click.option(
     "--max-instances",
     type=click.IntRange(min=1),
     metavar="N",
@@ -284,6 +290,7 @@ def _options(given: Mapping[str, Any]) -> Options:
         idle=given["idle"],
         notify=given["notify"],
         budget_usd=given["budget"] or 0,
+        least_instances=given["min_instances"],
         most_instances=given["max_instances"] or 0,
         requests_per_minute=given["requests_per_minute"],
         off_hours=given["off_hours"],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING
 
+from planner.clouds import settings
 from planner.endpoints import access, containers, lifecycle, plan_checks, preflight
 from planner.endpoints.client import ChatClient, Reply
 from planner.endpoints.guard import Guard
@@ -17,6 +18,7 @@ from planner.errors import CapacityError, PlannerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
     from decimal import Decimal
 
     from planner.endpoints.interface import EndpointAdapter
@@ -154,7 +156,7 @@ def specify(
     container = container_for(
         many, weights, engine=options.engine, context=context, machine_image=options.machine_image
     )
-    moment = (now or datetime.now(UTC)).replace(microsecond=0)
+    moment = (now or settings.now()).replace(microsecond=0)
     return DeploymentSpec(
         name=options.name or plan.model.replace(".", "-").replace("_", "-"),
         plan=many,
@@ -373,6 +375,7 @@ def _ask(spec: DeploymentSpec, adapter: EndpointAdapter) -> Reply:
         service=adapter.service,
         region=spec.region,
         state=State.IN_SERVICE,
+        scales_to_zero=spec.guard.to_zero,
     )
     client = ChatClient(adapter.transport(there), spec.plan.model)
     reply = client.ask([{"role": "user", "content": PROMPT}], max_tokens=_PROOF_TOKENS)

@@ -14,29 +14,46 @@ class Guard:
     """What watches an endpoint beside its expiry.
 
     Attributes:
-        idle: Without a request for so long, notify.
+        idle: Without a request for so long, do the ``idle_action``.
+        idle_action: ``notify``, or ``delete`` (and notify, where someone is named).
         notify: SNS topic (ARN) or, for the budget, also an e-mail address.
         budget_usd: A month.
+        least_instances: Scale in to so many machines, to none with 0; None: to the planned
+            number.
         most_instances: Scale out up to so many machines; 0 for no autoscaling.
         requests_per_minute: Of one machine, that autoscaling aims at.
-        off_hours: Cron expression at which to scale in to one machine, and ``on_hours`` at
-            which to go back to the planned number, both UTC.
+        off_hours: Cron expression at which to scale in to one machine (to none where that is
+            allowed), and ``on_hours`` at which to go back to the planned number, both UTC.
     """
 
     idle: timedelta | None = None
+    idle_action: str = "notify"
     notify: str = ""
     budget_usd: int = 0
+    least_instances: int | None = None
     most_instances: int = 0
     requests_per_minute: int = 60
     off_hours: str = ""
     on_hours: str = ""
 
     @property
+    def to_zero(self) -> bool:
+        """Tell whether it may scale in to no machine at all."""
+        return self.least_instances == 0
+
+    @property
+    def deletes_idle(self) -> bool:
+        """Tell whether the cloud deletes what nobody uses."""
+        return self.idle is not None and self.idle_action == "delete"
+
+    @property
     def kinds(self) -> tuple[str, ...]:
-        """Return which guards there are: ``alarm``, ``budget``, ``autoscaling``."""
+        """Return which guards there are: all that must be removed with the endpoint."""
         wanted = {
             "alarm": self.idle is not None,
+            "idle-delete": self.deletes_idle,
             "budget": self.budget_usd > 0,
-            "autoscaling": self.most_instances > 0,
+            "autoscaling": self.most_instances > 0 and not self.to_zero,
+            "zero": self.to_zero,
         }
         return tuple(kind for kind, on in wanted.items() if on)

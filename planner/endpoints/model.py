@@ -157,6 +157,7 @@ class DeploymentSpec:
             "image": self.container.image,
             "machine image": self.container.machine_image,
             "context": str(self.context),
+            **({"scales to zero": "yes"} if self.guard.to_zero else {}),
             **{f"${name}": value for name, value in sorted(self.container.environment.items())},
         }
 
@@ -195,6 +196,8 @@ class Endpoint:
         guarded: Whether the cloud really has an order to remove it.
         last_request_at: None where there was none lately, or it is not known.
         parts: Ids of what belongs to it.
+        scales_to_zero: Whether all its machines go when it is unused, and come when it is asked.
+        occupied: Whether machines run although it has failed.
         problem: Why it failed, or what is odd about it.
     """
 
@@ -216,15 +219,25 @@ class Endpoint:
     last_request_at: datetime | None = None
     settings_hash: str = ""
     parts: tuple[str, ...] = ()
+    scales_to_zero: bool = False
+    occupied: bool = False
     problem: str = ""
 
     @property
     def billed(self) -> bool:
         """Tell whether it may cost money now."""
-        return self.state not in {State.GONE, State.LEFTOVER, State.FAILED}
+        return self.occupied or self.state not in {State.GONE, State.LEFTOVER, State.FAILED}
+
+    @property
+    def asleep(self) -> bool:
+        """Tell whether it is in service with no machine: the next request wakes it."""
+        return self.scales_to_zero and self.instances == 0 and self.state is State.IN_SERVICE
 
     def spend_usd(self, now: datetime) -> Decimal | None:
-        """Return what it has cost so far at its planned price; None where not known."""
+        """Return what it has cost so far at its planned price; None where not known.
+
+        One that scales to zero has cost so much at most.
+        """
         from decimal import Decimal as Money  # noqa: PLC0415 - only where it is asked for
 
         if self.hourly_usd is None or self.created_at is None:

@@ -83,6 +83,8 @@ class Rig:
         store = stores(self.world, region)
         names = [
             *(f"endpoint {n}" for n in store.endpoints),
+            *(f"component {n}" for n in store.components),
+            *(f"scaling {n}" for n in store.scaling),
             *(f"{kind} {n}" for kind, parts in store.parts.items() for n in parts),
         ]
         backend = scheduler_backends["123456789012"].get(region)

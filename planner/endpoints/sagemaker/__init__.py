@@ -18,6 +18,7 @@ from planner.endpoints.model import NEVER, TAG_EXPIRES, State
 from planner.endpoints.sagemaker import (
     api,
     checks,
+    components,
     expiry,
     invoke,
     lookup,
@@ -31,13 +32,15 @@ from planner.endpoints.sagemaker import (
 from planner.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from planner.endpoints.interface import Context, LogLine, Transport
     from planner.endpoints.lifecycle import Step
     from planner.endpoints.model import Container, DeploymentSpec, Endpoint, Weights
     from planner.endpoints.preflight import Check
     from planner.plan import Plan
+
+_ZERO = "guard:zero"
 
 
 class Adapter:
@@ -114,28 +117,38 @@ class Adapter:
         """Return the endpoint with the time of its last request."""
         if endpoint.state is not State.IN_SERVICE:
             return endpoint
-        used = lookup.last_request(endpoint.name, endpoint.region, datetime.now(UTC))
+        used = lookup.last_request(endpoint, datetime.now(UTC))
         return replace(endpoint, last_request_at=used)
 
     def remove(self, endpoint: Endpoint, context: Context) -> None:
-        """Remove the endpoint and all its parts; the expiry goes last."""
-        removal.endpoint(endpoint.name, endpoint.region, context)
-        left = lookup.leftovers(endpoint.region, set(), only=endpoint.name)
-        parts = dict.fromkeys([*endpoint.parts, *(p for item in left for p in item.parts)])
+        """Remove the endpoint and all its parts; the expiry goes last.
+
+        A component goes before its endpoint, and its scaling before it: it is not deleted while
+        its copies change.
+        """
+        region = endpoint.region
+        _unscale(endpoint.parts, region)
+        for name in _named(endpoint.parts, "component"):
+            removal.component(name, region, context)
+        removal.endpoint(endpoint.name, region, context)
+        left = lookup.leftovers(region, set(), only=endpoint.name)
+        more = dict.fromkeys(p for item in left for p in item.parts if p not in endpoint.parts)
+        _unscale(more, region)
+        for name in _named(more, "component"):
+            removal.component(name, region, context)
+        parts = dict.fromkeys([*endpoint.parts, *more])
         for kind in ("endpoint_config", "model"):
-            for part in parts:
-                if part.startswith(f"{kind}:"):
-                    removal.part(kind, part.partition(":")[2], endpoint.region)
-        for part in parts:
-            if part.startswith("guard:"):
-                scaling.remove(part.partition(":")[2], endpoint.name, endpoint.region)
-        for part in parts:
-            if part.startswith("schedule:"):
-                expiry.delete(part.partition(":")[2], endpoint.region)
+            for name in _named(parts, kind):
+                removal.part(kind, name, region)
+        for kind in _named(parts, "guard"):
+            scaling.remove(kind, endpoint.name, region)
+        for name in _named(parts, "schedule"):
+            expiry.delete(name, region)
 
     def extend(self, endpoint: Endpoint, expires_at: datetime | None) -> None:
         """Move the expiry in the cloud, then its tag; None takes it away."""
         names = list(expiry.schedules(endpoint.name, endpoint.region))
+        there = bool(names)
         described = api.describe(endpoint.name, endpoint.region)
         if described is None:
             raise NotFoundError(f"there is no endpoint {endpoint.name}", advice="planner status")
@@ -144,13 +157,16 @@ class Adapter:
         else:
             text = expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
             run = described["EndpointConfigName"].rpartition("-")[2]
-            name = names[0] if names else requests.schedule_name(endpoint.name, run)
+            names = names or requests.schedule_names(
+                endpoint.name, run, to_zero=endpoint.scales_to_zero
+            )
             role = (
-                expiry.role_of(name, endpoint.region)
-                if names
+                expiry.role_of(names[0], endpoint.region)
+                if there
                 else str((roles.find(roles.EXPIRY.name) or {}).get("Arn", ""))
             )
-            expiry.move(name, endpoint.name, endpoint.region, role, expires_at)
+            for name in names:
+                expiry.move(name, endpoint.name, endpoint.region, role, expires_at)
         api.call(
             "sagemaker",
             endpoint.region,
@@ -165,11 +181,27 @@ class Adapter:
 
     def logs(self, endpoint: Endpoint, since: datetime | None) -> list[LogLine]:
         """Return the container's log, oldest first."""
-        return watch.logs(endpoint.name, endpoint.region, since)
+        component = lookup.component_of(endpoint)
+        return watch.logs(endpoint.name, endpoint.region, since, component)
 
     def transport(self, endpoint: Endpoint) -> Transport:
         """Return the way to talk to the endpoint."""
-        return invoke.Transport(endpoint.name, endpoint.region)
+        component = lookup.component_of(endpoint)
+        if endpoint.scales_to_zero and not component:
+            component = next(iter(api.components(endpoint.name, endpoint.region)), "")
+        return invoke.Transport(endpoint.name, endpoint.region, component)
+
+
+def _named(parts: Iterable[str], kind: str) -> list[str]:
+    """Return the names of the parts of a kind."""
+    return [name for part in parts for found, _, name in [part.partition(":")] if found == kind]
+
+
+def _unscale(parts: Iterable[str], region: str) -> None:
+    """Stop scaling the components that bear the names of these models."""
+    listed = list(parts)
+    for name in _named(listed, "model") if _ZERO in listed else ():
+        components.unscale(name, region)
 
 
 def _role(role: roles.Role, spec: DeploymentSpec, *, create: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from planner.clouds import aws
@@ -15,6 +16,7 @@ _MISSING_CODES = {
     "ResourceNotFound",
     "NoSuchEntity",
     "NotFoundException",
+    "ObjectNotFoundException",
 }
 
 
@@ -67,8 +69,9 @@ def is_taken(error: PlannerError) -> bool:
 
 
 def is_busy(error: PlannerError) -> bool:
-    """Tell whether SageMaker refuses because the endpoint is just being changed."""
-    return isinstance(error, CloudError) and "in-progress" in error.why
+    """Tell whether SageMaker refuses because the thing is just being changed."""
+    busy = re.search("in.progress", getattr(error, "why", ""), re.IGNORECASE)
+    return isinstance(error, CloudError) and busy is not None
 
 
 def is_role_unknown(error: PlannerError) -> bool:
@@ -86,8 +89,29 @@ def is_role_unknown(error: PlannerError) -> bool:
 
 def describe(name: str, region: str) -> dict[str, Any] | None:
     """Return DescribeEndpoint's answer, or None where there is no such endpoint."""
+    return _found(region, "describe_endpoint", f"look at {name}", EndpointName=name)
+
+
+def describe_component(name: str, region: str) -> dict[str, Any] | None:
+    """Return DescribeInferenceComponent's answer, or None where there is no such component."""
+    what = f"look at the inference component {name}"
+    return _found(region, "describe_inference_component", what, InferenceComponentName=name)
+
+
+def components(endpoint: str, region: str) -> list[str]:
+    """Return the names of the inference components of an endpoint."""
+    what = f"list the inference components of {endpoint}"
+    found = pages(
+        "sagemaker", region, "list_inference_components", what, EndpointNameEquals=endpoint
+    )
+    return [
+        item["InferenceComponentName"] for page in found for item in page["InferenceComponents"]
+    ]
+
+
+def _found(region: str, operation: str, what: str, **parameters: Any) -> dict[str, Any] | None:  # noqa: ANN401 - as above
     try:
-        return call("sagemaker", region, "describe_endpoint", f"look at {name}", EndpointName=name)
+        return call("sagemaker", region, operation, what, **parameters)
     except CloudError as error:
         if is_missing(error):
             return None

@@ -10,6 +10,7 @@ from planner.bundled import deploy_templates
 from planner.clouds import aws
 from planner.clouds.redact import mask
 from planner.endpoints import containers
+from planner.endpoints.model import State
 from planner.endpoints.preflight import Check, Finding, Status, good, short_of_quota
 from planner.endpoints.sagemaker import api, roles
 from planner.errors import PermissionDeniedError, UsageError
@@ -20,7 +21,15 @@ from planner.quotas.model import Demand, Verdict
 if TYPE_CHECKING:
     from planner.endpoints.model import DeploymentSpec
 
-_POLICY = "deploy.aws.json"
+_POLICY, _GUARD_POLICY = "deploy.aws.json", "deploy-guard.aws.json"
+_NOT_IN_PLACE = (
+    "an endpoint that scales to zero is not changed in place, nor is another made to scale to zero"
+)
+_ZERO = (
+    "it goes to zero machines after about 15 minutes without a request, and costs nothing then; "
+    "the request that wakes it is refused, and answers come about ten minutes later (users' "
+    "measurements); SageMaker takes a minimum of zero in some regions only (refused: eu-west-3)"
+)
 
 # A host needs a driver for the image's CUDA version; which types take the newest host image
 # was not found in AWS's documents.
@@ -35,7 +44,7 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
     """Return the checks for a deployment."""
     return [
         Check("credentials", _credentials),
-        Check("permissions", _permissions),
+        Check("permissions", lambda: _permissions(spec)),
         Check(
             "execution role", lambda: _role(roles.EXECUTION, spec.execution_role, may_create_roles)
         ),
@@ -44,24 +53,31 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
         Check("container", lambda: _container(spec)),
         Check("disk", lambda: _disk(spec)),
         Check("name", lambda: _name(spec)),
+        *([Check("scale to zero", _zero)] if spec.guard.to_zero else []),
     ]
+
+
+def _zero() -> Finding:
+    return Finding("scale to zero", Status.WARNING, _ZERO)
 
 
 def _credentials() -> Finding:
     return good("credentials", f"AWS account {mask(aws.account())}")
 
 
-def _permissions() -> Finding:
+def _permissions(spec: DeploymentSpec) -> Finding:
     """Ask IAM to simulate the calls; where that is not allowed, nothing is known."""
     identity = api.call("sts", aws.HOME_REGION, "get_caller_identity", "find out who this is")
     arn = _principal(str(identity["Arn"]))
+    guarded = bool(spec.guard.kinds) or spec.guard.to_zero
+    needed = [*actions(), *(actions(_GUARD_POLICY) if guarded else ())]
     answer = api.call(
         "iam",
         aws.HOME_REGION,
         "simulate_principal_policy",
         "simulate the permissions",
         PolicySourceArn=arn,
-        ActionNames=list(actions()),
+        ActionNames=needed,
     )
     denied = sorted(
         item["EvalActionName"]
@@ -73,10 +89,11 @@ def _permissions() -> Finding:
             "permissions",
             Status.BAD,
             f"the AWS identity lacks {', '.join(denied)}",
-            "planner doctor --permissions --command deploy (prints the IAM policy to attach)",
+            f"planner doctor --permissions --command deploy{'-guard' if guarded else ''} "
+            "(prints the IAM policy to attach)",
             PermissionDeniedError,
         )
-    return good("permissions", f"all {len(actions())} actions are allowed")
+    return good("permissions", f"all {len(needed)} actions are allowed")
 
 
 def _principal(arn: str) -> str:
@@ -202,16 +219,25 @@ def _name(spec: DeploymentSpec) -> Finding:
             "another --name",
             UsageError,
         )
+    changed = found.settings_hash != spec.settings_hash and found.state is State.IN_SERVICE
+    if changed and (found.scales_to_zero or spec.guard.to_zero):
+        return Finding(
+            "name",
+            Status.BAD,
+            f"{spec.name} exists with other settings; {_NOT_IN_PLACE}",
+            f"planner destroy {spec.name}, then deploy again; or another --name",
+            UsageError,
+        )
     return good("name", f"{spec.name} is planner's, {found.native_state}")
 
 
 @cache
-def actions() -> tuple[str, ...]:
+def actions(policy_file: str = _POLICY) -> tuple[str, ...]:
     """Return what a deploy, and the removal of what it made, calls.
 
     The list is that of the policy which ``planner doctor --permissions`` prints.
     """
-    path = deploy_templates() / "permissions" / _POLICY
+    path = deploy_templates() / "permissions" / policy_file
     policy = json.loads(path.read_text(encoding="utf-8"))
     found: list[str] = []
     for statement in policy["Statement"]:

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 _SOON = timedelta(minutes=1)
 
 
-def create(spec: DeploymentSpec, context: Context) -> str:
-    """Create the schedule of a deployment and return its name."""
-    name = requests.schedule_name(spec.name, spec.run)
+def create(spec: DeploymentSpec, name: str, context: Context) -> str:
+    """Create one schedule of a deployment and return its name."""
     if spec.expires_at is None:
         return ""
     parameters = requests.schedule(name, spec.name, spec.expiry_role, spec.expires_at)
@@ -41,12 +40,17 @@ def create(spec: DeploymentSpec, context: Context) -> str:
     return name
 
 
-def undo(spec: DeploymentSpec) -> None:
-    """Delete the schedule, unless the endpoint of this run is still there and needs it."""
+def of(spec: DeploymentSpec) -> list[str]:
+    """Return the names of a deployment's schedules."""
+    return requests.schedule_names(spec.name, spec.run, to_zero=spec.guard.to_zero)
+
+
+def undo(spec: DeploymentSpec, name: str) -> None:
+    """Delete a schedule, unless the endpoint of this run is still there and needs it."""
     described = api.describe(spec.name, spec.region)
     if described is not None and described["EndpointConfigName"] == requests.part_name(spec):
         return
-    delete(requests.schedule_name(spec.name, spec.run), spec.region)
+    delete(name, spec.region)
 
 
 def delete(name: str, region: str) -> None:
@@ -64,8 +68,7 @@ def schedules(endpoint: str, region: str) -> dict[str, datetime | None]:
 
 def bring_forward(spec: DeploymentSpec) -> None:
     """Let the cloud delete the endpoint from now on, as soon as it may."""
-    if spec.expires_at is not None:
-        name = requests.schedule_name(spec.name, spec.run)
+    for name in of(spec) if spec.expires_at is not None else ():
         move(name, spec.name, spec.region, spec.expiry_role, datetime.now(UTC) + _SOON)
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from planner.clouds import aws
-from planner.errors import CloudError
+from planner.errors import AsleepError, CloudError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,19 +16,29 @@ _JSON = "application/json"
 
 
 class Transport:
-    """Sends to one endpoint."""
+    """Sends to one endpoint.
 
-    def __init__(self, name: str, region: str) -> None:
+    Args:
+        name: Of the endpoint.
+        region: Where it is.
+        component: Of its inference component, where it has one.
+    """
+
+    def __init__(self, name: str, region: str, component: str = "") -> None:
         self._name = name
         self._region = region
+        self._target = {
+            "EndpointName": name,
+            "ContentType": _JSON,
+            **({"InferenceComponentName": component} if component else {}),
+        }
 
     def send(self, body: dict[str, Any]) -> bytes:
         """Send a request and return the whole answer."""
         client = aws.client("sagemaker-runtime", self._region)
         with self._errors():
             answer = client.invoke_endpoint(
-                EndpointName=self._name,
-                ContentType=_JSON,
+                **self._target,
                 Accept=_JSON,
                 Body=json.dumps(body).encode(),
             )
@@ -40,8 +50,7 @@ class Transport:
         client = aws.client("sagemaker-runtime", self._region)
         with self._errors():
             answer = client.invoke_endpoint_with_response_stream(
-                EndpointName=self._name,
-                ContentType=_JSON,
+                **self._target,
                 Body=json.dumps(body).encode(),
             )
             for event in answer["Body"]:
@@ -64,6 +73,13 @@ class Transport:
             ):
                 yield
         except CloudError as error:
+            if error.code == "ValidationError" and "has no capacity" in error.why:
+                raise AsleepError(
+                    f"{self._name} has scaled to zero machines",
+                    why="this request has woken it: users saw their first answer after about ten "
+                    "minutes; until then it answers none",
+                    advice=f"planner chat {self._name} --wait",
+                ) from error
             if error.code != "ModelError":
                 raise
             raise CloudError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -72,7 +73,7 @@ def find(name: str, region: str) -> Endpoint | None:
     config = _config(config_name, region)
     variant = (config.get("ProductionVariants") or [{}])[0]
     schedules = expiry.schedules(name, region)
-    return Endpoint(
+    endpoint = Endpoint(
         name=name,
         cloud="aws",
         service="sagemaker",
@@ -92,10 +93,41 @@ def find(name: str, region: str) -> Endpoint | None:
         parts=(
             f"endpoint:{name}",
             f"endpoint_config:{config_name}",
-            *(f"model:{v['ModelName']}" for v in config.get("ProductionVariants", [])),
+            *(f"model:{v['ModelName']}" for v in [variant] if "ModelName" in v),
             *(f"schedule:{schedule}" for schedule in schedules),
             *(f"guard:{kind}" for kind in tags.get(TAG_GUARD, "").split()),
         ),
+        problem=described.get("FailureReason", ""),
+    )
+    managed = "ManagedInstanceScaling" in variant
+    return _with_component(endpoint, config_name) if managed else endpoint
+
+
+def component_of(endpoint: Endpoint) -> str:
+    """Return the inference component of an endpoint; empty where it has none."""
+    kinds = (part.partition(":") for part in endpoint.parts)
+    return next((name for kind, _, name in kinds if kind == "component"), "")
+
+
+def _with_component(endpoint: Endpoint, config_name: str) -> Endpoint:
+    """Return an endpoint with the state of its inference component, whose machine it only is."""
+    names = api.components(endpoint.name, endpoint.region)
+    parts = (*endpoint.parts, f"model:{config_name}", *(f"component:{name}" for name in names))
+    there = replace(endpoint, scales_to_zero=True, parts=parts)
+    described = api.describe_component(names[0], endpoint.region) if names else None
+    if endpoint.state is not State.IN_SERVICE:
+        return there
+    if described is None:
+        problem = "it has a machine and no model: its deploy was cut off; planner destroy "
+        return replace(
+            there, state=State.FAILED, occupied=True, problem=f"{problem}{endpoint.name}"
+        )
+    state = _STATES.get(described["InferenceComponentStatus"], State.FAILED)
+    return replace(
+        there,
+        # A component that gets or loses copies is in service, or wakes.
+        state=State.IN_SERVICE if state is State.UPDATING else state,
+        occupied=state is State.FAILED,
         problem=described.get("FailureReason", ""),
     )
 
@@ -124,6 +156,8 @@ def leftovers(region: str, living: set[str], only: str = "") -> list[Endpoint]:
                 found = parts.setdefault(match["endpoint"], [])
                 found.append(f"{kind}:{name}")
                 found += [f"guard:{item}" for item in tags.get(TAG_GUARD, "").split()]
+    for name, endpoint in _lost_components(region, living, only).items():
+        parts.setdefault(endpoint, []).append(f"component:{name}")
     for schedule in expiry.schedules(only, region):
         endpoint = requests.endpoint_of_schedule(schedule)
         if endpoint not in living:
@@ -142,19 +176,34 @@ def leftovers(region: str, living: set[str], only: str = "") -> list[Endpoint]:
     ]
 
 
-def last_request(name: str, region: str, now: datetime) -> datetime | None:
+def _lost_components(region: str, living: set[str], only: str) -> dict[str, str]:
+    """Return planner's inference components that have outlived their endpoints."""
+    found = api.pages(
+        "sagemaker",
+        region,
+        "list_inference_components",
+        "list the inference components",
+        **({"NameContains": only} if only else {}),
+    )
+    lost = {}
+    for item in (item for page in found for item in page["InferenceComponents"]):
+        name, endpoint = item["InferenceComponentName"], item["EndpointName"]
+        wanted = endpoint not in living and only in {"", endpoint}
+        if wanted and _tags(item["InferenceComponentArn"], region).get(TAG_ENDPOINT) == endpoint:
+            lost[name] = endpoint
+    return lost
+
+
+def last_request(endpoint: Endpoint, now: datetime) -> datetime | None:
     """Return when the endpoint was last asked something, to five minutes; None: not lately."""
     answer = api.call(
         "cloudwatch",
-        region,
+        endpoint.region,
         "get_metric_statistics",
-        f"see when {name} was last used",
+        f"see when {endpoint.name} was last used",
         Namespace="AWS/SageMaker",
         MetricName="Invocations",
-        Dimensions=[
-            {"Name": "EndpointName", "Value": name},
-            {"Name": "VariantName", "Value": requests.VARIANT},
-        ],
+        Dimensions=requests.metric_dimensions(endpoint.name, component_of(endpoint)),
         StartTime=now - _LAST_REQUEST_WITHIN,
         EndTime=now + timedelta(minutes=5),
         Period=_METRIC_PERIOD_S,
@@ -172,14 +221,16 @@ def settings(endpoint: Endpoint) -> dict[str, str]:
     described = api.describe(endpoint.name, endpoint.region) or {}
     config = _config(str(described.get("EndpointConfigName", "")), endpoint.region)
     variant = (config.get("ProductionVariants") or [{}])[0]
-    if "ModelName" not in variant:
+    managed = "ManagedInstanceScaling" in variant
+    model_name = variant.get("ModelName") or (config["EndpointConfigName"] if managed else "")
+    if not model_name:
         return {}
     model = api.call(
         "sagemaker",
         endpoint.region,
         "describe_model",
         "look at the model",
-        ModelName=variant["ModelName"],
+        ModelName=model_name,
     )
     container = model["PrimaryContainer"]
     environment = {
@@ -193,12 +244,15 @@ def settings(endpoint: Endpoint) -> dict[str, str]:
         "instances": str(variant.get("InitialInstanceCount", 1)),
         "image": container.get("Image", ""),
         "machine image": variant.get("InferenceAmiVersion", ""),
+        **({"scales to zero": "yes"} if managed else {}),
         **environment,
     }
 
 
 def _instances(described: dict[str, Any], variant: dict[str, Any]) -> int:
     running = (described.get("ProductionVariants") or [{}])[0]
+    if "ManagedInstanceScaling" in variant and "CurrentInstanceCount" in running:
+        return int(running["CurrentInstanceCount"])
     return int(running.get("CurrentInstanceCount") or variant.get("InitialInstanceCount") or 1)
 
 

@@ -47,15 +47,61 @@ def endpoint(
     Raises:
         CloudError: It is still there after the longest wait.
     """
+    return _until_gone(
+        f"{name} in {region}",
+        context,
+        order=lambda: api.delete(
+            "sagemaker", region, "delete_endpoint", f"delete {name}", EndpointName=name
+        ),
+        is_gone=lambda: api.describe(name, region) is None,
+        on_busy=on_busy,
+    )
+
+
+def component(
+    name: str, region: str, context: Context, *, on_busy: Callable[[], None] | None = None
+) -> bool:
+    """Delete an inference component and wait until it is gone; tell whether it was there.
+
+    Args:
+        name: Of the component.
+        region: Where it is.
+        context: How to wait.
+        on_busy: Called once when SageMaker refuses, before the wait.
+
+    Raises:
+        CloudError: It is still there after the longest wait.
+    """
+    return _until_gone(
+        f"{name} in {region}",
+        context,
+        order=lambda: api.delete(
+            "sagemaker",
+            region,
+            "delete_inference_component",
+            f"delete the inference component {name}",
+            InferenceComponentName=name,
+        ),
+        is_gone=lambda: api.describe_component(name, region) is None,
+        on_busy=on_busy,
+    )
+
+
+def _until_gone(
+    what: str,
+    context: Context,
+    *,
+    order: Callable[[], bool],
+    is_gone: Callable[[], bool],
+    on_busy: Callable[[], None] | None,
+) -> bool:
     deadline = time.monotonic() + context.pace.removal_s
     ordered = False
     while True:
         try:
             if not ordered:
                 ordered = True
-                if not api.delete(
-                    "sagemaker", region, "delete_endpoint", f"delete {name}", EndpointName=name
-                ):
+                if not order():
                     return False
         except CloudError as error:
             if not api.is_busy(error):
@@ -65,13 +111,13 @@ def endpoint(
                 on_busy()
                 on_busy = None
             context.progress("waiting until SageMaker allows to delete it", ())
-        if ordered and api.describe(name, region) is None:
+        if ordered and is_gone():
             return True
         if time.monotonic() > deadline:
             raise CloudError(
-                f"{name} in {region} is still there",
+                f"{what} is still there",
                 why="SageMaker has not deleted it within "
                 f"{context.pace.removal_s / 60:.0f} minutes",
-                advice=f"planner destroy {name} --region {region}",
+                advice="planner destroy --orphans",
             )
         context.interruption.pause(context.pace.poll_s)

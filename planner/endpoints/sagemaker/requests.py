@@ -9,16 +9,19 @@ import json
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
+from planner.endpoints.sagemaker import component_requests
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from planner.endpoints.model import DeploymentSpec
 
 VARIANT = "AllTraffic"
-LONGEST_NAME = 54
-"""Of an endpoint: SageMaker allows 63, and the parts carry the run's mark behind it."""
+LONGEST_NAME = 45
+"""Of an endpoint: EventBridge Scheduler allows 64 for the expiry, which carries the run's mark."""
 SCHEDULE_PREFIX = "planner"
-DELETE_ENDPOINT = "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint"
+_COMPONENT = "c"
+_DELETES = "arn:aws:scheduler:::aws-sdk:sagemaker:delete"
 # The order to delete is repeated, because SageMaker refuses it while an endpoint is changing.
 REPEAT = "rate(15 minutes)"
 REPEAT_FOR = timedelta(hours=24)
@@ -34,14 +37,37 @@ def schedule_name(endpoint: str, run: str) -> str:
     return f"{SCHEDULE_PREFIX}.{endpoint}.{run}"
 
 
+def schedule_names(endpoint: str, run: str, *, to_zero: bool) -> list[str]:
+    """Return the names of all that end an endpoint: its inference component has its own.
+
+    SageMaker deletes an endpoint that still has components (users' report), but its console
+    deletes them first, and nobody documents that it must not: so both are ordered to go.
+    """
+    name = schedule_name(endpoint, run)
+    return [name, f"{name}.{_COMPONENT}"] if to_zero else [name]
+
+
 def endpoint_of_schedule(name: str) -> str:
-    """Return the endpoint that a schedule removes; empty where it is not planner's."""
-    parts = name.split(".")
-    return parts[1] if len(parts) == 3 and parts[0] == SCHEDULE_PREFIX else ""  # noqa: PLR2004 - as made above
+    """Return the endpoint that a schedule belongs to; empty where it is not planner's."""
+    prefix, *rest = name.split(".")
+    ours = prefix == SCHEDULE_PREFIX and len(rest) in {2, 3}
+    return rest[0] if ours else ""
 
 
-def log_group(endpoint: str) -> str:
+def metric_dimensions(endpoint: str, component: str = "") -> list[dict[str, str]]:
+    """Return what tells an endpoint's own invocations from others in CloudWatch."""
+    if component:
+        return [{"Name": "InferenceComponentName", "Value": component}]
+    return [
+        {"Name": "EndpointName", "Value": endpoint},
+        {"Name": "VariantName", "Value": VARIANT},
+    ]
+
+
+def log_group(endpoint: str, component: str = "") -> str:
     """Return where SageMaker writes the containers' logs."""
+    if component:
+        return f"/aws/sagemaker/InferenceComponents/{component}"
     return f"/aws/sagemaker/Endpoints/{endpoint}"
 
 
@@ -98,6 +124,13 @@ def variant(spec: DeploymentSpec) -> dict[str, Any]:
 def endpoint_config(spec: DeploymentSpec) -> dict[str, Any]:
     """Return the parameters of CreateEndpointConfig."""
     name = part_name(spec)
+    if spec.guard.to_zero:
+        return {
+            "EndpointConfigName": name,
+            "ExecutionRoleArn": spec.execution_role,
+            "ProductionVariants": [component_requests.variant(spec, variant(spec))],
+            "Tags": tags(spec),
+        }
     return {
         "EndpointConfigName": name,
         "ProductionVariants": [{**variant(spec), "ModelName": name}],
@@ -115,11 +148,17 @@ def endpoint(spec: DeploymentSpec) -> dict[str, Any]:
 
 
 def schedule(name: str, endpoint: str, role: str, expires_at: datetime) -> dict[str, Any]:
-    """Return the parameters of CreateSchedule: from the expiry on, delete the endpoint."""
+    """Return the parameters of CreateSchedule: from the expiry on, delete the endpoint.
+
+    What is deleted, the endpoint or its inference component, shows in the schedule's name.
+    """
     expires_at = expires_at.astimezone(UTC)
+    kind, target = "Endpoint", endpoint
+    if name.endswith(f".{_COMPONENT}"):
+        kind, target = "InferenceComponent", f"{endpoint}-{name.split('.')[-2]}"
     return {
         "Name": name,
-        "Description": f"planner: deletes the SageMaker endpoint {endpoint} when its time is up",
+        "Description": f"planner: deletes {target} on SageMaker when the time of {endpoint} is up",
         "ScheduleExpression": REPEAT,
         "ScheduleExpressionTimezone": "UTC",
         "StartDate": expires_at,
@@ -127,9 +166,9 @@ def schedule(name: str, endpoint: str, role: str, expires_at: datetime) -> dict[
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "ActionAfterCompletion": "DELETE",
         "Target": {
-            "Arn": DELETE_ENDPOINT,
+            "Arn": f"{_DELETES}{kind}",
             "RoleArn": role,
-            "Input": json.dumps({"EndpointName": endpoint}),
+            "Input": json.dumps({f"{kind}Name": target}),
             "RetryPolicy": {"MaximumEventAgeInSeconds": 900, "MaximumRetryAttempts": 5},
         },
     }

@@ -45,10 +45,28 @@ def check(spec: DeploymentSpec) -> None:
         raise UsageError(
             f"--max-instances {guard.most_instances} is below --instances {spec.plan.instances}"
         )
+    _check_least(guard, spec.plan.instances)
     if bool(guard.off_hours) != bool(guard.on_hours):
         raise UsageError("--off-hours and --on-hours go together", why="both are cron, UTC")
-    if guard.off_hours and not guard.most_instances:
+    if guard.off_hours and not guard.most_instances and not guard.to_zero:
         raise UsageError("--off-hours needs autoscaling", advice="--max-instances N")
+
+
+def _check_least(guard: Guard, instances: int) -> None:
+    if guard.least_instances is None:
+        return
+    if guard.least_instances > instances:
+        raise UsageError(
+            f"--min-instances {guard.least_instances} is above --instances {instances}"
+        )
+    if not guard.to_zero and not guard.most_instances:
+        raise UsageError("--min-instances needs autoscaling", advice="--max-instances N")
+    if guard.to_zero and guard.idle is not None:
+        raise UsageError(
+            "--idle does not go with --min-instances 0",
+            why="an unused endpoint goes to zero machines by itself, after about 15 minutes",
+            advice="leave one of them out",
+        )
 
 
 def before(spec: DeploymentSpec, account: str) -> list[Step]:
@@ -77,7 +95,7 @@ def before(spec: DeploymentSpec, account: str) -> list[Step]:
 
 def after(spec: DeploymentSpec, account: str) -> list[Step]:
     """Return the steps that scale; they need an endpoint in service."""
-    if not spec.guard.most_instances:
+    if "autoscaling" not in spec.guard.kinds:
         return []
     return [
         Step(
@@ -169,13 +187,15 @@ def _autoscaling(spec: DeploymentSpec, guard: Guard) -> str:
         "ScalableDimension": _DIMENSION,
     }
     service, region = "application-autoscaling", spec.region
+    usual = spec.plan.instances if guard.least_instances is None else guard.least_instances
+    least = 1 if guard.off_hours else usual
     api.call(
         service,
         region,
         "register_scalable_target",
         "allow to scale",
         **target,
-        MinCapacity=1 if guard.off_hours else spec.plan.instances,
+        MinCapacity=least,
         MaxCapacity=guard.most_instances,
     )
     api.call(
@@ -195,9 +215,9 @@ def _autoscaling(spec: DeploymentSpec, guard: Guard) -> str:
             "ScaleOutCooldown": _COOLDOWN_S,
         },
     )
-    for part, cron, least, most in (
+    for part, cron, fewest, most in (
         ("off", guard.off_hours, 1, 1),
-        ("on", guard.on_hours, spec.plan.instances, guard.most_instances),
+        ("on", guard.on_hours, usual, guard.most_instances),
     ):
         if cron:
             api.call(
@@ -208,7 +228,7 @@ def _autoscaling(spec: DeploymentSpec, guard: Guard) -> str:
                 **target,
                 ScheduledActionName=f"{_name(spec.name)}-{part}",
                 Schedule=f"cron({cron})",
-                ScalableTargetAction={"MinCapacity": least, "MaxCapacity": most},
+                ScalableTargetAction={"MinCapacity": fewest, "MaxCapacity": most},
             )
     return _resource(spec.name)
 

@@ -7,13 +7,22 @@ costs nothing (model, configuration), then the endpoint, which costs money.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from planner.clouds import settings
 from planner.endpoints import failures
 from planner.endpoints.lifecycle import NotMadeError, Step
-from planner.endpoints.sagemaker import api, expiry, removal, requests, scaling, watch
-from planner.errors import CloudError, QuotaShortError
+from planner.endpoints.sagemaker import (
+    api,
+    components,
+    expiry,
+    removal,
+    requests,
+    scaling,
+    watch,
+)
+from planner.errors import CloudError, QuotaShortError, UsageError
 from planner.ledger import Resource
 
 if TYPE_CHECKING:
@@ -37,6 +46,7 @@ def create(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
             _record(spec, account, "endpoint", spec.name, spec.plan.on_demand_hourly_usd),
         ),
         Step("claim the name", lambda: _claim(spec)),
+        *(_component(spec, account, context) if spec.guard.to_zero else ()),
         *_autoscaling(spec, account, context),
     ]
 
@@ -76,6 +86,32 @@ def update(spec: DeploymentSpec, endpoint: Endpoint, account: str, context: Cont
     ]
 
 
+def _component(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
+    """Return the steps that put the model on a machine and let both go to zero."""
+    name = requests.part_name(spec)
+
+    def wait_for_machine() -> str:
+        watch.machine_in_service(spec, context)
+        return ""
+
+    return [
+        Step("wait for the machine", wait_for_machine),
+        Step(
+            "create the inference component",
+            lambda: components.create(spec),
+            lambda: components.undo(spec, context),
+            _record(spec, account, "component", name),
+        ),
+        Step("wait for the model", lambda: _wait(spec, context)),
+        Step(
+            "let it scale to zero",
+            lambda: components.scale(spec),
+            lambda: components.unscale(name, spec.region),
+            _record(spec, account, "scaling", name),
+        ),
+    ]
+
+
 def _autoscaling(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
     """Return the steps that set autoscaling, which needs an endpoint in service."""
     scale = scaling.after(spec, account)
@@ -87,18 +123,17 @@ def _autoscaling(spec: DeploymentSpec, account: str, context: Context) -> list[S
 def _prepare(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
     """Return the steps that cost nothing: the expiry, the model, the configuration."""
     part = requests.part_name(spec)
-    steps = []
-    if spec.expires_at is not None:
-        schedule = requests.schedule_name(spec.name, spec.run)
-        steps.append(
+    schedules = expiry.of(spec) if spec.expires_at is not None else []
+    return [
+        *(
             Step(
                 f"set the expiry at {spec.expires_at:%Y-%m-%d %H:%M} UTC",
-                lambda: expiry.create(spec, context),
-                lambda: expiry.undo(spec),
+                partial(expiry.create, spec, schedule, context),
+                partial(expiry.undo, spec, schedule),
                 _record(spec, account, "schedule", schedule),
             )
-        )
-    steps += [
+            for schedule in schedules
+        ),
         Step(
             "create the model",
             lambda: _create_part(spec, "model", context),
@@ -112,7 +147,6 @@ def _prepare(spec: DeploymentSpec, account: str, context: Context) -> list[Step]
             _record(spec, account, "endpoint-config", part),
         ),
     ]
-    return steps
 
 
 def _create_part(spec: DeploymentSpec, kind: str, context: Context) -> str:
@@ -134,10 +168,20 @@ def _create_part(spec: DeploymentSpec, kind: str, context: Context) -> str:
             context,
         )
     except CloudError as error:
+        if "Min instance count needs to be greater than 0" in error.why:
+            raise _no_zero_here(spec, error) from error
         # A call that was repeated after a lost answer finds its own work.
         if not api.is_taken(error):
             raise
     return requests.part_name(spec)
+
+
+def _no_zero_here(spec: DeploymentSpec, error: CloudError) -> PlannerError:
+    return UsageError(
+        f"SageMaker does not scale to zero machines in {spec.region}",
+        why=error.why,
+        advice="another --region (users report that it works in us-east-1), or no --min-instances",
+    )
 
 
 def _create_endpoint(spec: DeploymentSpec) -> str:
@@ -183,9 +227,9 @@ def _claim(spec: DeploymentSpec) -> str:
 
     Only the run that owns the endpoint comes here, so the others belong to nobody.
     """
-    own = requests.schedule_name(spec.name, spec.run)
+    own = expiry.of(spec)
     for name in expiry.schedules(spec.name, spec.region):
-        if name != own:
+        if name not in own:
             expiry.delete(name, spec.region)
     return ""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from planner.endpoints import failures
@@ -24,6 +26,23 @@ _SHOWN_LINES = 200
 _MARGIN = timedelta(minutes=1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What is followed: an endpoint, or the inference component on it.
+
+    Attributes:
+        title: For people.
+        describe: Looks at it; None where it is not there.
+        status: The member of the description that says how it stands.
+        component: Its name, where it is one; its container has a log of its own.
+    """
+
+    title: str
+    describe: Callable[[], dict[str, Any] | None]
+    status: str
+    component: str = ""
+
+
 def in_service(spec: DeploymentSpec, context: Context) -> None:
     """Return when the endpoint is in service with this run's configuration.
 
@@ -31,31 +50,51 @@ def in_service(spec: DeploymentSpec, context: Context) -> None:
         CapacityError: There is no machine for it.
         CloudError: It failed, with the reason and the telling lines of its log.
     """
+    machine_in_service(spec, context)
+    if spec.guard.to_zero:
+        name = requests.part_name(spec)
+        look = partial(api.describe_component, name, spec.region)
+        title = f"the inference component of {spec.name}"
+        _follow(spec, context, _Subject(title, look, "InferenceComponentStatus", name))
+
+
+def machine_in_service(spec: DeploymentSpec, context: Context) -> None:
+    """Return when the endpoint itself is in service: with a component, that is an empty machine.
+
+    Raises:
+        CapacityError: There is no machine for it.
+        CloudError: It failed, with the reason and the telling lines of its log.
+    """
+    look = partial(api.describe, spec.name, spec.region)
+    _require_own(spec, _follow(spec, context, _Subject(spec.name, look, "EndpointStatus")))
+
+
+def _follow(spec: DeploymentSpec, context: Context, subject: _Subject) -> dict[str, Any]:
+    """Return the description once it is in service."""
     deadline = time.monotonic() + spec.startup_timeout_s + _PROVISION_S
     seen = 0
     since: datetime | None = None
     while True:
-        described = api.describe(spec.name, spec.region)
+        described = subject.describe()
         if described is None:
             raise CloudError(
-                f"{spec.name} is gone",
+                f"{subject.title} is gone",
                 why="someone deleted it, or its time was up, while it was being created",
                 advice="planner status",
             )
-        status = described["EndpointStatus"]
+        status = described[subject.status]
         # CloudWatch keeps the log of earlier endpoints of this name.
         since = since or _begin(described)
-        lines = [line.text for line in logs(spec.name, spec.region, since)]
+        lines = [line.text for line in logs(spec.name, spec.region, since, subject.component)]
         context.progress(_stage(status, lines), lines[seen:])
         seen = len(lines)
         if status == "InService":
-            _require_own(spec, described)
-            return
+            return described
         if status not in _CHANGING:
-            raise _failure(spec, described, lines)
+            raise _failure(spec, described, subject, lines)
         if time.monotonic() > deadline:
             raise CloudError(
-                f"{spec.name} was not ready in time",
+                f"{subject.title} was not ready in time",
                 why=f"after {(spec.startup_timeout_s + _PROVISION_S) / 60:.0f} minutes it is "
                 f"still {status}",
                 advice=f"planner logs {spec.name}",
@@ -77,9 +116,12 @@ def until_settled(name: str, region: str, context: Context) -> dict[str, Any] | 
         context.interruption.pause(context.pace.poll_s)
 
 
-def logs(name: str, region: str, since: datetime | None = None) -> list[LogLine]:
+def logs(
+    name: str, region: str, since: datetime | None = None, component: str = ""
+) -> list[LogLine]:
     """Return the container's log, oldest first; empty where there is none yet."""
-    parameters: dict[str, Any] = {"logGroupName": requests.log_group(name), "limit": 10000}
+    group = requests.log_group(name, component)
+    parameters: dict[str, Any] = {"logGroupName": group, "limit": 10000}
     if since is not None:
         parameters["startTime"] = int(since.timestamp() * 1000)
     try:
@@ -155,9 +197,11 @@ def _recent(spec: DeploymentSpec) -> list[LogLine]:
     return logs(spec.name, spec.region, datetime.now(UTC) - timedelta(hours=1))
 
 
-def _failure(spec: DeploymentSpec, described: dict[str, Any], lines: list[str]) -> PlannerError:
+def _failure(
+    spec: DeploymentSpec, described: dict[str, Any], subject: _Subject, lines: list[str]
+) -> PlannerError:
     diagnosis = failures.diagnose(
-        described.get("FailureReason", f"it is {described['EndpointStatus']}"),
+        described.get("FailureReason", f"it is {described[subject.status]}"),
         lines,
         model=spec.plan.model,
         name=spec.name,
