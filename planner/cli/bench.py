@@ -65,13 +65,14 @@ def bench(
     Figures are kept as measurements in your data folder, except those of the sandbox.
     """
     use_accounts(options)
-    from planner.endpoints import bench as work  # noqa: PLC0415 - with the rest of the work
-    from planner.endpoints import locate  # noqa: PLC0415
+    from planner.endpoints import awake, locate  # noqa: PLC0415 - with the rest of the work
+    from planner.endpoints import bench as work  # noqa: PLC0415
     from planner.endpoints.interface import adapter  # noqa: PLC0415
     from planner.ledger import Ledger  # noqa: PLC0415
 
     with Ledger() as ledger:
         found = locate.one(name, ledger, region=region)
+    awake.require(found)
     loads = work.run(found, adapter(found.service).transport(found), **options)
     records = [_record(load) for load in loads]
     emit(records, _columns(), output_format, fields=list(records[0]))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.output import note
 from planner.cli.quota_options import account_options, use_accounts
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="0: always the likeliest word.",
 )
+@click.option(
+    "--wait", is_flag=True, help="Where it has scaled to zero machines, wait until it answers."
+)
 @click.option("--region", default="", metavar="NAME", help="Where it is, if there are several.")
 @account_options
 def chat(  # noqa: PLR0917 - click passes them by name
@@ -40,6 +45,7 @@ def chat(  # noqa: PLR0917 - click passes them by name
     system: str,
     max_tokens: int,
     temperature: float,
+    wait: bool,
     region: str,
     **options: Any,  # noqa: ANN401 - mirrors the options
 ) -> None:
@@ -64,15 +70,16 @@ def chat(  # noqa: PLR0917 - click passes them by name
     client = Client(adapter(found.service).transport(found), found.model)
     history: list[Message] = [{"role": "system", "content": system}] if system else []
     settings = {"max_tokens": max_tokens, "temperature": temperature}
+    answer = partial(_answer, client, settings=settings, wait=wait)
     once = " ".join(question) or ("" if sys.stdin.isatty() else sys.stdin.read().strip())
     if once:
-        _answer(client, [*history, {"role": "user", "content": once}], settings)
+        answer([*history, {"role": "user", "content": once}])
         return
     if not sys.stdin.isatty():
         raise click.UsageError("there is no question")
     while asked := _ask():
         history.append({"role": "user", "content": asked})
-        history.append({"role": "assistant", "content": _answer(client, history, settings)})
+        history.append({"role": "assistant", "content": answer(history)})
 
 
 def _ask() -> str:
@@ -82,9 +89,32 @@ def _ask() -> str:
         return ""
 
 
-def _answer(client: ChatClient, messages: list[Message], settings: dict[str, Any]) -> str:
-    for piece in client.stream(messages, **settings):
-        click.echo(piece, nl=False)
-        sys.stdout.flush()
+def _answer(
+    client: ChatClient, messages: list[Message], *, settings: dict[str, Any], wait: bool
+) -> str:
+    def ask() -> None:
+        for piece in client.stream(messages, **settings):
+            click.echo(piece, nl=False)
+            sys.stdout.flush()
+
+    if wait:
+        from planner.endpoints import awake  # noqa: PLC0415 - only where one waits
+
+        awake.until_awake(ask, _Waking())
+    else:
+        ask()
     click.echo()
     return client.reply.text if client.reply else ""
+
+
+class _Waking:
+    """Says once a minute that the endpoint is still being woken."""
+
+    def __init__(self) -> None:
+        self._minute = -1
+
+    def __call__(self, seconds: float) -> None:
+        minute = int(seconds // 60)
+        if minute > self._minute:
+            self._minute = minute
+            note(f"It has no machine and is being woken: {minute} min of about ten ...")

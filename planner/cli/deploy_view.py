@@ -134,6 +134,8 @@ def _makes(spec: DeploymentSpec) -> str:
         token = "secret with the token, " if spec.token is not None else ""
         return f"{token}machine with its disk; firewall rules and service account (kept, free)"
     parts = ["model", "endpoint configuration", "endpoint"]
+    if spec.guard.to_zero:
+        parts += ["inference component", "scaling policies", "alarm that wakes it"]
     if spec.expires_at is not None:
         parts.insert(0, "schedule")
     if not spec.execution_role or (spec.expires_at is not None and not spec.expiry_role):
@@ -204,7 +206,8 @@ def hand_over(outcome: Outcome) -> None:
     click.echo(f"{spec.name} answers in {spec.region} ({speed} for one request{first}).")
     click.echo(f"  Q: {PROMPT}")
     click.echo(f"  A: {reply.text.strip()}")
-    codes = snippets.snippets(spec.name, spec.region, spec.plan.model)
+    component = f"{spec.name}-{spec.run}" if spec.guard.to_zero else ""
+    codes = snippets.snippets(spec.name, spec.region, spec.plan.model, component)
     for title, code in codes.items() if spec.plan.service == "sagemaker" else ():
         click.echo(f"\n# {title}\n{code}")
     click.echo(f"\nplanner chat {spec.name}      planner status      planner destroy {spec.name}")

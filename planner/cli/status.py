@@ -51,6 +51,8 @@ def status(
     for item in found.endpoints:
         if item.billed and not item.guarded:
             note(f"{item.name} in {item.region} has no expiry: planner extend {item.name} 8h")
+        if item.asleep:
+            note(f"{item.name} has no machine now: planner chat {item.name} --wait wakes it")
         if item.problem:
             note(f"{item.name} in {item.region}: {item.problem}")
     for region, error in found.failures:
@@ -66,14 +68,15 @@ def _record(endpoint: Endpoint, now: datetime) -> dict[str, Any]:
         "cloud": endpoint.cloud,
         "service": endpoint.service,
         "region": endpoint.region,
-        "state": str(endpoint.state),
+        "state": "asleep" if endpoint.asleep else str(endpoint.state),
         "native_state": endpoint.native_state,
         "model": endpoint.model,
         "owner": endpoint.owner,
         "instance_type": endpoint.instance_type,
         "instances": endpoint.instances,
-        "hourly_usd": endpoint.hourly_usd,
+        "hourly_usd": 0 if endpoint.asleep else endpoint.hourly_usd,
         "spent_usd": endpoint.spend_usd(now),
+        "spent_at_most": endpoint.scales_to_zero,
         "billed": endpoint.billed,
         "created_at": endpoint.created_at,
         "expires_at": endpoint.expires_at,
@@ -96,7 +99,7 @@ def _columns() -> list[Column]:
         ),
         Column("instance_type", "Machine", drop_below=90),
         Column("hourly_usd", "$/hour", "right", lambda r: _money(r, "hourly_usd")),
-        Column("spent_usd", "Spent $", "right", lambda r: _money(r, "spent_usd")),
+        Column("spent_usd", "Spent $", "right", _spent),
         Column("seconds_left", "Left", "right", _left),
         Column("last_request_s", "Last request", "right", _last),
         Column("owner", "Owner", drop_below=110),
@@ -109,6 +112,12 @@ def _money(record: Mapping[str, Any], key: str) -> str:
     return "not known" if record[key] is None else f"{record[key]:,.2f}"
 
 
+def _spent(record: Mapping[str, Any]) -> str:
+    """Show what it has cost; for what is often at zero machines, the most it can have."""
+    known = record["spent_at_most"] and record["spent_usd"] is not None
+    return f"{'up to ' if known else ''}{_money(record, 'spent_usd')}"
+
+
 def _left(record: Mapping[str, Any]) -> str:
     if record["state"] == "leftover":
         return ""
@@ -118,7 +127,7 @@ def _left(record: Mapping[str, Any]) -> str:
 
 
 def _last(record: Mapping[str, Any]) -> str:
-    if record["state"] != "in service":
+    if record["state"] not in {"in service", "asleep"}:
         return ""
     span = record["last_request_s"]
     return "none in 24 h" if span is None else f"{_span(max(0, span))} ago"

@@ -235,8 +235,9 @@ def deploy(
         raise UsageError("--instances must be at least 1")
     existing = prepared.existing
     if existing is not None and prepared.is_same:
-        reply = _follow(prepared, adapter, interruption, seen) if options.wait else None
-        return Outcome(prepared.spec, changed=False, reply=reply)
+        there = _as_it_runs(prepared)
+        reply = _follow(there, adapter, interruption, seen) if options.wait else None
+        return Outcome(there, changed=False, reply=reply)
     before = adapter.prepare(prepared.spec, create_roles=False)
     spec = adapter.prepare(prepared.spec, create_roles=True)
     context = Context(
@@ -386,21 +387,24 @@ def _ask(spec: DeploymentSpec, adapter: EndpointAdapter) -> Reply:
     return reply
 
 
-def _follow(
-    prepared: Prepared, adapter: EndpointAdapter, interruption: Interruption, seen: Observers
-) -> Reply:
-    """Wait for an endpoint that is there already, or is being made by another run."""
-    context = Context(interruption=interruption, progress=seen.stage, pace=Pace.current())
-    existing = prepared.existing
+def _as_it_runs(prepared: Prepared) -> DeploymentSpec:
+    """Return the specification with the mark of the run that made what is there."""
     run = next(
         (
             part.rpartition("-")[2]
-            for part in (existing.parts if existing else ())
+            for part in (prepared.existing.parts if prepared.existing else ())
             if part.startswith("endpoint_config:")
         ),
         prepared.spec.run,
     )
-    spec = replace(prepared.spec, run=run)
+    return replace(prepared.spec, run=run)
+
+
+def _follow(
+    spec: DeploymentSpec, adapter: EndpointAdapter, interruption: Interruption, seen: Observers
+) -> Reply:
+    """Wait for an endpoint that is there already, or is being made by another run."""
+    context = Context(interruption=interruption, progress=seen.stage, pace=Pace.current())
     adapter.wait(spec, context)
     return _ask(spec, adapter)
 
