@@ -1,22 +1,28 @@
 """Ways in which one call to a cloud breaks, before or after its effect.
 
-For tests of what is left behind. ``planner.sandbox.aws.faults`` and ``gcp.faults`` stand in
-front of the simulated services, tell calls apart in their cloud's way, and answer in its words.
+For tests of what is left behind. ``Faults`` stands in front of a simulated cloud and answers in
+its words (``gcp.faults``, ``azure.faults``); ``aws.faults`` tells calls apart in AWS's own way.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from enum import StrEnum
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
+from werkzeug.wrappers import Request
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 Refusal = Literal["refused", "throttled", "lost", "broken"]
+ATTEMPTS = 4
+"""Of one call, by the Azure and Google clients: one, and three retries."""
 
 
 class Kind(StrEnum):
@@ -101,3 +107,63 @@ def run_silently(app: WSGIApplication, environ: WSGIEnvironment) -> None:
     for _ in app(environ, start_response):
         pass
     environ["wsgi.input"].seek(0)
+
+
+@dataclass(slots=True)
+class Faults:
+    """Stands in front of a cloud, breaks the call that ``fault`` names, and keeps all requests.
+
+    A repeated request carries no number of its own, so those that follow with the same method
+    and path, up to the clients' number of attempts, are taken for attempts of the same call.
+
+    Attributes:
+        errors: How the cloud says that a call was ``refused``, ``throttled``, ``lost``,
+            ``broken``.
+        requests: Method and path of each request of the run, in order.
+    """
+
+    app: WSGIApplication
+    errors: Mapping[Refusal, WSGIApplication]
+    fault: Fault | None = None
+    requests: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    _key: str = ""
+    _attempts: int = 0
+
+    def expect(self, fault: Fault | None) -> None:
+        """Begin a new run, with that fault in it."""
+        with self.lock:
+            self.fault, self.requests = fault, []
+            self._key, self._attempts = "", 0
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        request = Request(environ, populate_request=False)
+        # Whoever answers reads the body again.
+        environ["wsgi.input"] = BytesIO(request.get_data())
+        attempt = self._attempt(f"{request.method} {request.path}")
+        fault = self.fault
+        if fault is None or not attempt:
+            return self.app(environ, start_response)
+        if fault.kind.is_signal and attempt == 1:
+            return with_signal(fault, self.app, self.errors["broken"], environ, start_response)
+        refusal = fault.kind.refusal(first=attempt == 1)
+        if refusal is None:
+            return self.app(environ, start_response)
+        if refusal == "lost":
+            run_silently(self.app, environ)
+        return self.errors[refusal](environ, start_response)
+
+    def _attempt(self, key: str) -> int:
+        """Count a request; return which attempt of the broken call it is, 0 for none."""
+        with self.lock:
+            index = len(self.requests)
+            self.requests.append(key)
+            if self.fault is None:
+                return 0
+            if index == self.fault.index:
+                self._key = key
+            if key != self._key or self._attempts >= ATTEMPTS:
+                return 0
+            self._attempts += 1
+            return self._attempts

@@ -3,7 +3,7 @@
 Documented (discovery document compute.v1, error reference): paths, members, operations, request
 ids, ``ZONE_RESOURCE_POOL_EXHAUSTED`` and ``QUOTA_EXCEEDED`` in the operation, deletion at the end
 of ``maxRunDuration``. Assumed: the sentences, that a refused machine shows as PROVISIONING until
-its operation is done, what an engine writes to the console and when.
+its operation is done; the console is planner.sandbox.console's.
 
 ``World.notes["gce-knobs"]`` takes what scenarios do not have: ``failed_deletes``: how many
 deletions end with an error and leave the machine.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from planner.sandbox import console as console_lines
 from planner.sandbox import engine
 from planner.sandbox.gcp.google import GoogleError, route
 
@@ -28,22 +29,7 @@ _ZONE = f"{_PROJECT}/zones/<zone>"
 _URL = "https://www.googleapis.com/compute/v1/projects/sandbox-project/zones/"
 _POLLS = 1  # how often an operation is still running when it is looked at
 _ids = itertools.count(1)
-_CONSOLE = (
-    "cloud-init: started",
-    "planner: stage: installing the GPU driver",
-    "planner: stage: pulling the image",
-    "planner: stage: starting vLLM",
-    "INFO Starting to load model",
-    "INFO Application startup complete.",
-    "planner: ready",
-)
-# What the console says in the end when an engine fails; the names are of the scenario's
-# ``endpoint_failure``. vLLM's and PyTorch's own words, as in planner.endpoints.failures.
-_LAST_WORDS = {
-    "out-of-memory": "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.2 GiB",
-    "gated": "GatedRepoError: 401 Client Error: Cannot access gated repo",
-    "disk-full": "OSError: [Errno 28] No space left on device",
-}
+_DRIVER = ("planner: stage: installing the GPU driver",)
 
 
 def blueprint(world: World) -> Blueprint:
@@ -95,7 +81,7 @@ def blueprint(world: World) -> Blueprint:
         del project, rest
         with world.lock:
             expire(world)
-            ready = _console(world, _existing(world, zone, name))[-1].endswith("ready")
+            ready = console_lines.is_ready(_console(world, _existing(world, zone, name)))
         if not ready:
             return Response("connection refused", 502)
         try:
@@ -225,17 +211,7 @@ def _existing(world: World, zone: str, name: str) -> dict[str, Any]:
 
 
 def _console(world: World, item: dict[str, Any]) -> list[str]:
-    """Return what has been written so far, evenly over the start-up time."""
-    born = datetime.fromisoformat(item["creationTimestamp"])
-    whole = world.scenario.endpoint_startup_s
-    past = (world.now() - born).total_seconds()
-    share = 1.0 if whole <= 0 else min(1.0, past / whole)
-    lines = list(_CONSOLE[: 1 + int(share * (len(_CONSOLE) - 1))])
-    failure = world.scenario.endpoint_failure
-    if failure and lines[-1].endswith("ready"):
-        words = _LAST_WORDS.get(failure, failure)
-        lines = [*lines[:-2], words, "planner: failed: vLLM ended with code 1"]
-    return lines
+    return console_lines.lines(world, datetime.fromisoformat(item["creationTimestamp"]), _DRIVER)
 
 
 def _public(item: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from planner.errors import PlannerError
 from planner.ledger import Ledger
 from planner.sandbox import scenarios
 from planner.sandbox.gcp import app as google
-from planner.sandbox.gcp.faults import Faults
+from planner.sandbox.gcp import faults as google_faults
 from planner.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from planner.clouds.settings import CloudSettings
     from planner.plan import Plan
+    from planner.sandbox.faults import Faults
 
 TOKEN = "hf_DoNotShowThisTokenAnywhere"  # noqa: S105 - it is what the tests search for
 OPTIONS = deployment.Options(owner="Ada@Example", accept_license=True, create_roles=True)
@@ -90,7 +91,7 @@ def rig(**scenario: Any) -> Rig:
     """Start a sandbox with enough quota and endpoints that start at once."""
     base = replace(scenarios.get("approved"), endpoint_startup_s=0)
     sandbox = Sandbox(replace(base, **scenario))
-    faults = Faults(google.app(sandbox.world))
+    faults = google_faults.in_front_of(google.app(sandbox.world))
     chosen = replace(sandbox.endpoints.settings(), gcp_endpoint=sandbox._serve(faults))
     settings.use(chosen)
     return Rig(sandbox, faults, chosen)
