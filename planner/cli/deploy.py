@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--to",
     "service",
-    type=click.Choice(["sagemaker", "gce", "local"]),
+    type=click.Choice(["sagemaker", "gce", "azure-vm", "local"]),
     default="sagemaker",
     show_default=True,
     help="Where to.",
@@ -186,6 +186,7 @@ def deploy(**given: Any) -> int:  # noqa: ANN401 - mirrors the options
     planner deploy llama-2-70b --to sagemaker --anywhere us --tries 6
     planner deploy llama-2-70b --to sagemaker --plan
     planner deploy llama-2-70b --to gce --accept-license
+    planner deploy llama-2-70b --to azure-vm --accept-license
     planner deploy llama-2-7b --to local --accept-license
     planner deploy ./model.gguf --to local
     """  # noqa: D301 - click reads the backspace as "keep these lines"

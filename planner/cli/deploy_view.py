@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from planner.plan import Plan
 
 _MINUTE_S = 60
-_SERVICES = {"sagemaker": "SageMaker", "gce": "Compute Engine"}
-_EXPIRES_BY = {"sagemaker": "EventBridge Scheduler", "gce": "Compute Engine's own run time"}
+_SERVICES = {"sagemaker": "SageMaker", "gce": "Compute Engine", "azure-vm": "Azure"}
+_EXPIRES_BY = {
+    "sagemaker": "EventBridge Scheduler",
+    "gce": "Compute Engine's own run time",
+    "azure-vm": "a Logic App",
+}
 _SIGNS = {
     Status.GOOD: ("ok", "green"),
     Status.WARNING: ("note", "yellow"),
@@ -133,6 +137,10 @@ def _makes(spec: DeploymentSpec) -> str:
     if spec.plan.service == "gce":
         token = "secret with the token, " if spec.token is not None else ""
         return f"{token}machine with its disk; firewall rules and service account (kept, free)"
+    if spec.plan.service == "azure-vm":
+        token = "vault with the token, " if spec.token is not None else ""
+        expiry = "Logic App (the expiry), " if spec.expires_at is not None else ""
+        return f"resource group with all of it: {expiry}{token}closed network, machine, disk"
     parts = ["model", "endpoint configuration", "endpoint"]
     if spec.guard.to_zero:
         parts += ["inference component", "scaling policies", "alarm that wakes it"]

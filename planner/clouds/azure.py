@@ -69,6 +69,17 @@ def subscription() -> str:
     return found
 
 
+def load() -> None:
+    """Import the SDK's core, before several threads do.
+
+    Its parts import each other: threads that begin with different ones would wait for each
+    other for ever, which Python ends with an error.
+    """
+    import azure.core.exceptions  # noqa: PLC0415 - heavy
+    import azure.core.rest  # noqa: PLC0415 - as above
+    import azure.mgmt.core  # noqa: F401, PLC0415 - as above
+
+
 def compute() -> ComputeManagementClient:
     """Return the client of Microsoft.Compute."""
 

@@ -23,6 +23,7 @@ SERVICES = {
     "local": "planner.endpoints.local",
     "sagemaker": "planner.endpoints.sagemaker",
     "gce": "planner.endpoints.gce",
+    "azure-vm": "planner.endpoints.azure_vm",
 }
 """What ``--to`` takes, and the module that serves it. This machine first: it needs no sign-in."""
 

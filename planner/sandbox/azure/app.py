@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, jsonify
 
-from planner.sandbox.azure import arm, compute, machine_learning, quota, support
+from planner.sandbox.azure import (
+    arm,
+    compute,
+    groups,
+    machine_learning,
+    machines,
+    quota,
+    resources,
+    support,
+)
 
 if TYPE_CHECKING:
     from flask import Response
@@ -18,7 +27,8 @@ def app(world: World) -> Flask:
     """Return the application; every service answers under the world's lock."""
     made = Flask("planner-sandbox-azure")
     made.before_request(lambda: arm.faults(world))
-    for service in (compute, quota, support, machine_learning):
+    made.before_request(lambda: _pass_time(world))
+    for service in (compute, quota, support, machine_learning, groups, machines, resources):
         made.register_blueprint(service.blueprint(world))
 
     @made.errorhandler(arm.ArmError)
@@ -31,3 +41,8 @@ def app(world: World) -> Flask:
         return jsonify(error={"code": "InvalidResourceType", "message": message}), 404
 
     return made
+
+
+def _pass_time(world: World) -> None:
+    with world.lock:
+        resources.pass_time(world)

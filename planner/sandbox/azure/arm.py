@@ -51,6 +51,31 @@ def route(
     return register
 
 
+def kind_and_name(path: str) -> tuple[str, str]:
+    """Return type and name of a resource from what follows ``/providers/`` in its id.
+
+    >>> kind_and_name("Microsoft.KeyVault/vaults/v/secrets/s")
+    ('Microsoft.KeyVault/vaults/secrets', 's')
+    >>> kind_and_name("Microsoft.Network/publicIPAddresses")
+    ('Microsoft.Network/publicIPAddresses', '')
+    """
+    space, *rest = path.strip("/").split("/")
+    names = rest[1::2]
+    return "/".join([space, *rest[::2]]), names[-1] if len(rest) % 2 == 0 else ""
+
+
+def _action() -> str:
+    """Return the RBAC action of a call that names its resource in the path."""
+    _, found, path = request.path.partition("/providers/")
+    verbs = {"GET": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
+    if not found or "/resourcegroups/" not in request.path.casefold():
+        return ""
+    if request.method == "POST":
+        path, _, name = path.rpartition("/")
+        return f"{kind_and_name(path)[0]}/{name}/action"
+    return f"{kind_and_name(path)[0]}/{verbs[request.method]}"
+
+
 def faults(world: World) -> None:
     """Refuse what the scenario refuses; runs before each view.
 
@@ -58,7 +83,7 @@ def faults(world: World) -> None:
     """
     scenario = world.scenario
     time.sleep(scenario.latency_s)
-    action = str(current_app.config.get(_ACTIONS, {}).get(request.endpoint, ""))
+    action = str(current_app.config.get(_ACTIONS, {}).get(request.endpoint, "")) or _action()
     world.count("azure", action or f"{request.method} {request.path}")
     if scenario.expired:
         raise ArmError(

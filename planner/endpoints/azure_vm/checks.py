@@ -1,0 +1,220 @@
+"""What to look at before a deploy on Azure."""
+
+from __future__ import annotations
+
+import json
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from planner.bundled import deploy_templates
+from planner.clouds import azure
+from planner.clouds.redact import mask
+from planner.endpoints import machine
+from planner.endpoints.azure_vm import access, api, requests, sizes
+from planner.endpoints.preflight import Check, Finding, Status, good
+from planner.errors import (
+    CloudError,
+    NotEnabledError,
+    NotFoundError,
+    PermissionDeniedError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from planner.endpoints.model import DeploymentSpec
+
+_GUARD = "the Logic App and the auto-shutdown alone: no alarm, no budget"
+_PROVIDERS = ("Microsoft.Compute", "Microsoft.Network")
+_EXPIRY_PROVIDERS = ("Microsoft.Logic", "Microsoft.DevTestLab")
+_TOKEN_PROVIDERS = ("Microsoft.KeyVault", "Microsoft.ManagedIdentity")
+
+
+def checks(spec: DeploymentSpec) -> list[Check]:
+    """Return the checks; each asks at most a few calls."""
+    azure.load()  # the checks run in threads
+    spot = spec.container.environment[requests.PROVISIONING] == "SPOT"
+    return [
+        Check("credentials", _credentials),
+        Check("providers", lambda: _providers(spec)),
+        Check("permissions", _permissions),
+        Check("size", lambda: _size(spec)),
+        Check("image", lambda: _image(spec)),
+        Check("quota", lambda: machine.quota(spec, spot=spot)),
+        Check("expiry", lambda: _expiry(spec)),
+        Check("guard", lambda: machine.guard(spec, "Azure", _GUARD)),
+        Check("disk", lambda: _disk(spec)),
+        Check("access", _access),
+        Check("identity", lambda: _identity(spec)),
+    ]
+
+
+def needed() -> list[str]:
+    """Return the actions that a deploy needs: those of the role that planner prints."""
+    path = deploy_templates() / "permissions" / "deploy-azure-vm.azure.json"
+    actions: list[str] = json.loads(path.read_text(encoding="utf-8"))["Actions"]
+    return actions
+
+
+def missing(wanted: list[str], granted: list[dict[str, Any]]) -> list[str]:
+    """Return the actions that no role grants.
+
+    Args:
+        wanted: Actions in full.
+        granted: ``actions`` and ``notActions`` of each role, with wildcards.
+    """
+
+    def among(action: str, patterns: list[str]) -> bool:
+        return any(fnmatchcase(action.casefold(), item.casefold()) for item in patterns)
+
+    return [
+        action
+        for action in wanted
+        if not any(
+            among(action, role.get("actions", [])) and not among(action, role.get("notActions", []))
+            for role in granted
+        )
+    ]
+
+
+def _credentials() -> Finding:
+    return good("credentials", f"subscription {mask(azure.subscription())}")
+
+
+def _providers(spec: DeploymentSpec) -> Finding:
+    wanted = [
+        *_PROVIDERS,
+        *(_EXPIRY_PROVIDERS if spec.expires_at is not None else ()),
+        *(_TOKEN_PROVIDERS if spec.token is not None else ()),
+    ]
+    action = "Microsoft.Resources/subscriptions/providers/read"
+    with azure.errors("list the resource providers", action=action):
+        states = {
+            (item.namespace or "").casefold(): item.registration_state
+            for item in azure.resources().providers.list()
+        }
+    off = [name for name in wanted if states.get(name.casefold()) != "Registered"]
+    if off:
+        return Finding(
+            "providers",
+            Status.BAD,
+            f"not registered in the subscription: {', '.join(off)}",
+            "; ".join(f"az provider register --namespace {name}" for name in off),
+            NotEnabledError,
+        )
+    return good("providers", ", ".join(name.removeprefix("Microsoft.") for name in wanted))
+
+
+def _permissions() -> Finding:
+    version = "2022-04-01"
+    kind = "Microsoft.Authorization/permissions"
+    answer = api.send(
+        "GET",
+        f"providers/{kind}?api-version={version}",
+        "read your permissions",
+        action=f"{kind}/read",
+    )
+    lacking = missing(needed(), answer.get("value", []))
+    if lacking:
+        more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""  # noqa: PLR2004 - fit a line
+        return Finding(
+            "permissions",
+            Status.BAD,
+            f"you lack {', '.join(lacking[:3])}{more}",
+            "planner doctor --permissions (prints the custom role to assign)",
+            PermissionDeniedError,
+        )
+    return good("permissions", "all that a deploy needs, in the whole subscription")
+
+
+def _size(spec: DeploymentSpec) -> Finding:
+    size, region = spec.plan.instance_type, spec.region
+    why = requests.unsuited(size)
+    if why:
+        remedy = f"another --instance-type: planner compare {spec.plan.model} --cloud azure"
+        return Finding("size", Status.BAD, f"{size} is not set up: {why}", remedy, UsageError)
+    try:
+        offered = sizes.offer(size, region)
+    except NotFoundError as error:
+        return Finding("size", Status.BAD, str(error), error.advice, NotFoundError)
+    if offered is None:
+        return Finding("size", Status.UNKNOWN, "the sizes may not be listed")
+    closed = sizes.closed(offered, region)
+    if closed:
+        return Finding(
+            "size",
+            Status.BAD,
+            f"{size} in {region} is closed to the subscription ({closed}); quota does not "
+            "change that",
+            "another --region, or a support request",
+            NotFoundError,
+        )
+    zones = ", ".join(sizes.zones_of(offered))
+    return good("size", f"{size} is offered" + (f" in zones {zones}" if zones else ""))
+
+
+def _image(spec: DeploymentSpec) -> Finding:
+    urn = spec.container.machine_image
+    try:
+        image = requests.image_reference(urn)
+    except ValueError:
+        return Finding(
+            "image",
+            Status.BAD,
+            f"{urn!r} is no image",
+            "--machine-image publisher:offer:sku:version",
+            UsageError,
+        )
+    action = "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read"
+    try:
+        with azure.errors("look for the image", action=action, region=spec.region):
+            azure.compute().virtual_machine_images.get(
+                spec.region, image["publisher"], image["offer"], image["sku"], image["version"]
+            )
+    except CloudError as error:
+        if not api.is_missing(error):
+            raise
+        listing = ":".join(urn.split(":")[:3])
+        return Finding(
+            "image",
+            Status.BAD,
+            f"{spec.region} does not have {urn}",
+            f"az vm image list --all --location {spec.region} --publisher {image['publisher']} "
+            f"--offer {image['offer']}; then --machine-image {listing}:VERSION",
+            NotFoundError,
+        )
+    return good("image", urn)
+
+
+def _expiry(spec: DeploymentSpec) -> Finding:
+    if spec.expires_at is None:
+        return Finding("expiry", Status.WARNING, "none: it costs money until someone deletes it")
+    return good("expiry", "a Logic App deletes the resource group; it is set before the machine")
+
+
+def _disk(spec: DeploymentSpec) -> Finding:
+    text = f"{requests.disk_gb(spec)} GB of Premium SSD (not in the price above)"
+    if requests.has_nvme(spec.plan.instance_type):
+        text += "; the weights go to the machine's own NVMe disks"
+    return good("disk", text)
+
+
+def _access() -> Finding:
+    try:
+        access.public_key()
+    except UsageError as error:
+        return Finding("access", Status.BAD, f"{error} ({error.why})", error.advice, UsageError)
+    return good("access", f"SSH with your own key, from {access.source()} alone")
+
+
+def _identity(spec: DeploymentSpec) -> Finding:
+    if spec.execution_role:
+        return Finding(
+            "identity",
+            Status.BAD,
+            "--role has no meaning on Azure: the machine gets an identity of its own",
+            "leave --role out",
+            UsageError,
+        )
+    if spec.token is None:
+        return good("identity", "none: the machine needs no access to anything")
+    return good("identity", "one of the machine's own, which may read the token alone")

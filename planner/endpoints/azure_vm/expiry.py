@@ -1,0 +1,99 @@
+"""The expiry: a Logic App in the endpoint's own group that deletes the group when its time is up.
+
+It is there before the machine is, needs neither this computer nor a machine that works, and
+tries again until the group is gone. Behind it stands Azure's auto-shutdown of the machine, which
+needs no role, but knows only the time of day: it is on during the last day alone.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from planner.clouds import azure, settings
+from planner.endpoints.azure_vm import api, parts
+from planner.endpoints.model import TAG_EXPIRES
+from planner.errors import CloudError
+
+if TYPE_CHECKING:
+    from planner.endpoints.azure_vm.requests import Group
+    from planner.endpoints.interface import Context
+
+_LOGIC = "Microsoft.Logic/workflows"
+_ROLES = "Microsoft.Authorization/roleAssignments"
+_SCHEDULES = "Microsoft.DevTestLab/schedules"
+_GRACE = timedelta(minutes=15)
+_DAY = timedelta(days=1)
+
+
+def put(
+    where: Group, region: str, tags: dict[str, str], expires_at: datetime, context: Context
+) -> str:
+    """Let the cloud delete a group at a time, set or moved; return the Logic App's id."""
+    made = api.put(
+        where.part(_LOGIC, parts.WORKFLOW),
+        parts.workflow(where, region, tags, expires_at),
+        "set the expiry",
+        context,
+        kind=_LOGIC,
+    )
+    id_, body = parts.role_assignment(where, made["identity"]["principalId"])
+    deadline = time.monotonic() + context.pace.settle_s
+    while True:
+        try:
+            api.put(id_, body, "let the expiry delete the group", context, kind=_ROLES)
+        except CloudError as error:
+            # A new identity is not known everywhere at once.
+            if error.code != "PrincipalNotFound" or time.monotonic() > deadline:
+                raise
+            context.interruption.pause(context.pace.poll_s / 10)
+        else:
+            return str(made["id"])
+
+
+def drop(where: Group, name: str, region: str, context: Context) -> None:
+    """Take the expiry away: the endpoint stays until someone deletes it."""
+    set_shutdown(where, name, region, None, context)
+    api.delete(where.part(_LOGIC, parts.WORKFLOW), "remove the expiry", context, kind=_LOGIC)
+
+
+def set_shutdown(
+    where: Group, name: str, region: str, expires_at: datetime | None, context: Context
+) -> str:
+    """Let Azure deallocate the machine soon after its expiry, if that is less than a day away.
+
+    Returns:
+        The id of the auto-shutdown.
+    """
+    at = None if expires_at is None else expires_at + _GRACE
+    if at is not None and at - settings.now() >= _DAY:
+        at = None
+    made = api.put(
+        parts.schedule_id(where, name),
+        parts.schedule(where, name, region, at),
+        "set the auto-shutdown",
+        context,
+        kind=_SCHEDULES,
+    )
+    return str(made["id"])
+
+
+def of(where: Group) -> datetime | None:
+    """Return when the cloud deletes a group; None for never."""
+    found = api.get(where.part(_LOGIC, parts.WORKFLOW), "read the expiry", kind=_LOGIC)
+    properties = (found or {}).get("properties", {})
+    if properties.get("state") != "Enabled":
+        return None
+    (trigger,) = properties["definition"]["triggers"].values()
+    return datetime.fromisoformat(trigger["recurrence"]["startTime"])
+
+
+def tag(where: Group, expires: str) -> None:
+    """Write the expiry onto the group, for people and lists."""
+    client = azure.resources().resource_groups
+    with azure.errors(
+        "note the expiry", action="Microsoft.Resources/subscriptions/resourceGroups/write"
+    ):
+        tags = dict(client.get(where.name).tags or {})
+        client.update(where.name, {"tags": {**tags, TAG_EXPIRES: expires}})

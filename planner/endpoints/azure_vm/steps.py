@@ -1,0 +1,193 @@
+"""The steps of a deploy on Azure: a group, its expiry, then what costs money, inside it.
+
+All lies in the group, so one undo takes all of it back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from planner.clouds import azure, settings
+from planner.endpoints.azure_vm import access, api, expiry, lookup, requests, secret, sizes
+from planner.endpoints.lifecycle import Step
+from planner.errors import CapacityError, CloudError, PlannerError
+from planner.ledger import Resource
+
+if TYPE_CHECKING:
+    from planner.endpoints.azure_vm.requests import Group
+    from planner.endpoints.interface import Context
+    from planner.endpoints.model import DeploymentSpec
+
+_MACHINES = "Microsoft.Compute/virtualMachines"
+_NETWORK = "Microsoft.Network"
+
+
+def create(spec: DeploymentSpec, context: Context) -> list[Step]:
+    """Return the steps that make an endpoint; it is not in service yet after them."""
+    where = api.group(requests.group_name(spec))
+    steps = [
+        Step(
+            f"create the resource group {where.name}",
+            lambda: _create_group(spec, where),
+            lambda: remove_run(spec, context),
+            _record(spec, where),
+        ),
+        Step("claim the name", lambda: _claim(spec)),
+    ]
+    ends = spec.expires_at
+    if ends is not None:
+        tags = requests.short_tags(spec.name, spec.run)
+        steps.append(
+            Step(
+                "set the expiry",
+                lambda: expiry.put(where, spec.region, tags, ends, context),
+            )
+        )
+    if spec.token is not None:
+        steps.append(
+            Step("store the token in Key Vault", lambda: secret.create(spec, where, context))
+        )
+    steps += [
+        Step("make a closed network", lambda: _create_network(spec, where, context)),
+        Step(f"create the machine {spec.name}", lambda: _create_machine(spec, where, context)),
+    ]
+    if ends is not None:
+        steps.append(
+            Step(
+                "set the auto-shutdown",
+                lambda: expiry.set_shutdown(where, spec.name, spec.region, ends, context),
+            )
+        )
+    return [*steps, Step("claim the name again", lambda: _claim(spec))]
+
+
+def remove_run(spec: DeploymentSpec, context: Context) -> None:
+    """Remove the group of this run, and the vault that its deletion leaves behind."""
+    api.remove_group(requests.group_name(spec), context)
+    if spec.token is not None:
+        secret.purge(spec.run, spec.region)
+
+
+def _create_group(spec: DeploymentSpec, where: Group) -> str:
+    action = "Microsoft.Resources/subscriptions/resourceGroups/write"
+    with azure.errors("create the resource group", action=action):
+        azure.resources().resource_groups.create_or_update(
+            where.name, requests.group(spec, settings.now())
+        )
+    return where.id
+
+
+def _claim(spec: DeploymentSpec) -> str:
+    """Give way to an older group of the name: names of groups carry the run.
+
+    Looked at before the machine is made and after it: clocks may differ.
+    """
+    living = [item for item in lookup.groups(spec.name, spec.region) if not item.deleting]
+    runs = [item.run for item in living]
+    if spec.run not in runs:
+        raise CloudError(
+            f"the resource group of {spec.name} is gone",
+            why="someone else removed it in the meantime",
+            advice="planner status",
+        )
+    if runs[0] != spec.run:
+        raise PlannerError(
+            f"{spec.name} was made by someone else in the meantime",
+            why="another deploy of the same name got there first; nothing of it was touched",
+            advice=f"planner status, or deploy under another --name than {spec.name}",
+        )
+    return ""
+
+
+def _create_network(spec: DeploymentSpec, where: Group, context: Context) -> str:
+    from azure.mgmt.network import models  # noqa: PLC0415 - heavy
+
+    client = azure.network()
+    nsg = models.NetworkSecurityGroup(requests.nsg(spec))
+    network = models.VirtualNetwork(requests.virtual_network(spec, where))
+    api.finish(
+        lambda polling: client.network_security_groups.begin_create_or_update(
+            where.name, requests.NSG, nsg, polling=polling
+        ),
+        "close the network",
+        context,
+        action=f"{_NETWORK}/networkSecurityGroups/write",
+    )
+    api.finish(
+        lambda polling: client.virtual_networks.begin_create_or_update(
+            where.name, requests.NETWORK, network, polling=polling
+        ),
+        "create the network",
+        context,
+        action=f"{_NETWORK}/virtualNetworks/write",
+    )
+    return ""
+
+
+def _create_machine(spec: DeploymentSpec, where: Group, context: Context) -> str:
+    """Create the machine where there is room: wherever Azure likes, then zone by zone.
+
+    Raises:
+        CapacityError: There is none in the region.
+    """
+    full: list[str] = []
+    for zone in ("", *sizes.zones(spec.plan.instance_type, spec.region)):
+        context.interruption.check()
+        named = f"{spec.region} zone {zone}" if zone else spec.region
+        context.progress(f"asking {named} for {spec.plan.instance_type}", ())
+        try:
+            _put_machine(spec, where, zone, context)
+        except CapacityError as error:
+            full.append(f"{named}: {error.why}")
+            # It stays as a machine that failed, bound to its zone.
+            _delete_machine(spec, where, context)
+            continue
+        return where.part(_MACHINES, spec.name)
+    raise CapacityError(
+        f"no {spec.plan.instance_type} is to be had in {spec.region} now",
+        why="\n".join(full),
+        advice=f"planner deploy {spec.plan.model} --to azure-vm --anywhere us (tries other "
+        "regions and types)",
+    )
+
+
+def _put_machine(spec: DeploymentSpec, where: Group, zone: str, context: Context) -> None:
+    from azure.mgmt.compute import models  # noqa: PLC0415 - heavy
+
+    client = azure.compute().virtual_machines
+    body = models.VirtualMachine(requests.virtual_machine(spec, where, zone, access.public_key()))
+    api.finish(
+        lambda polling: client.begin_create_or_update(where.name, spec.name, body, polling=polling),
+        f"create the machine {spec.name}",
+        context,
+        action=f"{_MACHINES}/write",
+        region=spec.region,
+    )
+
+
+def _delete_machine(spec: DeploymentSpec, where: Group, context: Context) -> None:
+    client = azure.compute().virtual_machines
+    api.finish(
+        lambda polling: client.begin_delete(
+            where.name, spec.name, force_deletion=True, polling=polling
+        ),
+        f"delete the machine {spec.name}",
+        context,
+        action=f"{_MACHINES}/delete",
+    )
+
+
+def _record(spec: DeploymentSpec, where: Group) -> Resource:
+    mark = "sandbox/" if settings.current().simulated else ""
+    return Resource(
+        id=f"{mark}{spec.region}/azure-vm-endpoint/{where.name}/{spec.run}",
+        endpoint=spec.name,
+        cloud="azure",
+        account=azure.subscription(),
+        region=spec.region,
+        kind="azure-vm:endpoint",
+        recorded_at=settings.now(),
+        hourly_usd=spec.plan.on_demand_hourly_usd,
+        tags={**spec.tags, "instance-type": spec.plan.instance_type},
+        expires_at=spec.expires_at,
+    )

@@ -1,0 +1,246 @@
+"""Simulated virtual machines: create, look, delete, console, run command, and the way in.
+
+Documented (azure-mgmt-compute, Azure's error reference): paths, members, instance views, the
+codes; that a machine whose allocation failed stays as one that failed; that a card and an
+address that are made with a machine go with it. Assumed: the sentences of errors, which code
+comes at once and which in the operation, what an engine writes to the console and when.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from planner.quotas.catalogue import fold
+from planner.sandbox import console, engine
+from planner.sandbox.azure import compute
+from planner.sandbox.azure.arm import SUBSCRIPTION, ArmError, route
+from planner.sandbox.azure.store import store
+
+if TYPE_CHECKING:
+    from planner.pricing.instance_types import InstanceType
+    from planner.sandbox.world import World
+
+KIND = "Microsoft.Compute/virtualMachines"
+_GROUP = f"{SUBSCRIPTION}/resourceGroups/<group>"
+_VM = f"{_GROUP}/providers/{KIND}/<name>"
+_BLOBS = "/sandbox-boot-diagnostics"
+_HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"
+_BEFORE = (
+    "-----BEGIN SSH HOST KEY KEYS-----",
+    f"{_HOST_KEY} root@sandbox",
+    "-----END SSH HOST KEY KEYS-----",
+    "planner: stage: preparing the disks",
+    "planner: stage: waiting for the GPU driver",
+)
+
+
+def blueprint(world: World) -> Blueprint:
+    """Return the routes beside those of any resource."""
+    made = Blueprint("machines", __name__)
+
+    @route(made, f"{_VM}/retrieveBootDiagnosticsData", "", "POST")
+    def boot_diagnostics(subscription: str, group: str, name: str) -> Response:
+        with world.lock:
+            store(world).resource(_id(subscription, group, name))
+        where = f"{request.host_url.rstrip('/')}{_BLOBS}/{subscription}/{group}/{name}"
+        return jsonify(serialConsoleLogBlobUri=where)
+
+    @made.get(f"{_BLOBS}/<subscription>/<group>/<name>")
+    def blob(subscription: str, group: str, name: str) -> Response:
+        with world.lock:
+            found = store(world).resource(_id(subscription, group, name))
+            written = _console(world, found)
+        return Response("\r\n".join(written), content_type="text/plain")
+
+    @route(made, f"{_VM}/runCommand", "", "POST")
+    def run_command(subscription: str, group: str, name: str) -> Response:
+        with world.lock:
+            store(world).resource(_id(subscription, group, name))
+        words = f"Enable succeeded: \n[stdout]\n{_HOST_KEY} root@sandbox\n\n[stderr]\n"
+        shown = {"code": "ProvisioningState/succeeded", "level": "Info", "message": words}
+        return jsonify(value=[shown])
+
+    image = "publishers/<publisher>/artifacttypes/vmimage/offers/<offer>/skus/<sku>/versions/<v>"
+    kind = "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read"
+
+    @route(made, f"{SUBSCRIPTION}/providers/Microsoft.Compute/locations/<location>/{image}", kind)
+    def get_image(  # noqa: PLR0917 - the parts of the path
+        subscription: str, location: str, publisher: str, offer: str, sku: str, v: str
+    ) -> Response:
+        del subscription
+        if (publisher, offer) != ("microsoft-dsvm", "ubuntu-hpc"):
+            raise ArmError("NotFound", f"Artifact: VMImage was not found: {offer} {sku}", 404)
+        return jsonify(name=v, location=location)
+
+    @made.post("/sandbox-tunnel/<group>/<name>/v1/<path:rest>")
+    def tunnel(group: str, name: str, rest: str) -> Response:
+        del rest
+        with world.lock:
+            if not _answers(world, group, name):
+                return Response("connection refused", 502)
+        try:
+            answer = engine.engine().answer(request.get_data())
+        except engine.RefusedError as error:
+            return Response(str(error), error.status)
+        return Response(answer, content_type="text/event-stream")
+
+    return made
+
+
+def begin(world: World, id_: str, body: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Begin to create a machine; return it as it is shown meanwhile, and the operation."""
+    kept = store(world)
+    refused = _refusal(world, body)
+    if refused is not None and refused.status == 409:  # noqa: PLR2004 - Conflict: at once
+        raise refused
+    properties = {
+        **body["properties"],
+        "provisioningState": "Creating",
+        "timeCreated": world.now().isoformat(),
+        "vmId": f"vm-{len(kept.resources)}",
+    }
+    kept.resources[id_.casefold()] = {**body, "properties": properties, "_power": ""}
+    shown = kept.resources[id_.casefold()]
+
+    def end() -> None:
+        if refused is not None:
+            properties["provisioningState"] = "Failed"
+            shown["_refused"] = refused
+            return
+        properties["provisioningState"] = "Succeeded"
+        shown["_power"] = "running"
+        _make_address(world, id_)
+        recount(world)
+
+    return show(shown), kept.begin(end, refused)
+
+
+def end(world: World, id_: str) -> None:
+    """Delete a machine, with the card and the address that were made with it."""
+    kept = store(world)
+    kept.drop(id_)
+    kept.drop(_address_id(id_))
+    recount(world)
+
+
+def show(item: dict[str, Any], expand: str = "") -> dict[str, Any]:
+    """Return a machine as GET shows it; ``expand`` is ``instanceView`` or ``userData``."""
+    properties = item["properties"]
+    state = properties["provisioningState"]
+    refused = item.get("_refused")
+    code = f"ProvisioningState/{state.lower()}" + (f"/{refused.code}" if refused else "")
+    statuses = [{"code": code, "level": "Info", **({"message": str(refused)} if refused else {})}]
+    if item["_power"]:
+        statuses.append({"code": f"PowerState/{item['_power']}", "level": "Info"})
+    shown = {key: value for key, value in item.items() if not key.startswith("_")}
+    hidden = properties["osProfile"].items()
+    shown["properties"] = {
+        **{key: value for key, value in properties.items() if key != "userData"},
+        "osProfile": {key: value for key, value in hidden if key != "customData"},
+    }
+    if expand == "userData":
+        shown["properties"]["userData"] = properties.get("userData", "")
+    if expand == "instanceView":
+        shown["properties"]["instanceView"] = {"statuses": statuses}
+    return shown
+
+
+def recount(world: World) -> None:
+    """Count the vCPUs that machines take up, against their quotas."""
+    for key in [key for key in world.usage if key[0] == "azure"]:
+        del world.usage[key]
+    for item in store(world).of_kind(KIND):
+        size = _size(item)
+        if size is None or item["_power"] not in {"running", "stopped"}:
+            continue
+        for name in _quotas(item, size):
+            key = compute.key_of(item["location"], name)
+            world.usage[key] = world.usage.get(key, 0) + int(size.vcpus or 0)
+
+
+def _refusal(world: World, body: dict[str, Any]) -> ArmError | None:
+    """Return why a machine cannot be made there now; None where it can."""
+    scenario, size, region = world.scenario, _size(body), body["location"]
+    zone = (body.get("zones") or [""])[0]
+    if size is None or region in scenario.restricted_regions:
+        return ArmError(
+            "SkuNotAvailable",
+            f"The requested VM size for resource is currently not available in location "
+            f"'{region}' zones '{zone}' for subscription.",
+            409,
+        )
+    for name in _quotas(body, size):
+        limit = compute.limit_of(world, region, name)
+        used = world.usage.get(compute.key_of(region, name), 0)
+        if used + int(size.vcpus or 0) > limit:
+            return ArmError(
+                "OperationNotAllowed",
+                f"Operation could not be completed as it results in exceeding approved {name} "
+                f"Cores quota. Location: {region}, Current Limit: {limit}, Current Usage: {used}, "
+                f"Additional Required: {size.vcpus}.",
+                409,
+            )
+    place = f"{region}-{zone or 'regional'}"
+    if not scenario.capacity or {place, region, size.instance_type} & set(scenario.no_capacity_in):
+        return ArmError(
+            "ZonalAllocationFailed" if zone else "AllocationFailed",
+            "Allocation failed. We do not have sufficient capacity for the requested VM size in "
+            "this region or zone.",
+            200,
+        )
+    return None
+
+
+def _quotas(body: dict[str, Any], size: InstanceType) -> tuple[str, ...]:
+    if body["properties"].get("priority") == "Spot":
+        return ("lowPriorityCores",)
+    return ("cores", compute.family_of(size))
+
+
+def _size(body: dict[str, Any]) -> InstanceType | None:
+    wanted = fold(body["properties"]["hardwareProfile"]["vmSize"])
+    return next((item for item in compute.sizes() if fold(item.instance_type) == wanted), None)
+
+
+def _console(world: World, item: dict[str, Any]) -> list[str]:
+    born = datetime.fromisoformat(item["properties"]["timeCreated"])
+    return console.lines(world, born, _BEFORE)
+
+
+def _answers(world: World, group: str, name: str) -> bool:
+    """Tell whether SSH comes in, and the engine behind it is ready."""
+    kept = store(world)
+    if group.casefold() not in kept.groups:
+        return False
+    found = kept.resource(f"{kept.group(group)['id']}/providers/{KIND}/{name}")
+    admitted = [
+        rule
+        for rule in kept.of_kind("Microsoft.Network/networkSecurityGroups/securityRules", group)
+        if rule["properties"]["access"] == "Allow"
+        and rule["properties"]["destinationPortRange"] == "22"
+        and rule["properties"]["sourceAddressPrefix"] == "127.0.0.1/32"
+    ]
+    ready = found["_power"] == "running" and console.is_ready(_console(world, found))
+    return bool(admitted) and ready
+
+
+def _make_address(world: World, machine: str) -> None:
+    id_ = _address_id(machine)
+    store(world).resources[id_.casefold()] = {
+        "id": id_,
+        "name": id_.rpartition("/")[2],
+        "type": "Microsoft.Network/publicIPAddresses",
+        "properties": {"provisioningState": "Succeeded", "ipAddress": "203.0.113.9"},
+    }
+
+
+def _address_id(machine: str) -> str:
+    group = machine.partition("/providers/")[0]
+    return f"{group}/providers/Microsoft.Network/publicIPAddresses/way-out"
+
+
+def _id(subscription: str, group: str, name: str) -> str:
+    return f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{KIND}/{name}"
