@@ -136,7 +136,9 @@ def test_of_two_deploys_at_once_one_machine_stays(bench: Rig, plan: Plan) -> Non
         thread.join()
     assert len(bench.world.notes["gce"]) == 1
     assert len(errors) <= 1
-    assert all("someone else" in str(error) for error in errors)
+    assert all("someone else" in str(error) for error in errors), [
+        f"{error}: {error.why}" for error in errors
+    ]
 
 
 def test_of_two_machines_of_a_name_in_two_zones_the_younger_gives_way(

@@ -1,0 +1,105 @@
+"""One deploy on a virtual machine against a sandbox with breakable calls, on any cloud."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from planner.clouds import settings
+from planner.comparison import Request, compare
+from planner.endpoints import deployment
+from planner.endpoints.interface import Context, adapter
+from planner.endpoints.interruption import Interruption
+from planner.errors import PlannerError
+from planner.ledger import Ledger
+from planner.sandbox import scenarios
+from planner.sandbox.server import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.connection import Connection
+
+    from planner.clouds.settings import CloudSettings
+    from planner.endpoints.interface import EndpointAdapter
+    from planner.plan import Plan
+    from planner.sandbox.faults import Faults
+    from planner.sandbox.world import World
+
+TOKEN = "hf_DoNotShowThisTokenAnywhere"  # noqa: S105 - it is what the tests search for
+OPTIONS = deployment.Options(owner="Ada@Example", accept_license=True, create_roles=True)
+
+
+def cheapest_on(service: str, model: str = "llama-2-70b", **changes: Any) -> Plan:
+    """Return the plan that a deploy on a service would take."""
+    request = Request(model, services=(service,), max_instances=1, top=1)
+    return compare(replace(request, **changes)).plans[0]
+
+
+@dataclass
+class Rig:
+    """The sandbox behind a layer that can break calls.
+
+    ``there`` returns what belongs to endpoints, seen from inside the simulation.
+    """
+
+    service: str
+    sandbox: Sandbox
+    faults: Faults
+    settings: CloudSettings
+    there: Callable[[World], list[str]]
+
+    @property
+    def world(self) -> Any:
+        return self.sandbox.world
+
+    def scenario(self, **changes: Any) -> None:
+        self.world.scenario = replace(self.world.scenario, **changes)
+
+    def deploy(
+        self,
+        plan: Plan,
+        options: deployment.Options = OPTIONS,
+        made: EndpointAdapter | None = None,
+    ) -> deployment.Outcome:
+        """Prepare and deploy, as the command does."""
+        return deploy(plan, options, made or adapter(self.service))
+
+    def destroy(self, name: str, region: str) -> None:
+        """Remove an endpoint, from the cloud's own marks alone."""
+        made = adapter(self.service)
+        found = made.find(name, region)
+        if found is not None:
+            with Interruption() as interruption:
+                made.remove(found, Context(interruption, progress=lambda *_: None))
+
+    def left(self, name: str = "") -> list[str]:
+        return [item for item in self.there(self.world) if name in item]
+
+
+def deploy(plan: Plan, options: deployment.Options, made: EndpointAdapter) -> deployment.Outcome:
+    """Prepare and deploy in this process."""
+    with Ledger() as book:
+        prepared = deployment.prepare(plan, options, made, book)
+        with Interruption(cleanup=f"planner destroy {prepared.spec.name}") as interruption:
+            return deployment.deploy(prepared, made, book, interruption, options=options)
+
+
+def sandbox(**scenario: Any) -> Sandbox:
+    """Start a sandbox with enough quota and endpoints that start at once."""
+    base = replace(scenarios.get("approved"), endpoint_startup_s=0)
+    return Sandbox(replace(base, **scenario))
+
+
+def child(  # noqa: PLR0917 - a process takes no keywords more readably
+    pipe: Connection, chosen: CloudSettings, service: str, plan: Plan, name: str, folder: str
+) -> None:
+    """Deploy in a process of its own, which ends with the command's exit code."""
+    pipe.recv()
+    os.environ.update(PLANNER_STATE_DIR=folder, HF_TOKEN=TOKEN)
+    settings.use(chosen)
+    try:
+        deploy(plan, replace(OPTIONS, name=name), adapter(service))
+    except PlannerError as error:
+        sys.exit(error.exit_code)
