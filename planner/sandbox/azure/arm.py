@@ -83,6 +83,8 @@ def faults(world: World) -> None:
     """
     scenario = world.scenario
     time.sleep(scenario.latency_s)
+    if not request.path.startswith("/subscriptions/"):
+        return  # storage, or the machine itself: not Resource Manager's
     action = str(current_app.config.get(_ACTIONS, {}).get(request.endpoint, "")) or _action()
     world.count("azure", action or f"{request.method} {request.path}")
     if scenario.expired:
