@@ -42,7 +42,12 @@ def wrong(kind: str, body: object) -> list[str]:
     if kind not in MODELS:
         return []
     module, _, name = MODELS[kind].rpartition(".")
-    return _check(body, getattr(import_module(module), name), "")
+    return wrong_by(getattr(import_module(module), name), body)
+
+
+def wrong_by(model: type, body: object) -> list[str]:
+    """Return what is wrong with a body by one of the SDKs' models."""
+    return _check(body, model, "")
 
 
 def _check(value: object, expected: Any, path: str) -> list[str]:  # noqa: ANN401 - any annotation
