@@ -14,7 +14,8 @@ from planner.cli.quota_options import use_accounts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from planner.endpoints.deployment import Options, Prepared
+    from planner.cli.deploy_plans import Question
+    from planner.endpoints.choices import Options, Prepared
     from planner.ledger import Ledger
     from planner.plan import Plan
 
@@ -29,56 +30,56 @@ def deploy(**given: Any) -> int:  # noqa: ANN401 - mirrors the options
     \b
     planner deploy llama-2-70b --to sagemaker --accept-license
     planner deploy llama-2-70b --to sagemaker --precision int4 --max-hourly 8
-    planner deploy llama-2-70b --to sagemaker --anywhere us --tries 6
     planner deploy llama-2-70b --to sagemaker --plan
     planner deploy llama-2-70b --to gce --accept-license
     planner deploy llama-2-70b --to azure-vm --accept-license
+    planner deploy llama-2-70b --to cheapest --accept-license --keep-trying 6h
     planner deploy llama-2-7b --to local --accept-license
     planner deploy ./model.gguf --to local
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     use_accounts(given)
-    from planner.endpoints import deployment  # noqa: PLC0415 - with the rest of the work
-    from planner.endpoints.interface import adapter  # noqa: PLC0415
+    from planner.cli import deploy_plans  # noqa: PLC0415 - with the rest of the work
     from planner.ledger import Ledger as Book  # noqa: PLC0415
 
     options = options_of(given)
-    if given["service"] == "local":
+    if given["services"] == ("local",):
         from planner.cli import deploy_local  # noqa: PLC0415 - few need it
 
         return deploy_local.run(given, options)
-    made = adapter(given["service"])
     with Book() as ledger:
-        plans = _plans(given, options, ledger)
+        question = deploy_plans.question(given, options, ledger)
         if given["emit"]:
-            if given["service"] != "sagemaker":
-                raise click.UsageError("--emit writes templates of SageMaker endpoints only")
-            from planner.endpoints import templates  # noqa: PLC0415 - only --emit needs it
+            return _emit(question, given, options)
+        if question.hunt:
+            from planner.cli import deploy_hunt  # noqa: PLC0415 - few need it
 
-            click.echo(templates.emit(deployment.specify(plans[0], options), given["emit"]))
-            return 0
-        prepared = deployment.prepare(
-            plans[0], options, made, ledger, may_create_roles=not given["yes"]
-        )
-        return _go(prepared, plans, given, options, ledger)
+            return deploy_hunt.run(question.plans, given, options, ledger)
+        return _go(question.plans[0], given, options, ledger)
 
 
-def _go(
-    prepared: Prepared,
-    plans: list[Plan],
-    given: Mapping[str, Any],
-    options: Options,
-    ledger: Ledger,
-) -> int:
+def _emit(question: Question, given: Mapping[str, Any], options: Options) -> int:
+    plan = question.plans[0]
+    if plan.service != "sagemaker":
+        raise click.UsageError("--emit writes templates of SageMaker endpoints only")
+    from planner.endpoints import deployment, templates  # noqa: PLC0415 - only --emit needs it
+
+    click.echo(templates.emit(deployment.specify(plan, options), given["emit"]))
+    return 0
+
+
+def _go(plan: Plan, given: Mapping[str, Any], options: Options, ledger: Ledger) -> int:
     from planner.cli import deploy_quota, deploy_view  # noqa: PLC0415 - needs Rich
     from planner.endpoints import deployment, preflight  # noqa: PLC0415 - with the work
     from planner.endpoints.interface import adapter  # noqa: PLC0415
     from planner.endpoints.interruption import Interruption  # noqa: PLC0415
 
+    made = adapter(plan.service)
     as_json = given["output_format"] == "json"
+    prepared = deployment.prepare(plan, options, made, ledger, may_create_roles=not given["yes"])
     if given["plan_only"] and as_json:
         emit_json(deploy_view.plan_record(prepared))
         return _exit_code(prepared)
-    deploy_view.show(prepared, plans, anywhere=given["anywhere"] is not None)
+    deploy_view.show(prepared)
     if given["plan_only"]:
         note("Nothing was made (--plan).")
         return _exit_code(prepared)
@@ -87,23 +88,17 @@ def _go(
     )
     preflight.require(prepared.findings)
     if not prepared.is_same and not given["yes"]:
-        _confirm(prepared)
-    spec = prepared.spec
-    cleanup = f"planner destroy {spec.name}" + (
-        "" if given["anywhere"] else f" --region {spec.region}"
-    )
+        price = f"${plan.on_demand_hourly_usd:.2f} an hour"
+        verb = "Update" if prepared.is_update else "Deploy"
+        confirm(f"{verb} {prepared.spec.name} for {price}?", costs=price)
+    cleanup = f"planner destroy {prepared.spec.name} --region {prepared.spec.region}"
     with (
         deploy_view.Progress(prepared) as progress,
         Interruption(on_first=progress.say, cleanup=cleanup) as interruption,
     ):
-        outcome = deployment.deploy_anywhere(
-            plans,
-            adapter(given["service"]),
-            ledger,
-            interruption,
-            options=options,
-            first=prepared,
-            observers=progress.observers,
+        progress.watch(interruption)
+        outcome = deployment.deploy(
+            prepared, made, ledger, interruption, options=options, observers=progress.observers
         )
     if as_json:
         emit_json(deploy_view.outcome_record(outcome))
@@ -112,55 +107,21 @@ def _go(
     return 0
 
 
-def _plans(given: Mapping[str, Any], options: Options, ledger: Ledger) -> list[Plan]:
-    """Return the candidates, cheapest first; the first alone without --anywhere."""
-    from planner.comparison import Request, compare  # noqa: PLC0415 - loads DuckDB
-    from planner.serving import models  # noqa: PLC0415
+def confirm(question: str, *, costs: str) -> None:
+    """Ask before something costs money.
 
-    name = options.name or models.get(given["model"]).name.replace(".", "-")
-    region, kind = given["region"], given["instance_type"]
-    there = [r for r in ledger.resources(endpoint=name) if r.kind.endswith(":endpoint")]
-    if there and not region and not given["anywhere"]:
-        region = there[-1].region
-        note(f"{name} is in {region} as far as planner remembers, so that is where it looks.")
-    if kind and given["service"] == "sagemaker" and not kind.startswith("ml."):
-        kind = f"ml.{kind}"
-    anywhere = given["anywhere"]
-    request = Request(
-        given["model"],
-        precision=given["precision"],
-        context=given["context"],
-        concurrency=given["concurrency"],
-        geo=anywhere or given["geo"],
-        services=(given["service"],),
-        regions=(region,) if region else (),
-        instance_types=(kind,) if kind else (),
-        max_instances=1,
-        every_region=anywhere is not None,
-        top=None if anywhere else 1,
-    )
-    plans = [
-        p for p in compare(request).plans if p.on_demand_hourly_usd is not None or not anywhere
-    ]
-    ceiling = options.max_hourly
-    if anywhere and ceiling is not None:
-        fitting = [p for p in plans if (p.on_demand_hourly_usd or 0) * options.instances <= ceiling]
-        return fitting or plans[:1]
-    return plans
-
-
-def _confirm(prepared: Prepared) -> None:
+    Raises:
+        UsageError: Nobody is there to answer.
+    """
     from planner.errors import UsageError  # noqa: PLC0415 - only here
 
-    price = prepared.spec.plan.on_demand_hourly_usd
     if not sys.stdin.isatty():
         raise UsageError(
             "nobody is there to say yes",
-            why=f"this costs ${price:.2f} an hour",
+            why=f"this costs {costs}",
             advice="--yes --create-roles, after --plan has shown what it does",
         )
-    verb = "Update" if prepared.is_update else "Deploy"
-    click.confirm(f"{verb} {prepared.spec.name} for ${price:.2f} an hour?", abort=True, err=True)
+    click.confirm(question, abort=True, err=True)
 
 
 def _exit_code(prepared: Prepared) -> int:

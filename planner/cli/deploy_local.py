@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from planner.endpoints.deployment import Options, Outcome, Prepared
 
 # Options that mean nothing on the user's own machine.
-_CLOUD_ONLY = ("instance_type", "region", "anywhere", "emit", "role", "token_secret")
+_CLOUD_ONLY = (
+    "instance_type",
+    "region",
+    "anywhere",
+    "keep_trying",
+    "race",
+    "emit",
+    "role",
+    "token_secret",
+)
 
 
 def run(given: Mapping[str, Any], options: Options) -> int:
@@ -52,6 +61,7 @@ def run(given: Mapping[str, Any], options: Options) -> int:
                 on_first=progress.say, cleanup=f"planner destroy {prepared.spec.name}"
             ) as interruption,
         ):
+            progress.watch(interruption)
             outcome = deployment.deploy(
                 prepared,
                 made,

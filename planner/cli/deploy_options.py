@@ -13,17 +13,38 @@ from planner.cli.quota_options import account_options
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from planner.endpoints.deployment import Options
+    from planner.endpoints.choices import Options
+
+CLOUD_SERVICES = ("sagemaker", "gce", "azure-vm")
+
+
+def _to_services(
+    _context: click.Context, _parameter: click.Parameter, value: str
+) -> tuple[str, ...]:
+    """Return the services of a text such as ``sagemaker,gce`` (a click callback)."""
+    if value == "cheapest":
+        return CLOUD_SERVICES
+    services = tuple(dict.fromkeys(value.split(",")))
+    known = (*CLOUD_SERVICES, "local")
+    for service in services:
+        if service not in known:
+            raise click.BadParameter(f"{service!r} is none of {', '.join(known)}, cheapest")
+    if len(services) > 1 and "local" in services:
+        raise click.BadParameter("this machine is no cloud: --to local stands alone")
+    return services
+
 
 _OPTIONS = (
     model_argument,
     click.option(
         "--to",
-        "service",
-        type=click.Choice(["sagemaker", "gce", "azure-vm", "local"]),
+        "services",
+        metavar="WHERE",
+        callback=_to_services,
         default="sagemaker",
         show_default=True,
-        help="Where to.",
+        help="sagemaker, gce, azure-vm or local; several with commas, or cheapest: any cloud, "
+        "wherever there is room.",
     ),
     click.option(
         "--instance-type", metavar="NAME", help="Machine.  [default: the cheapest that fits]"
@@ -86,10 +107,22 @@ _OPTIONS = (
     click.option(
         "--tries",
         type=click.IntRange(min=1),
-        default=3,
+        default=5,
         show_default=True,
         metavar="N",
-        help="How many, with --anywhere.",
+        help="Of several places try so many, the cheapest.",
+    ),
+    click.option(
+        "--keep-trying",
+        metavar="DURATION",
+        callback=to_duration,
+        help="Begin again for so long when no place has room: 6h.",
+    ),
+    click.option(
+        "--race",
+        type=click.IntRange(min=2),
+        metavar="N",
+        help="Start N places at once, all billed until one answers; the others are removed.",
     ),
     click.option(
         "--engine",
@@ -193,7 +226,7 @@ def options_of(given: Mapping[str, Any]) -> Options:
     import getpass  # noqa: PLC0415 - only here
     from decimal import Decimal  # noqa: PLC0415
 
-    from planner.endpoints.deployment import Options as Chosen  # noqa: PLC0415
+    from planner.endpoints.choices import Options as Chosen  # noqa: PLC0415
     from planner.endpoints.guard import Guard  # noqa: PLC0415
 
     ceiling = given["max_hourly"]
@@ -225,6 +258,5 @@ def options_of(given: Mapping[str, Any]) -> Options:
         owner=given["owner"] or getpass.getuser(),
         life=None if given["no_expiry"] else given["expires"],
         max_hourly=None if ceiling is None else Decimal(str(ceiling)),
-        tries=given["tries"] if given["anywhere"] else 1,
         guard=guard,
     )

@@ -10,14 +10,17 @@ import click
 
 from planner.cli.output import console, note
 from planner.endpoints import locate, snippets
-from planner.endpoints.deployment import PROMPT, Attempt, Observers, Outcome, Prepared
+from planner.endpoints.choices import Attempt, Observers, Outcome, Prepared
+from planner.endpoints.deployment import PROMPT
+from planner.endpoints.hunt import reason
 from planner.endpoints.lifecycle import Phase
 from planner.endpoints.preflight import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
+    from planner.endpoints.interruption import Interruption
     from planner.endpoints.model import DeploymentSpec
     from planner.plan import Plan
 
@@ -36,7 +39,7 @@ _SIGNS = {
 }
 
 
-def show(prepared: Prepared, plans: Sequence[Plan], *, anywhere: bool) -> None:
+def show(prepared: Prepared) -> None:
     """Print what would be made, what it costs, and what stands in the way; to stderr."""
     from rich.table import Table  # noqa: PLC0415 - people only
     from rich.text import Text  # noqa: PLC0415
@@ -69,12 +72,6 @@ def show(prepared: Prepared, plans: Sequence[Plan], *, anywhere: bool) -> None:
             out.print(f"  {name}: {now or '(none)'} -> {then or '(none)'}", markup=False)
     if prepared.is_same:
         out.print(f"{prepared.spec.name} is there already with these settings: nothing to make.")
-    if anywhere and len(plans) > 1:
-        out.print(
-            f"On a lack of capacity {len(plans) - 1} other places are tried in price order, "
-            f"next {plans[1].instance_type} in {plans[1].region} "
-            f"(${plans[1].on_demand_hourly_usd:.2f} an hour)."
-        )
 
 
 def _facts(prepared: Prepared) -> list[tuple[str, str]]:
@@ -192,10 +189,22 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
         "tokens": reply.tokens if reply else None,
         "tokens_per_second": reply.tokens_per_second if reply else None,
         "time_to_first_token_s": reply.first_token_s if reply else None,
-        "no_capacity": [
-            {"instance_type": a.plan.instance_type, "region": a.plan.region, "why": str(a.error)}
-            for a in outcome.attempts
-        ],
+        "attempts": [attempt_record(item) for item in outcome.attempts],
+    }
+
+
+def attempt_record(attempt: Attempt) -> dict[str, Any]:
+    """Return a place where the endpoint is not, and why, as JSON."""
+    plan = attempt.plan
+    return {
+        "service": plan.service,
+        "region": plan.region,
+        "instance_type": plan.instance_type,
+        "hourly_usd": plan.on_demand_hourly_usd,
+        "result": str(attempt.result),
+        "why": reason(attempt),
+        "advice": attempt.error.advice,
+        "seconds": round(attempt.seconds, 1),
     }
 
 
@@ -222,9 +231,15 @@ def hand_over(outcome: Outcome) -> None:
 
 
 class Progress:
-    """Shows steps and stages with the time they take; to stderr."""
+    """Shows steps and stages with the time they take; to stderr.
+
+    Where nobody reads any more (a closed pipe) it interrupts, because what goes on unseen may
+    cost money unseen; it never raises, as a rollback may be under way.
+    """
 
     def __init__(self, prepared: Prepared) -> None:
+        self._when_gone: Callable[[], None] = lambda: None
+        self._gone = False
         self._started = time.monotonic()
         self._stage = ""
         self._status: Any = None
@@ -235,7 +250,9 @@ class Progress:
             if typical and typical > _MINUTE_S
             else f"up to {limit:.0f} min"
         )
-        self.observers = Observers(step=self._step, stage=self._show, attempt=self._attempt)
+        self.observers = Observers(
+            step=self._step, stage=self._show, attempt=self._attempt, waiting=self._waiting
+        )
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
@@ -252,10 +269,13 @@ class Progress:
         if self._status is not None:
             self._status.stop()
 
+    def watch(self, interruption: Interruption) -> None:
+        """Interrupt when nobody reads any more."""
+        self._when_gone = lambda: interruption.request("because its output is closed")
+
     def say(self, text: str) -> None:
         """Say something at once; safe in a signal handler."""
-        sys.stderr.write(f"\n{text}\n")
-        sys.stderr.flush()
+        self._write(lambda: click.echo(f"\n{text}", err=True))
 
     def _step(self, phase: Phase, title: str, detail: str) -> None:
         del detail
@@ -276,10 +296,26 @@ class Progress:
             self._line(f"    {stage}")
 
     def _attempt(self, attempt: Attempt) -> None:
-        self._line(f"{attempt.plan.instance_type} in {attempt.plan.region}: {attempt.error}; next")
+        plan = attempt.plan
+        self._line(
+            f"{attempt.result}: {plan.instance_type} in {plan.region} ({plan.service}): "
+            f"{reason(attempt)}"
+        )
+
+    def _waiting(self, seconds: float) -> None:
+        self._line(f"no place has room; again in {seconds / 60:.0f} min, nothing runs until then")
 
     def _line(self, text: str) -> None:
-        note(f"{self._elapsed():>6}  {text}")
+        self._write(lambda: note(f"{self._elapsed():>6}  {text}"))
+
+    def _write(self, write: Callable[[], None]) -> None:
+        if self._gone:
+            return
+        try:
+            write()
+        except OSError:
+            self._gone = True
+            self._when_gone()
 
     def _elapsed(self) -> str:
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)

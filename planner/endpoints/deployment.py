@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
 from planner.clouds import settings
 from planner.endpoints import access, containers, lifecycle, plan_checks, preflight
+from planner.endpoints.choices import DEFAULT_LIFE, Attempt, Observers, Options, Outcome, Prepared
 from planner.endpoints.client import ChatClient, Reply
-from planner.endpoints.guard import Guard
 from planner.endpoints.interface import Context, Pace
 from planner.endpoints.model import DeploymentSpec, Endpoint, State
-from planner.errors import CapacityError, PlannerError, UsageError
+from planner.errors import PlannerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
-    from decimal import Decimal
 
     from planner.endpoints.interface import EndpointAdapter
     from planner.endpoints.interruption import Interruption
@@ -28,106 +26,24 @@ if TYPE_CHECKING:
     from planner.ledger import Ledger
     from planner.plan import Plan
 
+__all__ = [
+    "DEFAULT_LIFE",
+    "PROMPT",
+    "Attempt",
+    "Observers",
+    "Options",
+    "Outcome",
+    "Prepared",
+    "check_name",
+    "deploy",
+    "forget",
+    "prepare",
+    "specify",
+    "typical_start_s",
+]
+
 PROMPT = "In one sentence: why is the sky blue?"
-DEFAULT_LIFE = timedelta(hours=8)
 _PROOF_TOKENS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the user chose beside the plan.
-
-    Attributes:
-        life: Until the expiry; None for none.
-        weights: A Hugging Face id or S3 prefix; empty for the usual weights of the model.
-        wait: Stay until it has answered.
-        tries: Attempts, over all candidates, when there is no capacity.
-    """
-
-    name: str = ""
-    owner: str = ""
-    engine: str = "vllm"
-    context: int | None = None
-    instances: int = 1
-    life: timedelta | None = DEFAULT_LIFE
-    weights: str = ""
-    role: str = ""
-    token_secret: str = ""
-    machine_image: str = ""
-    accept_license: bool = False
-    create_roles: bool = False
-    max_hourly: Decimal | None = None
-    wait: bool = True
-    tries: int = 3
-    guard: Guard = field(default_factory=Guard)
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One candidate that was tried and had no capacity."""
-
-    plan: Plan
-    error: PlannerError
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a deploy came to.
-
-    Attributes:
-        changed: False where the endpoint was there already with the same settings.
-        reply: Its first answer; None where nobody waited for it.
-        attempts: Candidates that had no capacity.
-    """
-
-    spec: DeploymentSpec
-    changed: bool = True
-    reply: Reply | None = None
-    attempts: tuple[Attempt, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A deployment that is ready to start, with all that was found out about it.
-
-    Attributes:
-        existing: planner's endpoint of that name, where there is one.
-        differences: Settings that an update would change: (what, now, then).
-        typical_s: How long it took before, from this machine; None where it never did.
-    """
-
-    spec: DeploymentSpec
-    findings: tuple[Finding, ...]
-    existing: Endpoint | None = None
-    differences: tuple[tuple[str, str, str], ...] = ()
-    typical_s: float | None = None
-
-    @property
-    def is_same(self) -> bool:
-        """Tell whether the endpoint is there already, as asked for."""
-        return (
-            self.existing is not None
-            and self.existing.state in {State.IN_SERVICE, State.CREATING, State.UPDATING}
-            and self.existing.settings_hash == self.spec.settings_hash
-        )
-
-    @property
-    def is_update(self) -> bool:
-        """Tell whether an endpoint would be changed in place."""
-        return (
-            self.existing is not None
-            and self.existing.state is State.IN_SERVICE
-            and not self.is_same
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Observers:
-    """Who is told what happens: the steps, and the stages of an endpoint that starts."""
-
-    step: Callable[[lifecycle.Phase, str, str], None] = field(default=lambda *_: None)
-    stage: Callable[[str, Sequence[str]], None] = field(default=lambda *_: None)
-    attempt: Callable[[Attempt], None] = field(default=lambda _: None)
 
 
 def specify(
@@ -221,8 +137,19 @@ def deploy(
     *,
     options: Options,
     observers: Observers | None = None,
+    finish: Callable[[], str] | None = None,
 ) -> Outcome:
     """Make the endpoint, prove that it answers, or leave nothing behind.
+
+    Args:
+        prepared: What to make, with what was found out about it.
+        adapter: Of its service.
+        ledger: Where everything is recorded before it is made.
+        interruption: The user's Ctrl-C.
+        options: What the user chose beside the plan.
+        observers: Who is told.
+        finish: Called once it has answered, to return an empty text; if it raises, all is rolled
+            back.
 
     Raises:
         PreflightError: Something stands in the way; nothing was made.
@@ -259,54 +186,14 @@ def deploy(
     proof: list[Reply] = []
     if options.wait:
         steps += _proof(spec, adapter, context, proof)
+    if finish is not None:
+        steps.append(lifecycle.Step("be the first to answer", do=finish))
     lifecycle.run(steps, ledger=ledger, interruption=interruption, observe=seen.step)
     if existing is not None and prepared.is_update:
         adapter.settle(existing)
     if options.wait and not prepared.is_update:
         _note_start(ledger, spec)
     return Outcome(spec, reply=proof[0] if proof else None)
-
-
-def deploy_anywhere(
-    plans: Sequence[Plan],
-    adapter: EndpointAdapter,
-    ledger: Ledger,
-    interruption: Interruption,
-    *,
-    options: Options,
-    first: Prepared,
-    observers: Observers | None = None,
-) -> Outcome:
-    """Deploy the first plan that has capacity, in the order given; never two at once.
-
-    Only a shortage of machines moves on to the next; every other failure ends it. A plan
-    whose preflight fails for its own region or type (quota, image) is passed over.
-
-    Raises:
-        CapacityError: None had capacity.
-        PlannerError: As :func:`deploy`.
-    """
-    seen = observers or Observers()
-    attempts: list[Attempt] = []
-    for number, plan in enumerate(plans):
-        if len(attempts) >= options.tries:
-            break
-        interruption.check()
-        prepared = (
-            first if number == 0 else prepare(plan, options, adapter, ledger, may_create_roles=True)
-        )
-        try:
-            outcome = deploy(
-                prepared, adapter, ledger, interruption, options=options, observers=seen
-            )
-        except (CapacityError, preflight.PreflightError) as error:
-            if number == 0 and isinstance(error, preflight.PreflightError):
-                raise
-            attempts.append(Attempt(plan, error))
-            seen.attempt(attempts[-1])
-            continue
-        return replace(outcome, attempts=tuple(attempts))
-    raise _nowhere(attempts)
 
 
 def check_name(name: str, longest: int) -> None:
@@ -436,17 +323,3 @@ def _differences(
 
 # They show again in the environment, which is compared.
 _DERIVED = {"weights", "precision", "context"}
-
-
-def _nowhere(attempts: Sequence[Attempt]) -> CapacityError:
-    tried = [f"{a.plan.instance_type} in {a.plan.region}: {a.error}" for a in attempts]
-    model, service = (
-        (attempts[0].plan.model, attempts[0].plan.service) if attempts else ("MODEL", "sagemaker")
-    )
-    return CapacityError(
-        f"no capacity in any of the {len(attempts)} places tried"
-        if len(attempts) > 1
-        else str(attempts[0].error),
-        why="\n".join(tried if len(attempts) > 1 else [attempts[0].error.why]),
-        advice=f"planner deploy {model} --to {service} --anywhere us --tries {len(attempts) + 5}",
-    )

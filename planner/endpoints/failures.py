@@ -48,7 +48,7 @@ CAUSES = (
     Cause(
         "capacity",
         "AWS has no machine of that type there now",
-        "planner deploy {model} --to sagemaker --anywhere us (tries other regions and types)",
+        "planner deploy {model} --to cheapest (any cloud, wherever there is room)",
         reason=r"InsufficientInstanceCapacity|Unable to provision requested ML compute capacity",
     ),
     Cause(

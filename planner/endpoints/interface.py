@@ -36,17 +36,19 @@ class Pace:
         poll_s: Between two looks at an endpoint.
         settle_s: How long to retry until a new role is known everywhere.
         removal_s: How long to wait for an endpoint to go.
+        round_s: At least so long between two rounds over all places.
     """
 
     poll_s: float = 15
     settle_s: float = 90
     removal_s: float = 900
+    round_s: float = 60
 
     @classmethod
     def current(cls) -> Pace:
         """Return the pace for the clouds in use."""
         if settings.current().simulated:
-            return cls(poll_s=0.1, settle_s=2, removal_s=60)
+            return cls(poll_s=0.1, settle_s=2, removal_s=60, round_s=0.2)
         return cls()
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while resources are being made.
+"""Ctrl-C, SIGTERM and a terminal that is closed, while resources are being made.
 
 The first signal only sets a mark: the call under way is allowed to finish, because a call
 that is cut off leaves it open whether the resource exists; the next look at the mark then
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType, TracebackType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    # Windows has none.
+    *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()),
+)
 
 
 class AbandonedError(InterruptedByUserError):
@@ -25,7 +30,7 @@ class AbandonedError(InterruptedByUserError):
 
 
 class Interruption:
-    """Catches both signals while it is entered; use it as a context manager.
+    """Catches the signals while it is entered; use it as a context manager.
 
     Args:
         on_first: Called once, in the signal handler, with words for the user's screen.
@@ -37,7 +42,7 @@ class Interruption:
     ) -> None:
         self._on_first = on_first
         self._cleanup = cleanup
-        self._signal: signal.Signals | None = None
+        self._reason = ""
         self._event = threading.Event()
         self._rolling_back = False
         self._previous: dict[signal.Signals, object] = {}
@@ -71,8 +76,8 @@ class Interruption:
         Raises:
             InterruptedByUserError: A signal came.
         """
-        if self._signal is not None and not self._rolling_back:
-            raise InterruptedByUserError(f"interrupted by {self._signal.name}")
+        if self._reason and not self._rolling_back:
+            raise InterruptedByUserError(f"interrupted {self._reason}")
 
     def pause(self, seconds: float) -> None:
         """Wait, but not longer than until the first signal.
@@ -87,19 +92,25 @@ class Interruption:
         self._event.wait(seconds)
         self.check()
 
+    def request(self, reason: str) -> None:
+        """Interrupt as the first signal does, for a reason that is none: "because ..."."""
+        if not self._reason:
+            self._reason = reason
+            self._event.set()
+
     def rolling_back(self) -> None:
         """Note that from now on only a second signal counts."""
         self._rolling_back = True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del frame
-        if self._signal is not None:
+        if self._reason:
             raise AbandonedError(
                 "left without waiting for the rollback",
                 why="what had been made may still be there",
                 advice=self._cleanup,
             )
-        self._signal = signal.Signals(number)
+        self._reason = f"by {signal.Signals(number).name}"
         if self._rolling_back:
             return
         self._event.set()

@@ -84,7 +84,7 @@ def test_from_no_quota_to_a_chat_answer_to_nothing(
     ("arguments", "settings", "code", "words"),
     [
         ((), {"gpu_instances": "0"}, 4, "planner quota request"),
-        ((), {"capacity": "no"}, 6, "--anywhere"),
+        ((), {"capacity": "no"}, 6, "--to cheapest"),
         ((), {"denied_actions": "sagemaker:CreateModel"}, 5, "sagemaker:CreateModel"),
         ((), {"endpoint_failure": "gated"}, 1, "Hugging Face"),
         (("--max-hourly", "1"), {}, 2, "above the ceiling"),
@@ -134,7 +134,7 @@ def test_the_plan_fits_eighty_columns(world: Sandbox, installed_planner: Planner
     assert max(len(line) for line in done.stderr.splitlines()) <= 80
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_the_installed_command_rolls_back(
     number: signal.Signals, world: Sandbox, installed_planner: Planner
 ) -> None:
@@ -157,6 +157,27 @@ def test_a_signal_to_the_installed_command_rolls_back(
     assert "planner destroy llama-2-70b" in err
     assert "rolling back" in err
     assert out == ""
+    assert installed_planner("status", "--region", "us-west-2").stdout == "No endpoints.\n"
+
+
+def test_a_pipe_that_nobody_reads_any_more_rolls_back(
+    world: Sandbox, installed_planner: Planner
+) -> None:
+    set_up(world, "approved", endpoint_startup_s="30")
+    command = Path(sys.executable).with_name("planner")
+    with subprocess.Popen(
+        [command, "deploy", "llama-2-70b", *YES],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ.copy(),
+    ) as running:
+        assert running.stderr is not None
+        while "create the endpoint configuration" not in running.stderr.readline():
+            assert running.poll() is None
+        running.stderr.close()
+        assert running.wait(60) != 0
+    assert ("aws", "sagemaker:CreateModel") in world.world.calls
     assert installed_planner("status", "--region", "us-west-2").stdout == "No endpoints.\n"
 
 

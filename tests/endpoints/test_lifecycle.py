@@ -155,7 +155,7 @@ def test_an_unexpected_error_is_rolled_back_too(world: World) -> None:
     assert "ZeroDivisionError: oops" in caught.value.why
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_lets_the_call_finish_and_then_rolls_back(
     world: World, number: signal.Signals
 ) -> None:

@@ -13,7 +13,6 @@ import pytest
 from rig import OPTIONS, TOKEN, Rig, cheapest
 
 from planner.clouds import aws, permissions
-from planner.comparison import Request, compare
 from planner.endpoints import deployment, lifecycle, locate, templates
 from planner.endpoints.client import ChatClient
 from planner.endpoints.interface import Context, adapter
@@ -114,33 +113,8 @@ def test_no_capacity_has_an_exit_code_of_its_own_and_leaves_nothing(
     with pytest.raises(CapacityError) as caught:
         sandbox.deploy(plan)
     assert caught.value.exit_code == 6
-    assert "--anywhere" in caught.value.advice
+    assert "--to cheapest" in caught.value.advice
     assert sandbox.left(plan.region) == []
-
-
-def test_capacity_is_looked_for_elsewhere_in_price_order(sandbox: Rig) -> None:
-    request = Request(NAME, services=("sagemaker",), max_instances=1, every_region=True)
-    plans = [p for p in compare(request).plans if p.on_demand_hourly_usd is not None][:3]
-    short = (plans[0].region, plans[1].region)
-    if plans[2].region in short:
-        short = (plans[0].instance_type, plans[1].instance_type)
-        plans = [
-            *plans[:2],
-            next(p for p in compare(request).plans if p.instance_type not in short),
-        ]
-    sandbox.scenario(no_capacity_in=short)
-    options = replace(OPTIONS, tries=5)
-    made = adapter("sagemaker")
-    with Ledger() as ledger, Interruption() as interruption:
-        first = deployment.prepare(plans[0], options, made, ledger)
-        outcome = deployment.deploy_anywhere(
-            plans, made, ledger, interruption, options=options, first=first
-        )
-    assert [attempt.plan for attempt in outcome.attempts] == plans[:2]
-    assert outcome.spec.plan.instance_type == plans[2].instance_type
-    for tried in plans[:2]:
-        if tried.region != plans[2].region:
-            assert sandbox.left(tried.region) == []
 
 
 def test_all_obstacles_are_named_at_once_and_nothing_is_made(

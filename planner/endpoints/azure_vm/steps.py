@@ -146,8 +146,7 @@ def _create_machine(spec: DeploymentSpec, where: Group, context: Context) -> str
     raise CapacityError(
         f"no {spec.plan.instance_type} is to be had in {spec.region} now",
         why="\n".join(full),
-        advice=f"planner deploy {spec.plan.model} --to azure-vm --anywhere us (tries other "
-        "regions and types)",
+        advice=f"planner deploy {spec.plan.model} --to cheapest (wherever there is room)",
     )
 
 

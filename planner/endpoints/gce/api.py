@@ -132,7 +132,7 @@ def _error(first: dict[str, Any], what: str, region: str) -> PlannerError:
         return CapacityError(
             f"Google Cloud has no machine of that type in {region} now",
             why=f"{code}: {why}",
-            advice="another --region, or --anywhere us",
+            advice="another --region, or --to cheapest",
         )
     if code in _NO_QUOTA:
         return QuotaShortError(

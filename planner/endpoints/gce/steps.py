@@ -105,8 +105,7 @@ def _create_machine(spec: DeploymentSpec, context: Context) -> str:
     raise CapacityError(
         f"no zone of {spec.region} has a {spec.plan.instance_type} now",
         why="\n".join(full),
-        advice=f"planner deploy {spec.plan.model} --to gce --anywhere us (tries other regions "
-        "and types)",
+        advice=f"planner deploy {spec.plan.model} --to cheapest (wherever there is room)",
     )
 
 

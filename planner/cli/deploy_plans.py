@@ -1,0 +1,117 @@
+"""Where ``planner deploy`` may put a model: the plans, cheapest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from planner.cli.output import note
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from planner.endpoints.choices import Options
+    from planner.ledger import Ledger, Resource
+    from planner.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked.
+
+    Attributes:
+        plans: Cheapest first; at least one.
+        hunt: Whether they are places to try one after the other; else the first alone counts.
+    """
+
+    plans: tuple[Plan, ...]
+    hunt: bool
+
+
+def question(given: Mapping[str, Any], options: Options, ledger: Ledger) -> Question:
+    """Return the plans that the options mean.
+
+    Raises:
+        NotFoundError: Nothing fits, or nothing is cheap enough.
+    """
+    from planner.comparison import Request, compare  # noqa: PLC0415 - loads DuckDB
+
+    hunt = _is_hunt(given)
+    services, region, kind = given["services"], given["region"], given["instance_type"]
+    there = _remembered(given, options, ledger)
+    running = _type_there(there) if there is not None and hunt else ""
+    if there is not None and not region and (running or not hunt):
+        # A second run finds what the first has made, wherever that was.
+        services, region = (there.kind.partition(":")[0],), there.region
+        hunt, kind = False, running or kind
+        note(f"{there.endpoint} is in {region} as far as planner remembers: it looks there.")
+    if kind and services == ("sagemaker",) and not kind.startswith("ml."):
+        kind = f"ml.{kind}"
+    request = Request(
+        given["model"],
+        precision=given["precision"],
+        context=given["context"],
+        concurrency=given["concurrency"],
+        geo=given["anywhere"] or given["geo"],
+        services=services,
+        regions=(region,) if region else (),
+        instance_types=(kind,) if kind else (),
+        max_instances=1,
+        every_region=hunt,
+        top=None if hunt else 1,
+    )
+    plans = compare(request).plans
+    return Question(_affordable(plans, options) if hunt else tuple(plans), hunt)
+
+
+def _is_hunt(given: Mapping[str, Any]) -> bool:
+    return bool(
+        given["anywhere"] or len(given["services"]) > 1 or given["keep_trying"] or given["race"]
+    )
+
+
+def _remembered(given: Mapping[str, Any], options: Options, ledger: Ledger) -> Resource | None:
+    from planner.serving import models  # noqa: PLC0415 - with the rest of the work
+
+    name = options.name or models.get(given["model"]).name.replace(".", "-")
+    found = [
+        item
+        for item in ledger.resources(endpoint=name)
+        if item.kind in {f"{service}:endpoint" for service in given["services"]}
+    ]
+    return found[-1] if found else None
+
+
+def _type_there(resource: Resource) -> str:
+    """Return the machine that an endpoint really runs on; empty where it is gone."""
+    from planner.endpoints.interface import adapter  # noqa: PLC0415 - with the work
+
+    found = adapter(resource.kind.partition(":")[0]).find(resource.endpoint, resource.region)
+    return found.instance_type if found is not None else ""
+
+
+def _affordable(plans: Any, options: Options) -> tuple[Plan, ...]:  # noqa: ANN401 - plans
+    """Return the plans whose price is known and under the ceiling.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    from planner.errors import NotFoundError  # noqa: PLC0415 - only here
+
+    priced = [plan for plan in plans if plan.on_demand_hourly_usd is not None]
+    ceiling = options.max_hourly
+    fitting = [
+        plan
+        for plan in priced
+        if ceiling is None or plan.on_demand_hourly_usd * options.instances <= ceiling
+    ]
+    if not fitting:
+        cheapest = min((plan.on_demand_hourly_usd for plan in priced), default=None)
+        raise NotFoundError(
+            f"nothing that fits costs ${ceiling:.2f} an hour or less"
+            if cheapest is not None
+            else "no price is known for anything that fits",
+            why=f"the cheapest costs ${cheapest:.2f}" if cheapest is not None else "",
+            advice="--precision int4, a higher --max-hourly, or --geo all",
+        )
+    return tuple(fitting)
