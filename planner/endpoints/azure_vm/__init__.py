@@ -115,7 +115,13 @@ class Adapter:
 
     def wait(self, spec: DeploymentSpec, context: Context) -> None:
         """Return when the endpoint is in service."""
-        watch.in_service(spec, lookup.place(spec.name, spec.region), context)
+
+        def place() -> lookup.Found:
+            return lookup.place(spec.name, spec.region)
+
+        watch.in_service(
+            spec, place().group, context, still_made=lambda: lookup.is_being_made(place())
+        )
 
     def settle(self, before: Endpoint) -> None:
         """Do nothing: nothing is updated in place."""
@@ -135,11 +141,15 @@ class Adapter:
     def remove(self, endpoint: Endpoint, context: Context) -> None:
         """Remove every group of the endpoint, and the vaults that they leave behind.
 
+        Groups that came after the endpoint was looked at are another run's.
+
         Raises:
             PlannerError: Something could not be removed; the rest is.
         """
         problems: list[PlannerError] = []
         for item in lookup.groups(endpoint.name, endpoint.region):
+            if f"group:{item.group.name}" not in endpoint.parts:
+                continue
             try:
                 api.remove_group(item.group.name, context)
                 secret.purge(item.run, item.region)
@@ -150,7 +160,7 @@ class Adapter:
 
     def extend(self, endpoint: Endpoint, expires_at: datetime | None) -> None:
         """Move the expiry, in the cloud: the auto-shutdown first, as it comes sooner."""
-        where, context = lookup.place(endpoint.name, endpoint.region), api.unattended()
+        where, context = lookup.place(endpoint.name, endpoint.region).group, api.unattended()
         name, region = endpoint.name, endpoint.region
         if expires_at is None:
             expiry.drop(where, name, region, context)
@@ -164,8 +174,8 @@ class Adapter:
     def logs(self, endpoint: Endpoint, since: datetime | None) -> list[LogLine]:
         """Return the machine's console: cloud-init, vLLM."""
         del since  # the console carries no times
-        return watch.log(lookup.place(endpoint.name, endpoint.region), endpoint.name)
+        return watch.log(lookup.place(endpoint.name, endpoint.region).group, endpoint.name)
 
     def transport(self, endpoint: Endpoint) -> HttpTransport:
         """Return the way to talk to the endpoint: a tunnel."""
-        return tunnel.transport(lookup.place(endpoint.name, endpoint.region), endpoint.name)
+        return tunnel.transport(lookup.place(endpoint.name, endpoint.region).group, endpoint.name)

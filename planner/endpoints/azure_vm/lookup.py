@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from planner.clouds import azure
+from planner.clouds.settings import now
 from planner.endpoints import machine
 from planner.endpoints.azure_vm import api, expiry, watch
 from planner.endpoints.azure_vm.requests import TAG_CREATED, TAG_RUN, Group
@@ -26,6 +27,10 @@ from planner.endpoints.model import (
 from planner.errors import NotFoundError
 
 _MAKING = {"Creating": State.CREATING, "Updating": State.UPDATING, "Deleting": State.DELETING}
+_MAKING_TIME = timedelta(minutes=15)
+_NO_MACHINE_YET: dict[str, Any] = {
+    "properties": {"provisioningState": "Creating", "hardwareProfile": {"vmSize": ""}}
+}
 _STOPPED = {
     "deallocated": "deallocated: its disk alone costs money",
     "stopped": "stopped but not deallocated: it still costs money",
@@ -95,7 +100,7 @@ def endpoints(region: str) -> list[Endpoint]:
     return sorted(found, key=lambda item: item.state is State.LEFTOVER)
 
 
-def place(name: str, region: str) -> Group:
+def place(name: str, region: str) -> Found:
     """Return the group that has the machine of an endpoint.
 
     Raises:
@@ -103,7 +108,7 @@ def place(name: str, region: str) -> Group:
     """
     for item in groups(name, region):
         if not item.deleting:
-            return item.group
+            return item
     raise NotFoundError(
         f"{name} is gone",
         why="its time was up, Azure took it back (Spot), or someone deleted it",
@@ -113,7 +118,7 @@ def place(name: str, region: str) -> Group:
 
 def settings(endpoint: Endpoint) -> dict[str, str]:
     """Return what an endpoint was made of; empty where its machine does not say."""
-    where = place(endpoint.name, endpoint.region)
+    where = place(endpoint.name, endpoint.region).group
     found = api.machine(where, endpoint.name, expand="userData")
     written = (found or {}).get("properties", {}).get("userData", "")
     return dict(json.loads(base64.b64decode(written))) if written else {}
@@ -126,6 +131,9 @@ def _one(found: list[Found]) -> Endpoint:
         shown = api.machine(item.group, item.name)
         if shown is not None:
             return _endpoint(item, shown, parts)
+    for item in found:
+        if is_being_made(item):
+            return _endpoint(item, _NO_MACHINE_YET, parts)
     first = found[0]
     return Endpoint(
         name=first.name,
@@ -135,6 +143,16 @@ def _one(found: list[Found]) -> Endpoint:
         state=State.DELETING if first.deleting else State.LEFTOVER,
         parts=parts,
     )
+
+
+def is_being_made(item: Found) -> bool:
+    """Tell whether a group is so young that its machine may be still to come.
+
+    What another run is just making must not be taken for a leftover, and removed.
+    """
+    written = item.tags.get(TAG_CREATED, "")
+    young = bool(written) and now() - datetime.fromisoformat(written) < _MAKING_TIME
+    return young and not item.deleting
 
 
 def _endpoint(item: Found, shown: dict[str, Any], parts: tuple[str, ...]) -> Endpoint:

@@ -10,6 +10,8 @@ from planner.endpoints.azure_vm import api
 from planner.errors import CloudError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from planner.endpoints.azure_vm.requests import Group
     from planner.endpoints.interface import Context, LogLine
     from planner.endpoints.model import DeploymentSpec
@@ -36,8 +38,16 @@ def lines(where: Group, name: str) -> list[str]:
     return _download(address) if address else []
 
 
-def in_service(spec: DeploymentSpec, where: Group, context: Context) -> None:
+def in_service(
+    spec: DeploymentSpec, where: Group, context: Context, *, still_made: Callable[[], bool]
+) -> None:
     """Return when the machine serves the model.
+
+    Args:
+        spec: What it was made of.
+        where: Its group.
+        context: How to wait.
+        still_made: Tells whether another run may be just making the machine.
 
     Raises:
         CloudError: It failed, is gone, or takes too long; with the telling lines.
@@ -46,7 +56,7 @@ def in_service(spec: DeploymentSpec, where: Group, context: Context) -> None:
         spec,
         context,
         console=lambda: lines(where, spec.name),
-        stopped=lambda: _stopped(where, spec.name),
+        stopped=lambda: _stopped(where, spec.name, still_made),
     )
 
 
@@ -75,8 +85,10 @@ def _status(found: dict[str, Any], prefix: str) -> str:
     return ""
 
 
-def _stopped(where: Group, name: str) -> str:
+def _stopped(where: Group, name: str, still_made: Callable[[], bool]) -> str:
     found = api.machine(where, name)
+    if found is None and still_made():
+        return ""
     if found is None:
         raise CloudError(
             f"{name} is gone",

@@ -6,14 +6,14 @@ import base64
 import json
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from azure_rig import OPTIONS, TOKEN, Rig, cheapest, machines, rig, store
 
 from planner.clouds import settings
-from planner.endpoints.azure_vm import Adapter, access, api, lookup, tunnel
+from planner.endpoints.azure_vm import Adapter, access, api, checks, lookup, tunnel
 from planner.endpoints.client import ChatClient
 from planner.endpoints.model import State
 from planner.endpoints.preflight import PreflightError
@@ -381,12 +381,50 @@ def test_a_spot_machine_that_azure_takes_back_is_deleted_and_said_to_be_gone(
     assert (properties["priority"], properties["evictionPolicy"]) == ("Spot", "Delete")
     assert properties["billingProfile"] == {"maxPrice": -1}
     store(bench.world).drop(machine["id"])
+    grow_old(bench)
     (left,) = Adapter().endpoints(plan.region)
     assert left.state is State.LEFTOVER
     bench.destroy(left.name, plan.region)
     assert bench.left() == []
     with pytest.raises(UsageError, match="FLEX_START"):
         Adapter("FLEX_START")
+
+
+def grow_old(bench: Rig) -> None:
+    """Let the groups have been made an hour ago."""
+    for group in store(bench.world).groups.values():
+        made = datetime.fromisoformat(group["tags"]["planner:created"]) - timedelta(hours=1)
+        group["tags"]["planner:created"] = made.isoformat()
+
+
+def test_a_group_that_was_just_made_is_no_leftover_until_its_machine_stays_away(
+    bench: Rig, plan: Plan
+) -> None:
+    bench.deploy(plan)
+    (machine,) = machines(bench)
+    store(bench.world).drop(machine["id"])
+    (shown,) = Adapter().endpoints(plan.region)
+    assert (shown.state, shown.guarded) == (State.CREATING, True)
+    assert not bench.deploy(plan, replace(OPTIONS, wait=False)).changed
+    grow_old(bench)
+    assert bench.deploy(plan).changed
+    assert len(store(bench.world).groups) == 1
+
+
+def test_a_second_run_waits_for_the_machine_that_the_first_is_making(
+    bench: Rig, plan: Plan
+) -> None:
+    bench.deploy(plan, replace(OPTIONS, wait=False))
+    kept, (machine,) = store(bench.world), machines(bench)
+    away = {key: item for key, item in kept.resources.items() if item is machine}
+    for key in away:
+        del kept.resources[key]
+    timer = threading.Timer(1, lambda: kept.resources.update(away))
+    timer.start()
+    outcome = bench.deploy(plan)
+    timer.join()
+    assert not outcome.changed
+    assert outcome.reply is not None
 
 
 def test_a_machine_that_stands_still_but_is_billed_is_shown_as_billed(
@@ -397,6 +435,48 @@ def test_a_machine_that_stands_still_but_is_billed_is_shown_as_billed(
     machine["_power"] = "stopped"
     (shown,) = Adapter().endpoints(plan.region)
     assert (shown.state, shown.billed) == (State.FAILED, True)
+
+
+# Looked at by Azure on the way to what is called, or when its answer says that it goes on.
+BY_THE_WAY = {
+    "Microsoft.KeyVault/vaults/read",
+    "Microsoft.KeyVault/vaults/secrets/read",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/read",
+    "Microsoft.DevTestLab/schedules/read",
+    *(
+        f"Microsoft.Network/{name}"
+        for name in (
+            "networkInterfaces/join/action",
+            "networkInterfaces/write",
+            "networkSecurityGroups/join/action",
+            "networkSecurityGroups/read",
+            "networkSecurityGroups/securityRules/read",
+            "publicIPAddresses/join/action",
+            "publicIPAddresses/read",
+            "publicIPAddresses/write",
+            "virtualNetworks/read",
+            "virtualNetworks/subnets/join/action",
+        )
+    ),
+}
+
+
+def test_the_printed_role_allows_what_is_called_and_nothing_else(bench: Rig, plan: Plan) -> None:
+    bench.scenario(no_capacity_in=("eastus-regional",))
+    bench.deploy(plan)
+    made = Adapter()
+    (shown,) = made.endpoints(plan.region)
+    made.extend(shown, None)
+    bench.scenario(endpoint_startup_s=10_000)
+    (group,) = lookup.groups(shown.name)
+    tunnel.host_keys(group.group, shown.name)
+    bench.destroy(shown.name, plan.region)
+    called = {name for cloud, name in bench.world.calls if cloud == "azure"}
+    called = {name for name in called if name.startswith("Microsoft.")}
+    allowed = set(checks.needed())
+    assert called <= allowed, called - allowed
+    assert allowed - called == BY_THE_WAY
 
 
 def test_payloads_that_azure_would_not_take_are_refused_by_the_sandbox(bench: Rig) -> None:
