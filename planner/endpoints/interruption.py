@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from planner.errors import InterruptedByUserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType, TracebackType
 
 _SIGNALS = (
@@ -98,9 +99,18 @@ class Interruption:
             self._reason = reason
             self._event.set()
 
-    def rolling_back(self) -> None:
-        """Note that from now on only a second signal counts."""
+    @contextmanager
+    def rolling_back(self) -> Iterator[None]:
+        """Count only a second signal, while something is taken back.
+
+        A first one that comes meanwhile is found by the next look after it: where a hunt would
+        go on to its next place, it ends.
+        """
         self._rolling_back = True
+        try:
+            yield
+        finally:
+            self._rolling_back = False
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del frame

@@ -127,23 +127,27 @@ def undo(
     observe: Callable[[Phase, str, str], None],
 ) -> list[Leftover]:
     """Undo steps in reverse and return those that could not be undone."""
-    interruption.rolling_back()
-    leftovers = []
-    for step in reversed(steps):
-        if step.undo is not None:
-            observe(Phase.UNDOING, step.title, "")
-            try:
-                step.undo()
-            except AbandonedError:
-                raise
-            except PlannerError as error:
-                observe(Phase.NOT_UNDONE, step.title, str(error))
-                leftovers.append(Leftover(step, error))
-                continue
-            observe(Phase.UNDONE, step.title, "")
-        if step.record is not None:
-            ledger.mark_removed(step.record.id)
-    return leftovers
+    with interruption.rolling_back():
+        left = [_undo(step, ledger, observe) for step in reversed(steps)]
+    return [item for item in left if item is not None]
+
+
+def _undo(
+    step: Step, ledger: Ledger, observe: Callable[[Phase, str, str], None]
+) -> Leftover | None:
+    if step.undo is not None:
+        observe(Phase.UNDOING, step.title, "")
+        try:
+            step.undo()
+        except AbandonedError:
+            raise
+        except PlannerError as error:
+            observe(Phase.NOT_UNDONE, step.title, str(error))
+            return Leftover(step, error)
+        observe(Phase.UNDONE, step.title, "")
+    if step.record is not None:
+        ledger.mark_removed(step.record.id)
+    return None
 
 
 def _do(

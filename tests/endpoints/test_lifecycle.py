@@ -190,6 +190,25 @@ def test_a_second_signal_leaves_at_once_with_the_clean_up_command(world: World) 
     assert caught.value.exit_code == 130
 
 
+@pytest.mark.parametrize("during", [True, False])
+def test_a_signal_counts_after_a_rollback_too(world: World, *, during: bool) -> None:
+    """Where a hunt goes on after a place without room, it must still be stoppable."""
+
+    def stop() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with Interruption() as interruption:
+        undo = stop if during else (lambda: None)
+        steps = [Step("a", lambda: "", undo), world.step("b", fails="before")]
+        with pytest.raises(CloudError):
+            world.run(steps, interruption)
+        if not during:
+            stop()
+        with pytest.raises(InterruptedByUserError):
+            world.run([world.step("c")], interruption)
+    assert world.things == []
+
+
 def test_a_pause_ends_with_the_first_signal(world: World) -> None:
     del world
     with Interruption() as interruption:
