@@ -126,10 +126,10 @@ def delete(id_: str, what: str, context: Context, *, kind: str) -> None:
 
 def send(method: str, path: str, what: str, *, action: str) -> dict[str, Any]:
     """Call what no client has, below the subscription; return the JSON."""
-    from azure.core.rest import HttpRequest  # noqa: PLC0415 - heavy
-
-    request = HttpRequest(method, f"/subscriptions/{azure.subscription()}/{path}")
     with azure.errors(what, action=action):
+        from azure.core.rest import HttpRequest  # noqa: PLC0415 - heavy
+
+        request = HttpRequest(method, f"/subscriptions/{azure.subscription()}/{path}")
         response = azure.resources().send_request(request)
         response.raise_for_status()
     answer: dict[str, Any] = response.json() if response.content else {}
