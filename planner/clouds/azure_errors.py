@@ -30,7 +30,7 @@ UNREGISTERED = {
     "MissingRegistration",
     "MissingRegistrationForResourceProvider",
 }
-LIMIT = {"QuotaExceeded", "OperationNotAllowed"}
+LIMIT, NOT_ALLOWED = "QuotaExceeded", "OperationNotAllowed"
 CAPACITY = {
     "AllocationFailed",
     "OverconstrainedAllocationRequest",
@@ -76,7 +76,7 @@ def _refused(error: exceptions.HttpResponseError, what: str, action: str) -> Pla
         return ThrottledError(
             f"{what}: Azure asks for fewer calls", code=code, why=why, advice=_wait(error)
         )
-    if code in LIMIT:
+    if code == LIMIT or (code == NOT_ALLOWED and "quota" in why.casefold()):
         return QuotaShortError(
             f"{what}: a quota of the subscription is too small",
             why=why,

@@ -90,7 +90,7 @@ def test_the_action_is_read_from_aws_words_before_ours() -> None:
         (409, "MissingRegistrationForResourceProvider", errors.NotEnabledError),
         (429, "TooManyRequests", errors.ThrottledError),
         (409, "QuotaExceeded", errors.QuotaShortError),
-        (409, "OperationNotAllowed", errors.QuotaShortError),
+        (409, "OperationNotAllowed", errors.CloudError),
         (409, "SkuNotAvailable", errors.CapacityError),
         (409, "AllocationFailed", errors.CapacityError),
         (400, "InvalidResourceName", errors.CloudError),
@@ -100,6 +100,12 @@ def test_the_action_is_read_from_aws_words_before_ours() -> None:
 def test_azure_codes(status: int, code: str, kind: type[errors.PlannerError]) -> None:
     found = azure_errors.translate(arm_error(status, code), what="do it")
     assert type(found) is kind
+
+
+def test_azure_calls_many_things_not_allowed_and_quota_by_its_name() -> None:
+    message = "Operation could not be completed as it results in exceeding approved cores Quota."
+    found = azure_errors.translate(arm_error(409, "OperationNotAllowed", message), what="x")
+    assert type(found) is errors.QuotaShortError
 
 
 def test_the_provider_to_register_is_named() -> None:

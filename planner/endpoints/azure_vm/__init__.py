@@ -61,7 +61,7 @@ class Adapter:
         Raises:
             UsageError: Another engine, or weights in S3.
         """
-        del plan, context
+        del context
         if engine != "vllm":
             raise UsageError(f"{engine} is not set up on Azure", advice="--engine vllm")
         if weights.in_s3:
@@ -76,7 +76,9 @@ class Adapter:
             image=pinned["image"],
             cuda=pinned["cuda"],
             machine_image=machine_image or pinned["machine_image"],
-            environment={requests.PROVISIONING: self.provisioning},
+            environment={
+                requests.PROVISIONING: "SPOT" if plan.pricing_model == "spot" else self.provisioning
+            },
         )
 
     def checks(self, spec: DeploymentSpec, *, may_create_roles: bool) -> Sequence[Check]:

@@ -23,13 +23,6 @@ if TYPE_CHECKING:
     from azure.mgmt.core.polling.arm_polling import ARMPolling
 
 _T = TypeVar("_T")
-_MISSING = {
-    "ResourceGroupNotFound",
-    "ResourceNotFound",
-    "NotFound",
-    "DeletedVaultNotFound",
-    "404",
-}
 
 
 def group(name: str) -> Group:
@@ -166,13 +159,5 @@ def machine(where: Group, name: str, *, expand: str = "instanceView") -> dict[st
 
 
 def is_missing(error: PlannerError) -> bool:
-    """Tell whether Azure says that the thing is not there."""
-    return isinstance(error, CloudError) and error.code in _MISSING
-
-
-def is_gone(error: PlannerError) -> bool:
-    """Tell whether the group was deleted, or is being deleted, while something was made in it."""
-    return isinstance(error, CloudError) and error.code in {
-        "ResourceGroupNotFound",
-        "ResourceGroupBeingDeleted",
-    }
+    """Tell whether Azure says that the thing is not there: ``ResourceNotFound``, ..."""
+    return isinstance(error, CloudError) and error.code.endswith(("NotFound", "404"))

@@ -27,6 +27,13 @@ _GUARD = "the Logic App and the auto-shutdown alone: no alarm, no budget"
 _PROVIDERS = ("Microsoft.Compute", "Microsoft.Network")
 _EXPIRY_PROVIDERS = ("Microsoft.Logic", "Microsoft.DevTestLab")
 _TOKEN_PROVIDERS = ("Microsoft.KeyVault", "Microsoft.ManagedIdentity")
+_FOR_EXPIRY = (*_EXPIRY_PROVIDERS, "Microsoft.Authorization/roleAssignments")
+_FOR_TOKEN = _TOKEN_PROVIDERS
+# Without them a vault is purged by Azure, a week later, and old consoles tell no SSH key.
+_WELCOME = {
+    "Microsoft.Compute/virtualMachines/runCommand/action",
+    "Microsoft.KeyVault/locations/deletedVaults/purge/action",
+}
 
 
 def checks(spec: DeploymentSpec) -> list[Check]:
@@ -36,7 +43,7 @@ def checks(spec: DeploymentSpec) -> list[Check]:
     return [
         Check("credentials", _credentials),
         Check("providers", lambda: _providers(spec)),
-        Check("permissions", _permissions),
+        Check("permissions", lambda: _permissions(spec)),
         Check("size", lambda: _size(spec)),
         Check("image", lambda: _image(spec)),
         Check("quota", lambda: machine.quota(spec, spot=spot)),
@@ -48,11 +55,17 @@ def checks(spec: DeploymentSpec) -> list[Check]:
     ]
 
 
-def needed() -> list[str]:
-    """Return the actions that a deploy needs: those of the role that planner prints."""
+def needed(*, expiry: bool = True, token: bool = True) -> list[str]:
+    """Return the actions that a deploy needs: those of the role that planner prints.
+
+    Args:
+        expiry: Whether the endpoint gets one.
+        token: Whether its weights are gated.
+    """
     path = deploy_templates() / "permissions" / "deploy-azure-vm.azure.json"
     actions: list[str] = json.loads(path.read_text(encoding="utf-8"))["Actions"]
-    return actions
+    unused = (() if expiry else _FOR_EXPIRY) + (() if token else _FOR_TOKEN)
+    return [action for action in actions if not action.startswith(unused)]
 
 
 def missing(wanted: list[str], granted: list[dict[str, Any]]) -> list[str]:
@@ -104,7 +117,7 @@ def _providers(spec: DeploymentSpec) -> Finding:
     return good("providers", ", ".join(name.removeprefix("Microsoft.") for name in wanted))
 
 
-def _permissions() -> Finding:
+def _permissions(spec: DeploymentSpec) -> Finding:
     version = "2022-04-01"
     kind = "Microsoft.Authorization/permissions"
     answer = api.send(
@@ -113,17 +126,18 @@ def _permissions() -> Finding:
         "read your permissions",
         action=f"{kind}/read",
     )
-    lacking = missing(needed(), answer.get("value", []))
-    if lacking:
-        more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""  # noqa: PLR2004 - fit a line
-        return Finding(
-            "permissions",
-            Status.BAD,
-            f"you lack {', '.join(lacking[:3])}{more}",
-            "planner doctor --permissions (prints the custom role to assign)",
-            PermissionDeniedError,
-        )
-    return good("permissions", "all that a deploy needs, in the whole subscription")
+    wanted = needed(expiry=spec.expires_at is not None, token=spec.token is not None)
+    lacking = missing(wanted, answer.get("value", []))
+    if not lacking:
+        return good("permissions", "all that a deploy needs, in the whole subscription")
+    more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""  # noqa: PLR2004 - fit a line
+    return Finding(
+        "permissions",
+        Status.WARNING if _WELCOME.issuperset(lacking) else Status.BAD,
+        f"you lack {', '.join(lacking[:3])}{more}",
+        "planner doctor --permissions (prints the custom role to assign)",
+        PermissionDeniedError,
+    )
 
 
 def _size(spec: DeploymentSpec) -> Finding:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _LOGIC = "Microsoft.Logic/workflows"
 _ROLES = "Microsoft.Authorization/roleAssignments"
 _SCHEDULES = "Microsoft.DevTestLab/schedules"
+_NOT_THERE = {"LocationNotAvailableForResourceType", "NoRegisteredProviderFound"}
 _GRACE = timedelta(minutes=15)
 _DAY = timedelta(days=1)
 
@@ -64,18 +65,24 @@ def set_shutdown(
     """Let Azure deallocate the machine soon after its expiry, if that is less than a day away.
 
     Returns:
-        The id of the auto-shutdown.
+        The id of the auto-shutdown; empty where the region has none.
     """
     at = None if expires_at is None else expires_at + _GRACE
     if at is not None and at - settings.now() >= _DAY:
         at = None
-    made = api.put(
-        parts.schedule_id(where, name),
-        parts.schedule(where, name, region, at),
-        "set the auto-shutdown",
-        context,
-        kind=_SCHEDULES,
-    )
+    try:
+        made = api.put(
+            parts.schedule_id(where, name),
+            parts.schedule(where, name, region, at),
+            "set the auto-shutdown",
+            context,
+            kind=_SCHEDULES,
+        )
+    except CloudError as error:
+        if error.code not in _NOT_THERE:
+            raise
+        context.progress(f"{region} has no auto-shutdown: the Logic App stands alone", ())
+        return ""
     return str(made["id"])
 
 

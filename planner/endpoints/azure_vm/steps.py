@@ -186,7 +186,7 @@ def _record(spec: DeploymentSpec, where: Group) -> Resource:
         region=spec.region,
         kind="azure-vm:endpoint",
         recorded_at=settings.now(),
-        hourly_usd=spec.plan.on_demand_hourly_usd,
+        hourly_usd=spec.plan.hourly_usd,
         tags={**spec.tags, "instance-type": spec.plan.instance_type},
         expires_at=spec.expires_at,
     )

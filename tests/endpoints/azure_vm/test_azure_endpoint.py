@@ -187,6 +187,21 @@ def test_what_stands_in_the_way_is_found_before_anything_is_made(
     assert bench.left() == []
 
 
+def test_without_an_expiry_nobody_needs_to_assign_roles(bench: Rig, plan: Plan) -> None:
+    bench.scenario(denied_actions=("Microsoft.Authorization/roleAssignments/write",))
+    bench.deploy(plan, replace(OPTIONS, life=None))
+    kinds = {item["type"] for item in store(bench.world).resources.values()}
+    assert not any("Logic" in kind or "DevTestLab" in kind for kind in kinds)
+    assert not Adapter().endpoints(plan.region)[0].guarded
+
+
+def test_who_may_not_purge_vaults_leaves_it_to_azure(bench: Rig, plan: Plan) -> None:
+    bench.scenario(denied_actions=("Microsoft.KeyVault/locations/deletedVaults/purge/action",))
+    bench.deploy(plan)
+    bench.destroy("llama-2-70b", plan.region)
+    assert [item.partition(" {")[0] for item in bench.left()] == ["deleted vault"]
+
+
 def test_a_region_that_is_closed_to_the_subscription_is_not_a_matter_of_quota(
     bench: Rig, plan: Plan
 ) -> None:
