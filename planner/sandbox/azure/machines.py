@@ -115,7 +115,14 @@ def begin(world: World, id_: str, body: dict[str, Any]) -> tuple[dict[str, Any],
         _make_address(world, id_)
         recount(world)
 
-    return show(shown), kept.begin(end, refused)
+    shown["_operation"] = kept.begin(end, refused)
+    return show(shown), shown["_operation"]
+
+
+def look(world: World, item: dict[str, Any]) -> None:
+    """Let a machine come along that is looked at: who began to make it may be gone."""
+    if item["properties"]["provisioningState"] == "Creating":
+        store(world).look(item["_operation"])
 
 
 def end(world: World, id_: str) -> None:
@@ -206,6 +213,8 @@ def _size(body: dict[str, Any]) -> InstanceType | None:
 
 
 def _console(world: World, item: dict[str, Any]) -> list[str]:
+    if not item["_power"]:
+        return []
     born = datetime.fromisoformat(item["properties"]["timeCreated"])
     return console.lines(world, born, _BEFORE)
 
@@ -223,7 +232,8 @@ def _answers(world: World, group: str, name: str) -> bool:
         and rule["properties"]["destinationPortRange"] == "22"
         and rule["properties"]["sourceAddressPrefix"] == "127.0.0.1/32"
     ]
-    ready = found["_power"] == "running" and console.is_ready(_console(world, found))
+    written = _console(world, found)
+    ready = found["_power"] == "running" and bool(written) and console.is_ready(written)
     return bool(admitted) and ready
 
 

@@ -53,7 +53,7 @@ def blueprint(world: World) -> Blueprint:
             if not name:
                 kept.group(group)
                 return jsonify(value=[_shown(item) for item in kept.of_kind(kind, group)])
-            return jsonify(_shown(kept.resource(_id(subscription, group, rest))))
+            return jsonify(_get(world, kind, _id(subscription, group, rest)))
 
     @route(made, _ANY, "", "PUT")
     def put(subscription: str, group: str, rest: str) -> tuple[Response, int, dict[str, str]]:
@@ -108,6 +108,13 @@ def pass_time(world: World) -> None:
             if target is not None and target["_power"] == "running":
                 target["_power"] = "deallocated"
                 machines.recount(world)
+
+
+def _get(world: World, kind: str, id_: str) -> dict[str, Any]:
+    found = store(world).resource(id_)
+    if kind.casefold() == machines.KIND.casefold():
+        machines.look(world, found)
+    return _shown(found)
 
 
 def _put(
