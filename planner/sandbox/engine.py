@@ -81,7 +81,7 @@ class HttpEngine:
                 raise RefusedError(error.code, error.read().decode("utf-8", "replace")) from error
         except OSError as error:
             raise RefusedError(503, str(error)) from error
-        return _pieces(response)
+        return _Pieces(response)
 
 
 class LlamaCpp(HttpEngine):
@@ -156,11 +156,26 @@ def _start() -> Engine:
         return SimulatedText()
 
 
-def _pieces(response: Any) -> Iterator[bytes]:  # noqa: ANN401 - urllib's response
-    with response:
-        while piece := response.read1(65536):
-            yield piece
-            time.sleep(0)
+class _Pieces:
+    """The pieces of an answer; whoever stops in the middle, or before it, closes it."""
+
+    def __init__(self, response: Any) -> None:  # noqa: ANN401 - urllib's response
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        piece: bytes = self._response.read1(65536)
+        if not piece:
+            self.close()
+            raise StopIteration
+        time.sleep(0)
+        return piece
+
+    def close(self) -> None:
+        """Close the connection to the engine; WSGI servers call it in any case."""
+        self._response.close()
 
 
 def _path(body: bytes) -> str:
