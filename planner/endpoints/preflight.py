@@ -112,7 +112,7 @@ def short_of_quota(text: str, plan: Plan, result: DemandCheck) -> Finding:
         Status.BAD,
         text,
         f"planner quota request {plan.model} --instance-type {plan.instance_type} "
-        f"--region {plan.region}",
+        f"--region {plan.region}{' --spot' if result.demand.spot else ''}",
         QuotaShortError,
         shortage=result,
     )
