@@ -41,8 +41,10 @@ _NVME = re.compile(r"Standard_(NC\d+ads_A100_v4|NC\d+adi?s_H100_v5|ND96\w+_v[45]
 _UNSUITED = (
     (
         r"Standard_NV\w+_A10_v5",
-        "its A10 is virtual and needs NVIDIA's GRID driver; the newest that Azure is known to "  # noqa: ISC004 - one text
-        "install, 550, is too old for CUDA 13, which vLLM's image is built with",
+        (
+            "its A10 is virtual and needs NVIDIA's GRID driver; the newest that Azure is known to "
+            "install, 550, is too old for CUDA 13, which vLLM's image is built with"
+        ),
     ),
     (r"Standard_\w*MI300X\w*", "vLLM's image is for NVIDIA GPUs, this one is AMD's"),
     (

@@ -7,6 +7,7 @@ import json
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -185,6 +186,13 @@ def test_what_stands_in_the_way_is_found_before_anything_is_made(
         bench.deploy(plan)
     assert caught.value.exit_code == error.exit_code
     assert bench.left() == []
+
+
+def test_spot_quota_is_asked_for_as_spot_quota(bench: Rig, plan: Plan) -> None:
+    bench.scenario(gpu_instances=0)
+    with pytest.raises(PreflightError) as caught:
+        bench.deploy(plan, made=Adapter("SPOT"))
+    assert caught.value.advice.endswith("--region eastus --spot")
 
 
 def test_without_an_expiry_nobody_needs_to_assign_roles(bench: Rig, plan: Plan) -> None:
@@ -390,7 +398,9 @@ def test_the_machine_s_ssh_keys_come_from_its_console_or_from_its_agent(
 def test_a_spot_machine_that_azure_takes_back_is_deleted_and_said_to_be_gone(
     bench: Rig, plan: Plan
 ) -> None:
-    bench.deploy(plan, made=Adapter("SPOT"))
+    bench.deploy(replace(plan, pricing_model="spot", spot_hourly_usd=Decimal(3)))
+    (shown,) = Adapter().endpoints(plan.region)
+    assert shown.hourly_usd == 3
     (machine,) = machines(bench)
     properties = machine["properties"]
     assert (properties["priority"], properties["evictionPolicy"]) == ("Spot", "Delete")
