@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.deploy_options import deploy_options, options_of
+from planner.cli.deploy_options import CLUSTERS, deploy_options, options_of
 from planner.cli.output import emit_json, note
 from planner.cli.quota_options import use_accounts
 
@@ -36,12 +36,19 @@ def deploy(**given: Any) -> int:  # noqa: ANN401 - mirrors the options
     planner deploy llama-2-70b --to cheapest --accept-license --keep-trying 6h
     planner deploy llama-2-7b --to local --accept-license
     planner deploy ./model.gguf --to local
+    planner deploy llama-2-70b --to gke --emit kubernetes > llama.yaml
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     use_accounts(given)
     from planner.cli import deploy_plans  # noqa: PLC0415 - with the rest of the work
     from planner.ledger import Ledger as Book  # noqa: PLC0415
 
     options = options_of(given)
+    if given["emit"] == "kubernetes":
+        from planner.cli import deploy_kubernetes  # noqa: PLC0415 - few need it
+
+        return deploy_kubernetes.run(given, options)
+    if set(given["services"]) & set(CLUSTERS):
+        raise click.UsageError("gke, eks and aks get manifests: add --emit kubernetes")
     if given["services"] == ("local",):
         from planner.cli import deploy_local  # noqa: PLC0415 - few need it
 
@@ -60,7 +67,7 @@ def deploy(**given: Any) -> int:  # noqa: ANN401 - mirrors the options
 def _emit(question: Question, given: Mapping[str, Any], options: Options) -> int:
     plan = question.plans[0]
     if plan.service != "sagemaker":
-        raise click.UsageError("--emit writes templates of SageMaker endpoints only")
+        raise click.UsageError("only SageMaker endpoints are written as that template")
     from planner.endpoints import deployment, templates  # noqa: PLC0415 - only --emit needs it
 
     click.echo(templates.emit(deployment.specify(plan, options), given["emit"]))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from planner.endpoints.choices import Options
 
 CLOUD_SERVICES = ("sagemaker", "gce", "azure-vm")
+CLUSTERS = ("gke", "eks", "aks")
+"""Where manifests go (``--emit kubernetes``)."""
 
 
 def _to_services(
@@ -25,7 +27,7 @@ def _to_services(
     if value == "cheapest":
         return CLOUD_SERVICES
     services = tuple(dict.fromkeys(value.split(",")))
-    known = (*CLOUD_SERVICES, "local")
+    known = (*CLOUD_SERVICES, "local", *CLUSTERS)
     for service in services:
         if service not in known:
             raise click.BadParameter(f"{service!r} is none of {', '.join(known)}, cheapest")
@@ -44,7 +46,7 @@ _OPTIONS = (
         default="sagemaker",
         show_default=True,
         help="sagemaker, gce, azure-vm or local; several with commas, or cheapest: any cloud, "
-        "wherever there is room.",
+        "wherever there is room. With --emit kubernetes: gke, eks, aks.",
     ),
     click.option(
         "--instance-type", metavar="NAME", help="Machine.  [default: the cheapest that fits]"
@@ -198,8 +200,8 @@ _OPTIONS = (
     ),
     click.option(
         "--emit",
-        type=click.Choice(["cloudformation", "terraform"]),
-        help="Write the endpoint as a template to stdout instead of making it.",
+        type=click.Choice(["cloudformation", "terraform", "kubernetes"]),
+        help="Write the endpoint as a template (SageMaker) or manifests to stdout, make nothing.",
     ),
     click.option(
         "--format",
