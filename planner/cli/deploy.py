@@ -43,6 +43,10 @@ def deploy(**given: Any) -> int:  # noqa: ANN401 - mirrors the options
     from planner.ledger import Ledger as Book  # noqa: PLC0415
 
     options = options_of(given)
+    if given["services"] != ("local",):
+        from planner.endpoints import outside  # noqa: PLC0415 - with the rest of the work
+
+        given["model"] = outside.learn(given["model"], options.weights)
     if given["emit"] == "kubernetes":
         from planner.cli import deploy_kubernetes  # noqa: PLC0415 - few need it
 

@@ -52,10 +52,13 @@ def _licence(model: Model, *, accepted: bool) -> Finding:
     if not must_accept:
         return good("licence", model.license)
     if not accepted:
+        unknown = model.license == "not known"
         return Finding(
             "licence",
             Status.BAD,
-            f"{model.name} is under the {model.license}: {url}",
+            f"planner does not know the licence of {model.name}: {url}"
+            if unknown
+            else f"{model.name} is under the {model.license}: {url}",
             "read it, then add --accept-license",
             UsageError,
         )

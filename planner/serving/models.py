@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from planner.bundled import pricing_data
-from planner.errors import UnknownNameError
+from planner.errors import UnknownNameError, UsageError
 from planner.serving import hf_config, table
 
 if TYPE_CHECKING:
@@ -96,6 +96,19 @@ def get(name: str) -> Model:
         raise UnknownNameError(
             "model", name, (m.name for m in all_models()), advice="planner models"
         ) from None
+
+
+def add(model: Model) -> None:
+    """Make a model that is not in the table known to this process, by its name and its id.
+
+    Raises:
+        UsageError: The table has another model of that name.
+    """
+    known = _by_name().get(_fold(model.name))
+    if known is not None and known in all_models():
+        raise UsageError(f"{model.name} is the name of another model", advice="planner models")
+    for key in (model.hf_id, model.name):
+        _by_name()[_fold(key)] = model
 
 
 def from_config(path: Path) -> Model:

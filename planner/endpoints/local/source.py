@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 import os
 import tempfile
 import urllib.error
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _HUB = "https://huggingface.co"
 _TIMEOUT_S = 30
+_CLOSED = (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN)
 # A GGUF file with so many bits a parameter or more is not quantized below that.
 _BITS = ((12, "fp16"), (6, "int8"), (0, "int4"))
 
@@ -120,34 +122,53 @@ def _hub_id(text: str) -> str:
 
 
 def _from_hub(name: str) -> Model:
-    """Read ``config.json`` of a model on the hub; ``HF_ENDPOINT`` names a mirror, as for others."""
+    """Read ``config.json`` of a model on the hub; ``HF_ENDPOINT`` names a mirror, as for others.
+
+    The token is sent only where the hub shows nothing without it: that model is gated.
+    """
     url = f"{os.environ.get('HF_ENDPOINT', _HUB).rstrip('/')}/{name}/resolve/main/config.json"
     token = next((os.environ[v] for v in access.TOKEN_VARIABLES if os.environ.get(v)), "")
+    code, content = _get(name, url)
+    gated = code in _CLOSED
+    if gated and token:
+        code, content = _get(name, url, token)
+    if code != http.HTTPStatus.OK:
+        raise _refused(name, code)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "config.json"
+        path.write_bytes(content)
+        found = models.from_config(path)
+    return replace(
+        found,
+        name=name.split("/")[1],
+        hf_id=name,
+        gated="yes" if gated else "no",
+        source=url,
+    )
+
+
+def _get(name: str, url: str, token: str = "") -> tuple[int, bytes]:
+    """Return the status and the content of a page of the hub."""
     request = urllib.request.Request(url)  # noqa: S310 - the hub, or the user's own mirror
     if token:
         # Not to be carried over to another host by a redirect.
         request.add_unredirected_header("Authorization", f"Bearer {token}")
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310 - as above
-            content = response.read()
+            return response.status, response.read()
     except urllib.error.HTTPError as error:
         with error:
-            raise _refused(name, error.code) from error
+            return error.code, b""
     except OSError as error:
         raise PlannerError(
             f"cannot read the configuration of {name}",
             why=f"{url}: {error}",
             advice="a model of planner's own (planner models), or a folder that is here",
         ) from error
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "config.json"
-        path.write_bytes(content)
-        found = models.from_config(path)
-    return replace(found, name=name.split("/")[1], hf_id=name, source=url)
 
 
 def _refused(name: str, code: int) -> PlannerError:
-    if code in (401, 403):
+    if code in _CLOSED:
         return NotFoundError(
             f"Hugging Face does not show {name}",
             why="it is gated or private, or there is no such model",

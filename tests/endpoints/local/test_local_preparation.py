@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from hub import LLAMA
 
 from planner.endpoints import deployment
 from planner.endpoints.interface import adapter
@@ -19,21 +18,11 @@ from planner.errors import DataError, NotFoundError, UnknownNameError, UsageErro
 from planner.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from planner.endpoints.deployment import Prepared
 
 RTX_3080 = machine.accelerator_of(Card("NVIDIA GeForce RTX 3080", 10 * GIB, (8, 6)))
-LLAMA = {
-    "model_type": "llama",
-    "hidden_size": 4096,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "intermediate_size": 11008,
-    "vocab_size": 32000,
-    "max_position_embeddings": 4096,
-}
 
 
 def prepare(
@@ -191,37 +180,6 @@ def test_garbage_is_no_model(tmp_path: Path) -> None:
         source.find("llama-9000")
 
 
-class _Hub(http.server.BaseHTTPRequestHandler):
-    """Assumed of the hub: /owner/name/resolve/main/config.json, 401 for gated, 404 for none."""
-
-    seen: list[str | None]
-
-    def do_GET(self) -> None:
-        self.seen.append(self.headers.get("Authorization"))
-        answers = {"/someone/llama/resolve/main/config.json": (200, json.dumps(LLAMA))}
-        gated = "/someone/gated/resolve/main/config.json"
-        status, text = answers.get(self.path, (401 if self.path == gated else 404, "no"))
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        del format, args
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str | None]]:
-    _Hub.seen = []
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Hub) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-        yield _Hub.seen
-        server.shutdown()
-        thread.join()
-
-
 def test_a_hugging_face_id_outside_the_table_is_read_from_the_hub(
     hub: list[str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,7 +190,16 @@ def test_a_hugging_face_id_outside_the_table_is_read_from_the_hub(
         "someone/llama",
         "someone/llama",
     )
-    assert hub == ["Bearer hf_abc"]
+    assert hub == [None], "the token is sent only to those who ask for it"
+    assert found.model.gated == "no"
+
+
+def test_a_gated_model_is_read_with_the_token(
+    hub: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_of_a_reader")
+    assert source.find("someone/gated").model.gated == "yes"
+    assert hub == [None, "Bearer hf_of_a_reader"]
 
 
 @pytest.mark.parametrize(
