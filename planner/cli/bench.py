@@ -84,6 +84,7 @@ def _keep(endpoint: Endpoint, loads: list[Load]) -> None:
 
     from planner.clouds import settings  # noqa: PLC0415
     from planner.endpoints import bench as work  # noqa: PLC0415
+    from planner.endpoints import own_measurements  # noqa: PLC0415
     from planner.errors import NotFoundError  # noqa: PLC0415
 
     if settings.current().simulated:
@@ -94,9 +95,9 @@ def _keep(endpoint: Endpoint, loads: list[Load]) -> None:
     except NotFoundError as error:
         note(f"Not kept: {error}.")
         return
-    path = work.own_file()
-    work.store(path, rows)
-    note(f"Kept in {path}.")
+    path = own_measurements.own_file()
+    own_measurements.store(path, rows)
+    note(f"Kept in {path}; planner throughput and compare show it.")
 
 
 def _record(load: Load) -> dict[str, Any]:
@@ -105,6 +106,7 @@ def _record(load: Load) -> dict[str, Any]:
     known = load.predicted
     return fields | {
         "predicted_tokens_per_second": known.tokens_per_second if known else None,
+        "off_percent": load.off_percent,
         "predicted_tokens_per_second_low": known.tokens_per_second_low if known else None,
         "predicted_tokens_per_second_high": known.tokens_per_second_high if known else None,
         "predicted_ttft_ms": 1000 * known.time_to_first_token_s
@@ -121,6 +123,7 @@ def _columns() -> list[Column]:
         Column("concurrency", "At\nonce", "right"),
         Column("tokens_per_second", "Tokens/s", "right", _number("tokens_per_second", 0)),
         Column("predicted_tokens_per_second", "Predicted", "right", _predicted),
+        Column("off_percent", "Off", "right", _off),
         Column("ttft_p50_ms", "TTFT\nms", "right", _number("ttft_p50_ms", 0)),
         Column("ttft_p95_ms", "TTFT p95\nms", "right", _number("ttft_p95_ms", 0)),
         Column("tpot_p50_ms", "TPOT\nms", "right", _number("tpot_p50_ms", 1)),
@@ -141,6 +144,11 @@ def _number(key: str, digits: int) -> Any:  # noqa: ANN401 - a small formatter
         return "not told" if value is None else f"{value:,.{digits}f}"
 
     return show
+
+
+def _off(record: Mapping[str, Any]) -> str:
+    value = record["off_percent"]
+    return "" if value is None else f"{value:+.0f} %"
 
 
 def _predicted(record: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.against_api import against_api_of
+from planner.cli.measured_here import finder, words
 from planner.cli.output import (
     Column,
     console,
@@ -71,7 +72,9 @@ def compare(
     result = run(request := request_of(options))
     against = against_api_of(result, request) if against_api else None
     records = annotated(result.plans) if with_quota else [p.to_dict() for p in result.plans]
+    own = _measured_here(records)
     if output_format == "json":
+        records = [r | {"measured_here": rows} for r, rows in zip(records, own, strict=True)]
         whole = result.to_dict() | {"plans": records}
         emit_json(whole | ({"rent_or_buy": against.figures} if against else {}))
         return
@@ -81,7 +84,7 @@ def compare(
     title = _title(result) if output_format == "table" else ""
     fields = list(records[0])
     emit(records, columns, output_format, fields=fields, title=title)
-    for line in _footnotes(result, records):
+    for line in (*_footnotes(result, records), *_own_notes(records, own)):
         if output_format == "table":
             console().print(line, style="dim", markup=False, soft_wrap=False)
         else:
@@ -244,6 +247,32 @@ def _software(records: list[dict[str, Any]]) -> Iterator[str]:
     if len(about) > 1:
         parts = "; ".join(f"{name} on {', '.join(cards)}" for name, cards in about.items())
         yield f"Speeds are of different software, newer is faster: {parts}."
+
+
+def _measured_here(records: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Return the user's own measurements of each plan's set-up."""
+    find = finder()
+    return [
+        find(
+            model=record["model"],
+            accelerator=record["accelerator"],
+            count=record["accelerator_count"] * record["instances"],
+            precision=record["precision"],
+        )
+        for record in records
+    ]
+
+
+def _own_notes(records: list[dict[str, Any]], own: list[list[dict[str, Any]]]) -> Iterator[str]:
+    """Say the best speed that the user measured on each set-up shown; each set-up once."""
+    best = {
+        f"{record['accelerator_count'] * record['instances']:g}x {record['accelerator']} at "
+        f"{record['precision']}": max(rows, key=lambda row: row["tokens_per_second"])
+        for record, rows in zip(records, own, strict=True)
+        if rows
+    }
+    for setup, row in best.items():
+        yield f"Measured here on {setup}, {row['as_of']}: {words(row)}."
 
 
 def _ages(result: Comparison, records: list[dict[str, Any]]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.measured_here import finder, words
 from planner.cli.options import model_argument, one_accelerator_option
 from planner.cli.output import Column, emit, emit_json, format_option, note
 from planner.serving import accelerators, models
@@ -101,10 +102,22 @@ def throughput(
         **setup,
     )
     record = asdict(found)
+    own = finder()(
+        model=found.model,
+        accelerator=found.accelerator,
+        count=found.accelerator_count,
+        precision=found.precision,
+        engine=found.engine,
+    )
     if output_format == "json":
-        emit_json(record)
+        emit_json(record | {"measured_here": own})
     elif output_format == "table":
-        emit(_lines(found), [Column("what", _title(found)), Column("value", "")], output_format)
+        here = [{"what": f"Measured here {item['as_of']}", "value": words(item)} for item in own]
+        emit(
+            [*_lines(found), *here],
+            [Column("what", _title(found)), Column("value", "")],
+            output_format,
+        )
         note(f"Source: {found.source}")
     else:
         emit([record], _columns(record), output_format)

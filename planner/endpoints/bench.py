@@ -7,15 +7,13 @@ through the adapter's own transport, so that every cloud is measured in the same
 from __future__ import annotations
 
 import asyncio
-import csv
 import logging
 import os
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
-from planner.clouds import settings
 from planner.endpoints.client import events, text_of
 from planner.errors import CloudError, NotFoundError, PlannerError
 from planner.pricing import instance_types
@@ -25,10 +23,10 @@ from planner.serving.measurements import Measurement
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from planner.endpoints.interface import Transport
     from planner.endpoints.model import Endpoint
+    from planner.serving.accelerators import Accelerator
     from planner.serving.throughput import Throughput
 
 _TIMEOUT_S = 300
@@ -58,6 +56,13 @@ class Load:
     ttft_p95_ms: float | None
     tpot_p50_ms: float | None
     predicted: Throughput | None = None
+
+    @property
+    def off_percent(self) -> float | None:
+        """Return how far the measured speed is from the prediction: -10 is a tenth below it."""
+        if self.predicted is None or self.tokens_per_second is None:
+            return None
+        return 100 * (self.tokens_per_second / self.predicted.tokens_per_second - 1)
 
 
 def run(
@@ -111,17 +116,17 @@ def measurement(endpoint: Endpoint, load: Load, now: datetime) -> Measurement:
     Raises:
         NotFoundError: The machine is not known, or nothing was answered.
     """
-    item = instance_types.bundled().find(endpoint.service, endpoint.instance_type)
-    if item is None or load.tokens_per_second is None:
+    cards = _cards(endpoint)
+    if cards is None or load.tokens_per_second is None:
         raise NotFoundError(f"{endpoint.instance_type} has no figures to keep")
     return Measurement(
         model=endpoint.model,
-        accelerator=item.accelerator,
+        accelerator=cards.accelerator.accelerator,
         precision=endpoint.precision,
-        engine="vllm",
+        engine=cards.engine,
         tensor_parallel=None,
         pipeline_parallel=None,
-        accelerator_count=int(item.accelerator_count * endpoint.instances),
+        accelerator_count=cards.count,
         input_tokens=None if load.input_tokens is None else round(load.input_tokens),
         output_tokens=None if load.output_tokens is None else round(load.output_tokens),
         concurrency=load.concurrency,
@@ -137,30 +142,6 @@ def measurement(endpoint: Endpoint, load: Load, now: datetime) -> Measurement:
         unusable="",
         notes=f"{load.requests - load.failed} requests over the network, LLMeter",
     )
-
-
-def own_file() -> Path:
-    """Return where a user's own measurements are kept, beside refreshed prices."""
-    from platformdirs import user_data_path  # noqa: PLC0415 - few commands need it
-
-    return user_data_path("gpu-planner") / "measurements.csv"
-
-
-def store(path: Path, rows: Sequence[Measurement]) -> None:
-    """Append rows to a table like ``measurements.csv``.
-
-    Raises:
-        PlannerError: They come from simulated clouds: those measure nothing.
-    """
-    if settings.current().simulated:
-        raise PlannerError("figures of simulated clouds are not kept")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    is_new = not path.exists()
-    with path.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Measurement)])
-        if is_new:
-            writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
 
 
 def _load(
@@ -217,21 +198,47 @@ def predict(
     endpoint: Endpoint, concurrency: int, input_tokens: int, output_tokens: int
 ) -> Throughput | None:
     """Return what planner expects of an endpoint under a load; None where it cannot say."""
-    item = instance_types.bundled().find(endpoint.service, endpoint.instance_type)
-    if item is None or not endpoint.precision:
+    cards = _cards(endpoint)
+    if cards is None or not endpoint.precision:
         return None
     try:
         return throughput.predict(
             models.get(endpoint.model),
-            accelerators.get(item.accelerator, item.interconnect),
-            count=int(item.accelerator_count) * endpoint.instances,
+            cards.accelerator,
+            count=cards.count,
             precision=endpoint.precision,
+            engine=cards.engine,
             input_tokens=input_tokens,
             output_tokens=output_tokens,
             concurrency=concurrency,
         )
     except PlannerError:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Cards:
+    """What computes behind an endpoint."""
+
+    accelerator: Accelerator
+    count: int
+    engine: str = "vllm"
+
+
+def _cards(endpoint: Endpoint) -> _Cards | None:
+    """Return the cards of an endpoint; None where they are not known, or it has none."""
+    if endpoint.service == "local":
+        from planner.endpoints.local import machine, record  # noqa: PLC0415 - few need it
+
+        here, written = machine.detect(), record.read(endpoint.name)
+        if here.accelerator is None or written is None:
+            return None
+        return _Cards(here.accelerator, here.count, written.engine)
+    item = instance_types.bundled().find(endpoint.service, endpoint.instance_type)
+    if item is None or item.accelerator_count < 1:
+        return None
+    card = accelerators.get(item.accelerator, item.interconnect)
+    return _Cards(card, int(item.accelerator_count) * endpoint.instances)
 
 
 def _endpoint(endpoint: Endpoint, transport: Transport) -> Any:  # noqa: ANN401 - LLMeter's type

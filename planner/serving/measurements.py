@@ -16,7 +16,7 @@ from planner.errors import DataError
 from planner.serving import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 MAX_LOAD = "max"
@@ -85,6 +85,17 @@ def of(model: str, accelerator: str) -> tuple[Measurement, ...]:
     header, *lines = _lines()
     prefix = f"{model},{accelerator},"
     return tuple(_parse(header, (line for line in lines if line.startswith(prefix))))
+
+
+def parse(lines: Sequence[str]) -> tuple[Measurement, ...]:
+    """Return the rows of another table with the columns of this one; empty where it has no line.
+
+    Raises:
+        KeyError: A column is missing.
+        TypeError: A line is cut short.
+        ValueError: A cell is no number.
+    """
+    return tuple(_parse(lines[0], lines[1:])) if lines else ()
 
 
 def nominal_precision(precision: str) -> str:
