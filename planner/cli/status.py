@@ -115,7 +115,7 @@ def _money(record: Mapping[str, Any], key: str) -> str:
 def _spent(record: Mapping[str, Any]) -> str:
     """Show what it has cost; for what is often at zero machines, the most it can have."""
     known = record["spent_at_most"] and record["spent_usd"] is not None
-    return f"{'up to ' if known else ''}{_money(record, 'spent_usd')}"
+    return f"{'<= ' if known else ''}{_money(record, 'spent_usd')}"
 
 
 def _left(record: Mapping[str, Any]) -> str:

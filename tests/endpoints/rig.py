@@ -8,11 +8,13 @@ import sys
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.scheduler.models import scheduler_backends
 
 from planner.clouds import settings
 from planner.comparison import Request, compare
 from planner.endpoints import deployment
+from planner.endpoints.guard import Guard
 from planner.endpoints.interface import Context, adapter
 from planner.endpoints.interruption import Interruption
 from planner.errors import PlannerError
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
 
 TOKEN = "hf_DoNotShowThisTokenAnywhere"  # noqa: S105 - it is what the tests search for
 OPTIONS = deployment.Options(owner="tests", accept_license=True, create_roles=True)
+SHAPES = {
+    "plain": OPTIONS,
+    "to zero": replace(OPTIONS, guard=Guard(least_instances=0)),
+}
+"""Deploys that differ in what is made; the fault matrix breaks every call of each."""
 
 
 def cheapest(**changes: Any) -> Plan:
@@ -87,6 +94,8 @@ class Rig:
             *(f"scaling {n}" for n in store.scaling),
             *(f"{kind} {n}" for kind, parts in store.parts.items() for n in parts),
         ]
+        alarms = cloudwatch_backends["123456789012"][region].alarms
+        names += [f"alarm {alarm}" for alarm in alarms]
         backend = scheduler_backends["123456789012"].get(region)
         for group in backend.schedule_groups.values() if backend else ():
             names += [f"schedule {schedule}" for schedule in group.schedules]
@@ -104,17 +113,23 @@ def rig(**scenario: Any) -> Rig:
     return Rig(sandbox, faults, chosen, asdict(base))
 
 
-def child(pipe: Connection, chosen: CloudSettings, plan: Plan, name: str, folder: str) -> None:
+def child(
+    pipe: Connection,
+    chosen: CloudSettings,
+    plan: Plan,
+    options: deployment.Options,
+    folder: str,
+) -> None:
     """Deploy in a process of its own, which ends with the command's exit code."""
     pipe.recv()
     os.environ.update(PLANNER_STATE_DIR=folder, HF_TOKEN=TOKEN)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.use(chosen)
-    made, options = adapter("sagemaker"), replace(OPTIONS, name=name)
+    made = adapter("sagemaker")
     try:
         with Ledger() as book:
             prepared = deployment.prepare(plan, options, made, book)
-            with Interruption(cleanup=f"planner destroy {name}") as interruption:
+            with Interruption(cleanup=f"planner destroy {options.name}") as interruption:
                 deployment.deploy(prepared, made, book, interruption, options=options)
     except PlannerError as error:
         sys.exit(error.exit_code)

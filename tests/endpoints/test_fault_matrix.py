@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
-from rig import OPTIONS, Rig, child, fault
+from rig import SHAPES, Rig, child, fault
 
 from planner.clouds import settings
 from planner.errors import PermissionDeniedError, PlannerError, ThrottledError
@@ -24,6 +24,7 @@ from planner.sandbox.faults import Kind
 
 if TYPE_CHECKING:
     from planner.clouds.settings import CloudSettings
+    from planner.endpoints.deployment import Options
     from planner.plan import Plan
 
 # A call that is broken in these ways still succeeds: the SDK tries again.
@@ -57,14 +58,14 @@ def _no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
 
 
-def calls_of_a_deploy(bench: Rig, plan: Plan) -> list[str]:
+def calls_of_a_deploy(bench: Rig, plan: Plan, options: Options) -> list[str]:
     """Deploy once, unbroken, with the roles there already, and return its calls."""
     settings.use(bench.settings)
     bench.faults.expect(None)
-    bench.deploy(plan)
+    bench.deploy(plan, options)
     bench.destroy("llama-2-70b", plan.region)
     bench.faults.expect(None)
-    bench.deploy(plan)
+    bench.deploy(plan, options)
     operations = list(bench.faults.operations)
     bench.faults.expect(None)
     bench.destroy("llama-2-70b", plan.region)
@@ -73,16 +74,18 @@ def calls_of_a_deploy(bench: Rig, plan: Plan) -> list[str]:
 
 
 @pytest.mark.usefixtures("_no_sleep")
+@pytest.mark.parametrize("shape", SHAPES)
 def test_a_failure_of_any_call_leaves_nothing_and_the_next_run_succeeds(
-    bench: Rig, plan: Plan, capsys: pytest.CaptureFixture[str]
+    shape: str, bench: Rig, plan: Plan, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    operations = calls_of_a_deploy(bench, plan)
+    options = SHAPES[shape]
+    operations = calls_of_a_deploy(bench, plan, options)
     cases = leaks = succeeded = 0
     for (index, operation), kind in itertools.product(enumerate(operations), ANSWERS):
         case = Case(index, operation, kind)
         cases += 1
         bench.faults.expect(fault(index, kind))
-        error = attempt(bench, plan, case.name)
+        error = attempt(bench, plan, replace(options, name=case.name))
         # Preflight's calls go out at once, in any order.
         case = replace(case, operation=bench.faults.operations[index])
         bench.faults.expect(None)
@@ -94,22 +97,22 @@ def test_a_failure_of_any_call_leaves_nothing_and_the_next_run_succeeds(
             leaks += len(left)
             assert left == [], (case, error)
             names_the_cause(error, case)
-            assert attempt(bench, plan, case.name) is None, case
+            assert attempt(bench, plan, replace(options, name=case.name)) is None, case
         assert kind not in HARMLESS or error is None, (case, error, error and error.why)
         bench.destroy(case.name, plan.region)
         assert bench.left(plan.region) == [], case
     with capsys.disabled():
         print(  # noqa: T201 - the counts are what it must show
-            f"\nfault matrix: {len(operations)} calls, {cases} failures and throttles, "
+            f"\nfault matrix ({shape}): {len(operations)} calls, {cases} failures and throttles, "
             f"{succeeded} survived, {leaks} leaks"
         )
     assert cases == len(operations) * len(ANSWERS)
     assert leaks == 0
 
 
-def attempt(bench: Rig, plan: Plan, name: str) -> PlannerError | None:
+def attempt(bench: Rig, plan: Plan, options: Options) -> PlannerError | None:
     try:
-        bench.deploy(plan, replace(OPTIONS, name=name))
+        bench.deploy(plan, options)
     except PlannerError as error:
         return error
     return None
@@ -128,14 +131,17 @@ def names_the_cause(error: PlannerError, case: Case) -> None:
     assert error.advice or error.why, case
 
 
-def test_a_signal_at_any_call_leaves_nothing_that_costs_money_unguarded(
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_signal_at_any_call_leaves_nothing_that_costs_money_unguarded(  # noqa: PLR0917 - fixtures
+    shape: str,
     bench: Rig,
     plan: Plan,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    operations = calls_of_a_deploy(bench, plan)
+    options = SHAPES[shape]
+    operations = calls_of_a_deploy(bench, plan, options)
     first = operations.index(next(o for o in operations if o.startswith(FIRST_CREATE)))
     # Before it there is nothing to leave behind: its ends and its middle stand for the rest.
     indexes = [0, first // 2, *range(first - 1, len(operations))]
@@ -155,7 +161,7 @@ def test_a_signal_at_any_call_leaves_nothing_that_costs_money_unguarded(
         url = bench.sandbox._serve(faults)
         lanes.put((faults, replace(bench.settings, aws_endpoint=url)))
     with ThreadPoolExecutor(LANES) as pool:
-        codes = list(pool.map(lambda case: run_case(lanes, plan, case, tmp_path), cases))
+        codes = list(pool.map(lambda case: run_case(lanes, plan, options, case, tmp_path), cases))
     settings.use(bench.settings)
     unguarded = 0
     for case, code in zip(cases, codes, strict=True):
@@ -172,11 +178,10 @@ def test_a_signal_at_any_call_leaves_nothing_that_costs_money_unguarded(
             assert code in {130, -signal.SIGTERM} if case.index < first else code == 130, case
             assert left == [], case
     for case in cases[-8::3]:
-        again = case.name
-        assert attempt(bench, plan, again) is None, again
-        bench.destroy(again, plan.region)
+        assert attempt(bench, plan, replace(options, name=case.name)) is None, case
+        bench.destroy(case.name, plan.region)
     with capsys.disabled():
-        print(f"\nfault matrix: {len(cases)} signals, {unguarded} unguarded leaks")  # noqa: T201 - as above
+        print(f"\nfault matrix ({shape}): {len(cases)} signals, {unguarded} unguarded leaks")  # noqa: T201 - as above
     assert unguarded == 0
     assert bench.left(plan.region) == []
 
@@ -190,7 +195,11 @@ def signals_for(index: int, kind: Kind) -> tuple[signal.Signals, ...]:
 
 
 def run_case(
-    lanes: queue.Queue[tuple[Faults, CloudSettings]], plan: Plan, case: Case, tmp_path: Path
+    lanes: queue.Queue[tuple[Faults, CloudSettings]],
+    plan: Plan,
+    options: Options,
+    case: Case,
+    tmp_path: Path,
 ) -> int | None:
     """Deploy in a process of its own behind faults of its own; return how it ended."""
     faults, chosen = lanes.get()
@@ -198,7 +207,8 @@ def run_case(
     shutil.copytree(tmp_path / "state", folder)
     context = multiprocessing.get_context("forkserver")
     here, there = context.Pipe()
-    process = context.Process(target=child, args=(there, chosen, plan, case.name, str(folder)))
+    chosen_options = replace(options, name=case.name)
+    process = context.Process(target=child, args=(there, chosen, plan, chosen_options, str(folder)))
     process.start()
     faults.expect(fault(case.index, case.kind, case.number, process.pid or 0))
     here.send("go")

@@ -127,12 +127,12 @@ def _prepare(spec: DeploymentSpec, account: str, context: Context) -> list[Step]
     return [
         *(
             Step(
-                f"set the expiry at {spec.expires_at:%Y-%m-%d %H:%M} UTC",
+                f"set the expiry of {of} at {spec.expires_at:%Y-%m-%d %H:%M} UTC",
                 partial(expiry.create, spec, schedule, context),
                 partial(expiry.undo, spec, schedule),
                 _record(spec, account, "schedule", schedule),
             )
-            for schedule in schedules
+            for schedule, of in zip(schedules, (spec.name, "its component"), strict=False)
         ),
         Step(
             "create the model",
