@@ -160,7 +160,17 @@ _OPTIONS = (
     ),
     click.option("--owner", default="", metavar="WHO", help="Tag.  [default: your user name]"),
     click.option(
-        "--idle", metavar="DURATION", callback=to_duration, help="Notify when unused for so long."
+        "--idle",
+        metavar="DURATION",
+        callback=to_duration,
+        help="When unused for so long, do the --idle-action.",
+    ),
+    click.option(
+        "--idle-action",
+        type=click.Choice(["notify", "delete"]),
+        default="notify",
+        show_default=True,
+        help="Tell --notify, or let the cloud delete the endpoint.",
     ),
     click.option(
         "--budget", type=click.IntRange(min=1), metavar="USD", help="Warn at this spend a month."
@@ -247,6 +257,7 @@ def options_of(given: Mapping[str, Any]) -> Options:
     )
     guard = Guard(
         idle=given["idle"],
+        idle_action=given["idle_action"],
         notify=given["notify"],
         budget_usd=given["budget"] or 0,
         least_instances=given["min_instances"],

@@ -50,7 +50,7 @@ class Guard:
     def kinds(self) -> tuple[str, ...]:
         """Return which guards there are: all that must be removed with the endpoint."""
         wanted = {
-            "alarm": self.idle is not None,
+            "alarm": self.idle is not None and self.notify.startswith("arn:"),
             "idle-delete": self.deletes_idle,
             "budget": self.budget_usd > 0,
             "autoscaling": self.most_instances > 0 and not self.to_zero,

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from planner.endpoints.sagemaker import requests, roles
-from planner.errors import UnknownNameError
+from planner.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,15 @@ def emit(spec: DeploymentSpec, kind: str) -> str:
 
     Raises:
         UnknownNameError: No such kind of template.
+        UsageError: The deployment has a guard that templates do not carry.
     """
+    if kind in FORMATS and spec.guard.kinds:
+        raise UsageError(
+            "templates carry the endpoint and its expiry, and no other guard",
+            why="they would leave out what was asked for: " + ", ".join(spec.guard.kinds),
+            advice="leave --idle, --budget, --min-instances and --max-instances out, or let "
+            "planner deploy make it (without --emit)",
+        )
     if kind == "cloudformation":
         return json.dumps(cloudformation(spec), indent=2)
     if kind == "terraform":

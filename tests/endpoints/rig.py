@@ -6,10 +6,12 @@ import os
 import signal
 import sys
 from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.scheduler.models import scheduler_backends
+from moto.stepfunctions.models import stepfunctions_backends
 
 from planner.clouds import settings
 from planner.comparison import Request, compare
@@ -37,6 +39,9 @@ OPTIONS = deployment.Options(owner="tests", accept_license=True, create_roles=Tr
 SHAPES = {
     "plain": OPTIONS,
     "to zero": replace(OPTIONS, guard=Guard(least_instances=0)),
+    "deleted when idle": replace(
+        OPTIONS, guard=Guard(idle=timedelta(hours=2), idle_action="delete")
+    ),
 }
 """Deploys that differ in what is made; the fault matrix breaks every call of each."""
 
@@ -96,6 +101,8 @@ class Rig:
         ]
         alarms = cloudwatch_backends["123456789012"][region].alarms
         names += [f"alarm {alarm}" for alarm in alarms]
+        machines = stepfunctions_backends["123456789012"][region].state_machines
+        names += [f"state machine {machine.name}" for machine in machines]
         backend = scheduler_backends["123456789012"].get(region)
         for group in backend.schedule_groups.values() if backend else ():
             names += [f"schedule {schedule}" for schedule in group.schedules]

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,10 @@ import pytest
 from rig import OPTIONS, TOKEN, cheapest
 
 from planner.endpoints import deployment, templates
+from planner.endpoints.guard import Guard
 from planner.endpoints.model import Secret
 from planner.endpoints.sagemaker import requests
-from planner.errors import UnknownNameError
+from planner.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from planner.endpoints.model import DeploymentSpec
@@ -99,6 +101,22 @@ def test_terraform_names_each_setting_of_the_container(spec: DeploymentSpec) -> 
 def test_no_template_holds_the_token(kind: str, plan: Plan) -> None:
     spec = replace(deployment.specify(plan, OPTIONS), token=Secret(TOKEN))
     assert TOKEN not in templates.emit(spec, kind)
+
+
+@pytest.mark.parametrize("kind", templates.FORMATS)
+@pytest.mark.parametrize(
+    "guard",
+    [
+        Guard(least_instances=0),
+        Guard(idle=timedelta(hours=2), idle_action="delete"),
+        Guard(budget_usd=5, notify="me@example.com"),
+        Guard(most_instances=3),
+    ],
+)
+def test_a_guard_is_not_left_out_silently(guard: Guard, kind: str, plan: Plan) -> None:
+    spec = deployment.specify(plan, replace(OPTIONS, guard=guard))
+    with pytest.raises(UsageError, match="no other guard"):
+        templates.emit(spec, kind)
 
 
 def test_an_unknown_kind_names_those_there_are(plan: Plan) -> None:

@@ -20,6 +20,7 @@ from planner.endpoints.sagemaker import (
     checks,
     components,
     expiry,
+    idle,
     invoke,
     lookup,
     removal,
@@ -82,6 +83,8 @@ class Adapter:
         acting = spec.expiry_role
         if spec.expires_at is not None and not acting:
             acting = _role(roles.EXPIRY, spec, create=create_roles)
+        if spec.guard.deletes_idle:
+            _role(roles.IDLE, spec, create=create_roles)
         return replace(spec, execution_role=execution, expiry_role=acting)
 
     def steps(self, spec: DeploymentSpec, context: Context) -> list[Step]:
@@ -143,11 +146,12 @@ class Adapter:
         for kind in _named(parts, "guard"):
             scaling.remove(kind, endpoint.name, region)
         for name in _named(parts, "schedule"):
-            expiry.delete(name, region)
+            (idle.remove if requests.is_idle(name) else expiry.delete)(name, region)
 
     def extend(self, endpoint: Endpoint, expires_at: datetime | None) -> None:
         """Move the expiry in the cloud, then its tag; None takes it away."""
-        names = list(expiry.schedules(endpoint.name, endpoint.region))
+        known = expiry.schedules(endpoint.name, endpoint.region)
+        names = [name for name in known if not requests.is_idle(name)]
         there = bool(names)
         described = api.describe(endpoint.name, endpoint.region)
         if described is None:

@@ -54,6 +54,11 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
         Check("disk", lambda: _disk(spec)),
         Check("name", lambda: _name(spec)),
         *([Check("scale to zero", _zero)] if spec.guard.to_zero else []),
+        *(
+            [Check("idle role", lambda: _role(roles.IDLE, "", may_create_roles))]
+            if spec.guard.deletes_idle
+            else []
+        ),
     ]
 
 
@@ -105,7 +110,7 @@ def _principal(arn: str) -> str:
 
 
 def _role(role: roles.Role, arn: str, may_create: bool) -> Finding:  # noqa: FBT001 - a plain fact
-    name = f"{'execution' if role is roles.EXECUTION else 'expiry'} role"
+    name = f"{role.name.rpartition('-')[2]} role"
     found = roles.find(arn or role.name)
     if found is None and arn:
         return Finding(

@@ -88,7 +88,7 @@ def find(name: str, region: str) -> Endpoint | None:
         hourly_usd=_money(tags.get(TAG_HOURLY, "")),
         created_at=described["CreationTime"].astimezone(UTC),
         expires_at=_moment(tags.get(TAG_EXPIRES, "")),
-        guarded=bool(schedules),
+        guarded=not all(map(requests.is_idle, schedules)),
         settings_hash=tags.get(TAG_SETTINGS, ""),
         parts=(
             f"endpoint:{name}",
@@ -218,8 +218,10 @@ def settings(endpoint: Endpoint) -> dict[str, str]:
 
     Weights and precision are part of the environment, and are compared there.
     """
-    described = api.describe(endpoint.name, endpoint.region) or {}
-    config = _config(str(described.get("EndpointConfigName", "")), endpoint.region)
+    described = api.describe(endpoint.name, endpoint.region)
+    if described is None:
+        return {}
+    config = _config(str(described["EndpointConfigName"]), endpoint.region)
     variant = (config.get("ProductionVariants") or [{}])[0]
     managed = "ManagedInstanceScaling" in variant
     model_name = variant.get("ModelName") or (config["EndpointConfigName"] if managed else "")

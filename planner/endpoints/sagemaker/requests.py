@@ -21,6 +21,8 @@ LONGEST_NAME = 45
 """Of an endpoint: EventBridge Scheduler allows 64 for the expiry, which carries the run's mark."""
 SCHEDULE_PREFIX = "planner"
 _COMPONENT = "c"
+_IDLE = "i"
+_STARTS = "arn:aws:scheduler:::aws-sdk:sfn:startExecution"
 _DELETES = "arn:aws:scheduler:::aws-sdk:sagemaker:delete"
 # The order to delete is repeated, because SageMaker refuses it while an endpoint is changing.
 REPEAT = "rate(15 minutes)"
@@ -45,6 +47,21 @@ def schedule_names(endpoint: str, run: str, *, to_zero: bool) -> list[str]:
     """
     name = schedule_name(endpoint, run)
     return [name, f"{name}.{_COMPONENT}"] if to_zero else [name]
+
+
+def idle_name(endpoint: str, run: str) -> str:
+    """Return the name of the schedule and of the state machine that delete what is unused."""
+    return f"{schedule_name(endpoint, run)}.{_IDLE}"
+
+
+def is_idle(schedule: str) -> bool:
+    """Tell whether a schedule watches the use of an endpoint; else it is its expiry."""
+    return schedule.endswith(f".{_IDLE}")
+
+
+def machine_arn(name: str, region: str, account: str) -> str:
+    """Return the ARN of a state machine, which AWS makes of its name."""
+    return f"arn:aws:states:{region}:{account}:stateMachine:{name}"
 
 
 def endpoint_of_schedule(name: str) -> str:
@@ -169,6 +186,30 @@ def schedule(name: str, endpoint: str, role: str, expires_at: datetime) -> dict[
             "Arn": f"{_DELETES}{kind}",
             "RoleArn": role,
             "Input": json.dumps({f"{kind}Name": target}),
+            "RetryPolicy": {"MaximumEventAgeInSeconds": 900, "MaximumRetryAttempts": 5},
+        },
+    }
+
+
+def idle_schedule(spec: DeploymentSpec, account: str, role: str) -> dict[str, Any]:
+    """Return the parameters of CreateSchedule: every 15 minutes, see whether it is used."""
+    name = idle_name(spec.name, spec.run)
+    idle = int(spec.guard.idle.total_seconds()) if spec.guard.idle else 0
+    return {
+        "Name": name,
+        "Description": f"planner: deletes {spec.name} on SageMaker when nobody uses it",
+        "ScheduleExpression": REPEAT,
+        "ScheduleExpressionTimezone": "UTC",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {
+            "Arn": _STARTS,
+            "RoleArn": role,
+            "Input": json.dumps(
+                {
+                    "StateMachineArn": machine_arn(name, spec.region, account),
+                    "Input": json.dumps({"EndpointName": spec.name, "IdleSeconds": idle}),
+                }
+            ),
             "RetryPolicy": {"MaximumEventAgeInSeconds": 900, "MaximumRetryAttempts": 5},
         },
     }

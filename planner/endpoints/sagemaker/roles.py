@@ -1,4 +1,4 @@
-"""The two IAM roles of an endpoint: what the container runs as, and what the expiry acts as.
+"""The IAM roles of an endpoint: what the container, the expiry, the deletion on idle run as.
 
 They are shared by all endpoints of an account and cost nothing, so a rollback leaves them:
 another endpoint's expiry may depend on them by then.
@@ -48,6 +48,14 @@ EXPIRY = Role(
     "expiry-trust.json",
     "expiry-policy.json",
     "scheduler.amazonaws.com",
+)
+
+IDLE = Role(
+    "planner-endpoint-idle",
+    "looks whether endpoints are used, and deletes those that are not",
+    "idle-trust.json",
+    "idle-policy.json",
+    "states.amazonaws.com",
 )
 
 

@@ -1,13 +1,12 @@
 """More guard than the expiry: an idle alarm, a budget, autoscaling, off-hours. Each is opt-in.
 
-* Idle: a CloudWatch alarm on ``Invocations``; it notifies an SNS topic. It does not delete:
-  an alarm cannot call SageMaker without a function or a state machine that someone maintains,
-  and the expiry deletes anyway.
+* Idle: a CloudWatch alarm on ``Invocations``; it notifies an SNS topic. What deletes is in
+  :mod:`planner.endpoints.sagemaker.idle`.
 * Budget: AWS Budgets on the endpoint's tag. Billing data lag by hours, so it warns and is no
   brake. The tag must be activated as a cost allocation tag in the billing console.
 * Autoscaling: Application Auto Scaling on invocations per machine. A variant of this kind
-  cannot go to zero; that needs inference components, which planner does not make (they were
-  reported to hang in creation, and are refused at zero in some regions).
+  cannot go to zero; that needs inference components
+  (:mod:`planner.endpoints.sagemaker.components`).
 """
 
 from __future__ import annotations
@@ -35,8 +34,17 @@ _COOLDOWN_S = 600  # starting a large model takes longer than this; scaling in m
 def check(spec: DeploymentSpec) -> None:
     """Raise UsageError for a guard that cannot work."""
     guard = spec.guard
-    if guard.idle is not None and not guard.notify.startswith("arn:"):
-        raise UsageError("--idle needs someone to tell", advice="--notify ARN-OF-AN-SNS-TOPIC")
+    if guard.idle is not None and "alarm" not in guard.kinds and not guard.deletes_idle:
+        raise UsageError(
+            "--idle needs someone to tell",
+            advice="--notify ARN-OF-AN-SNS-TOPIC, or --idle-action delete",
+        )
+    if guard.deletes_idle and spec.guard.most_instances:
+        raise UsageError(
+            "--idle-action delete does not go with --max-instances",
+            why="each change of the number of machines would begin the time anew",
+            advice="leave one of them out",
+        )
     if guard.idle is not None and not _HOUR_S <= guard.idle.total_seconds() <= _LONGEST_ALARM_S:
         raise UsageError("--idle takes an hour to seven days", advice="--idle 2h")
     if guard.budget_usd and not guard.notify:
@@ -72,7 +80,7 @@ def _check_least(guard: Guard, instances: int) -> None:
 def before(spec: DeploymentSpec, account: str) -> list[Step]:
     """Return the steps that warn: an alarm and a budget; they come before the endpoint."""
     guard, made = spec.guard, []
-    if guard.idle is not None:
+    if "alarm" in guard.kinds:
         made.append(
             Step(
                 "set the idle alarm",

@@ -17,6 +17,7 @@ from planner.endpoints.sagemaker import (
     api,
     components,
     expiry,
+    idle,
     removal,
     requests,
     scaling,
@@ -39,6 +40,7 @@ def create(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
     return [
         *_prepare(spec, account, context),
         *scaling.before(spec, account),
+        *idle.steps(spec, account, context),
         Step(
             f"create the endpoint {spec.name}",
             lambda: _create_endpoint(spec),
@@ -227,10 +229,10 @@ def _claim(spec: DeploymentSpec) -> str:
 
     Only the run that owns the endpoint comes here, so the others belong to nobody.
     """
-    own = expiry.of(spec)
+    own = [*expiry.of(spec), requests.idle_name(spec.name, spec.run)]
     for name in expiry.schedules(spec.name, spec.region):
         if name not in own:
-            expiry.delete(name, spec.region)
+            (idle.remove if requests.is_idle(name) else expiry.delete)(name, spec.region)
     return ""
 
 

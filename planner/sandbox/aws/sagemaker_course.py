@@ -47,7 +47,7 @@ def settle(world: World, region: str) -> None:
             _arrive_component(store, region, component)
         _scale_in(store, component, now)
     sagemaker_logs.expire(region, now, lambda action, name: _expire(world, region, action, name))
-    sagemaker_idle.delete_idle(world, region, lambda name: _expire(world, region, "", name))
+    sagemaker_idle.run_machines(world, region, lambda name: _expire(world, region, "", name))
 
 
 def course(
@@ -122,6 +122,7 @@ def _expire(world: World, region: str, action: str, name: str) -> None:
 
 def _arrive(store: Store, region: str, endpoint: SimulatedEndpoint) -> None:
     endpoint.used = endpoint.used or endpoint.ready
+    endpoint.arrived = endpoint.ready
     endpoint.ready = None
     if endpoint.status == "Deleting":
         del store.endpoints[endpoint.name]

@@ -1,80 +1,116 @@
-"""What simulated CloudWatch, EventBridge and Step Functions do together about idle endpoints.
+"""What simulated EventBridge Scheduler and Step Functions do about idle endpoints.
 
-An alarm that has seen no invocation for its whole time changes its state; a rule on that change
-starts its state machine; the machine's tasks are done. All three live in moto, which does not
-connect them. Documented: the event's ``detail.alarmName`` and ``detail.state.value``, the
-targets, the ``aws-sdk`` integration. Assumed: that an endpoint counts as running, with a
-``CPUUtilization``, from the moment it is in service.
+A schedule that starts a state machine is due every 15 minutes; nobody looks in between, so it
+runs once at each look. Both live in moto, which does not connect them: here the machine's own
+definition is run, its JSONata evaluated. Documented: states, ``Arguments``, ``Output``,
+``Condition``, ``$states``, the names of the ``aws-sdk`` integrations and their upper-case
+fields. Assumed: that ``LastModifiedTime`` is when the endpoint came into service.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from moto.cloudwatch.models import cloudwatch_backends
-from moto.events.models import events_backends
+import jsonata
+from moto.scheduler.models import scheduler_backends
 from moto.stepfunctions.models import stepfunctions_backends
 
 from planner.sandbox.aws.protocol import ACCOUNT
 from planner.sandbox.aws.sagemaker_store import stores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from planner.sandbox.world import World
 
-_DELETE = "aws-sdk:sagemaker:deleteEndpoint"
+_START = "aws-sdk:sfn:startExecution"
+_OPEN, _CLOSE = "{%", "%}"
 
 
-def delete_idle(world: World, region: str, act: Callable[[str], None]) -> None:
-    """Let every idle alarm that is due have its consequences."""
-    store, now = stores(world, region), world.now()
-    if not store.endpoints:
-        return
-    for alarm in list(cloudwatch_backends[ACCOUNT][region].alarms.values()):
-        for name, span in _watched(alarm):
-            endpoint = store.endpoints.get(name)
-            in_service = endpoint is not None and endpoint.status == "InService"
-            if endpoint is None or not in_service or endpoint.used is None:
-                continue
-            if now - endpoint.used >= span:
-                for deleted in _consequences(region, alarm.name):
-                    act(deleted)
+class _FailedError(Exception):
+    """A task failed, and the execution with it."""
 
 
-def _watched(alarm: Any) -> Iterator[tuple[str, timedelta]]:  # noqa: ANN401 - moto's
-    """Yield the endpoints whose invocations an alarm watches, and for how long."""
-    for query in alarm.metric_data_queries:
-        stat = query.metric_stat
-        if stat is None or stat.metric.metric_name != "Invocations":
-            continue
-        for dimension in stat.metric.dimensions:
-            if dimension.name == "EndpointName":
-                yield dimension.value, timedelta(seconds=stat.period * alarm.evaluation_periods)
-
-
-def _consequences(region: str, alarm: str) -> list[str]:
-    """Return the endpoints that are deleted when an alarm goes off."""
-    detail = {"alarmName": alarm, "state": {"value": "ALARM"}}
-    event: Any = {
-        "source": "aws.cloudwatch",
-        "detail-type": "CloudWatch Alarm State Change",
-        "detail": detail,
-    }
+def run_machines(world: World, region: str, delete: Callable[[str], None]) -> None:
+    """Run the state machines that schedules start."""
     machines = {m.arn: m for m in stepfunctions_backends[ACCOUNT][region].state_machines}
-    found: list[str] = []
-    for rule in events_backends[ACCOUNT][region].event_buses["default"].rules.values():
-        if rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
-            continue
-        for target in rule.targets:
-            machine = machines.get(target["Arn"])
-            if machine is None or not target.get("RoleArn"):
+    if not machines:
+        return
+    for group in scheduler_backends[ACCOUNT][region].schedule_groups.values():
+        for schedule in list(group.schedules.values()):
+            if not schedule.target["Arn"].endswith(_START):
                 continue
-            found += [
-                str(state["Parameters"]["EndpointName"])
-                for state in json.loads(machine.definition)["States"].values()
-                if str(state.get("Resource", "")).endswith(_DELETE)
-            ]
-    return found
+            order = json.loads(schedule.target["Input"])
+            machine = machines.get(order["StateMachineArn"])
+            if machine is not None:
+                _Execution(world, region, delete).run(
+                    json.loads(machine.definition), json.loads(order["Input"])
+                )
+
+
+class _Execution:
+    """One execution of a machine."""
+
+    def __init__(self, world: World, region: str, delete: Callable[[str], None]) -> None:
+        self._store, self._now, self._delete = stores(world, region), world.now(), delete
+
+    def run(self, definition: dict[str, Any], given: dict[str, Any]) -> None:
+        states, name = definition["States"], definition["StartAt"]
+        while name:
+            state = states[name]
+            known = {"input": given, "context": {"State": {"EnteredTime": _iso(self._now)}}}
+            if state["Type"] == "Choice":
+                taken = (c["Next"] for c in state["Choices"] if _value(c["Condition"], known))
+                name = next(taken, state["Default"])
+                continue
+            if state["Type"] == "Task":
+                try:
+                    known["result"] = self._task(
+                        state["Resource"], _value(state["Arguments"], known)
+                    )
+                except _FailedError:
+                    return
+                given = _value(state.get("Output", given), known)
+            name = state.get("Next", "")
+
+    def _task(self, resource: str, given: dict[str, Any]) -> dict[str, Any]:
+        kind = resource.rpartition(":")[2]
+        name = given.get("EndpointName") or given["Dimensions"][0]["Value"]
+        endpoint = self._store.endpoints.get(name)
+        if endpoint is None:
+            raise _FailedError
+        if kind == "describeEndpoint":
+            return {
+                "EndpointStatus": endpoint.status,
+                "LastModifiedTime": _iso(endpoint.arrived or endpoint.modified),
+            }
+        if kind == "getMetricStatistics":
+            since = datetime.fromisoformat(given["StartTime"])
+            used = endpoint.used
+            asked = used is not None and used != endpoint.arrived and used >= since
+            # An endpoint that nobody asked has no data points, not zeros.
+            return {"Datapoints": [{"Timestamp": _iso(used), "Sum": 1.0}] if asked and used else []}
+        if kind == "deleteEndpoint":
+            self._delete(name)
+            return {}
+        raise _FailedError
+
+
+def _value(template: Any, known: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    """Return JSON with its JSONata evaluated."""
+    if isinstance(template, dict):
+        return {key: _value(item, known) for key, item in template.items()}
+    if isinstance(template, list):
+        return [_value(item, known) for item in template]
+    if isinstance(template, str) and template.startswith(_OPEN) and template.endswith(_CLOSE):
+        expression = jsonata.Jsonata(template[len(_OPEN) : -len(_CLOSE)].strip())
+        frame = expression.create_frame()
+        frame.bind("states", known)
+        return expression.evaluate(None, frame)
+    return template
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -38,6 +38,7 @@ class SimulatedEndpoint:
         ready: When it reaches the state after the present one; None: it stays.
         failure: How the start or the update will fail; None where it succeeds.
         used: When it came into service or was last asked something.
+        arrived: When its last change was over.
     """
 
     name: str
@@ -50,6 +51,7 @@ class SimulatedEndpoint:
     coming: str = ""
     reason: str = ""
     used: datetime | None = None
+    arrived: datetime | None = None
 
 
 @dataclass(slots=True)
