@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from planner.clouds import settings
 from planner.endpoints.sagemaker import api, requests, watch
 from planner.errors import CloudError
 
@@ -69,7 +70,7 @@ def schedules(endpoint: str, region: str) -> dict[str, datetime | None]:
 def bring_forward(spec: DeploymentSpec) -> None:
     """Let the cloud delete the endpoint from now on, as soon as it may."""
     for name in of(spec) if spec.expires_at is not None else ():
-        move(name, spec.name, spec.region, spec.expiry_role, datetime.now(UTC) + _SOON)
+        move(name, spec.name, spec.region, spec.expiry_role, settings.now() + _SOON)
 
 
 def move(name: str, endpoint: str, region: str, role: str, expires_at: datetime) -> None:

@@ -11,10 +11,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from planner.clouds import aws
+from planner.clouds import aws, settings
 from planner.endpoints.lifecycle import Step
 from planner.endpoints.model import TAG_ENDPOINT
 from planner.endpoints.sagemaker import api, requests
@@ -287,7 +286,7 @@ def _record(spec: DeploymentSpec, account: str, kind: str) -> Resource:
         account=account,
         region=spec.region,
         kind=f"sagemaker:{kind}",
-        recorded_at=datetime.now(UTC),
+        recorded_at=settings.now(),
         tags=spec.tags,
         expires_at=spec.expires_at,
     )
