@@ -33,6 +33,8 @@ class Plan:
         usd_per_million_tokens: At the on-demand price and the stated utilisation.
         on_demand_confidence: How far the source is trusted: ``high``, ``medium``, ``low``.
         as_of: The date of the on-demand price (of the committed one where there is no other).
+        spot_hourly_usd: Moves from day to day, and the machine may be taken back.
+        pricing_model: How a deploy buys the machines: ``on_demand`` or ``spot``.
     """
 
     model: str
@@ -75,6 +77,15 @@ class Plan:
     committed_1y_as_of: date | None
     committed_1y_source: str
     note: str
+    spot_hourly_usd: Decimal | None = None
+    spot_as_of: date | None = None
+    spot_source: str = ""
+    pricing_model: str = "on_demand"
+
+    @property
+    def hourly_usd(self) -> Decimal | None:
+        """Return the price of an hour as the machines are to be bought; None: not known."""
+        return self.spot_hourly_usd if self.pricing_model == "spot" else self.on_demand_hourly_usd
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as the JSON contract names them."""

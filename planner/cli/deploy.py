@@ -99,7 +99,7 @@ def _go(plan: Plan, given: Mapping[str, Any], options: Options, ledger: Ledger) 
     )
     preflight.require(prepared.findings)
     if not prepared.is_same and not given["yes"]:
-        price = f"${plan.on_demand_hourly_usd:.2f} an hour"
+        price = f"${plan.hourly_usd:.2f} an hour"
         verb = "Update" if prepared.is_update else "Deploy"
         confirm(f"{verb} {prepared.spec.name} for {price}?", costs=price)
     cleanup = f"planner destroy {prepared.spec.name} --region {prepared.spec.region}"

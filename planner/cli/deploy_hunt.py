@@ -38,7 +38,7 @@ def run(plans: Sequence[Plan], given: Mapping[str, Any], options: Options, ledge
     as_json = given["output_format"] == "json"
     limits = hunt.Limits(given["tries"], given["keep_trying"], given["race"] or 1)
     note(f"Looking at quotas and prices of {len(plans)} places ...")
-    verdicts = quotas.verdicts(plans)
+    verdicts = quotas.verdicts(plans, spot=given["spot"])
     found = hunt.survey(plans, options, verdicts, limits, may_create_roles=not given["yes"])
     if given["plan_only"] and as_json:
         emit_json(_survey_record(found))
@@ -144,7 +144,7 @@ def _ready_record(prepared: Prepared) -> dict[str, Any]:
         "service": plan.service,
         "region": plan.region,
         "instance_type": plan.instance_type,
-        "hourly_usd": plan.on_demand_hourly_usd,
+        "hourly_usd": plan.hourly_usd,
         "quota_known": known,
         "note": "" if known else "quota not known",
     }

@@ -23,6 +23,7 @@ _CLOUD_ONLY = (
     "anywhere",
     "keep_trying",
     "race",
+    "spot",
     "emit",
     "role",
     "token_secret",

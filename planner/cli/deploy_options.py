@@ -121,6 +121,11 @@ _OPTIONS = (
         help="Begin again for so long when no place has room: 6h.",
     ),
     click.option(
+        "--spot",
+        is_flag=True,
+        help="Spot machines (gce, azure-vm): cheaper; the cloud may take them back at any time.",
+    ),
+    click.option(
         "--race",
         type=click.IntRange(min=2),
         metavar="N",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from planner.cli.output import note
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from planner.endpoints.choices import Options
     from planner.ledger import Ledger, Resource
@@ -36,8 +38,8 @@ def question(given: Mapping[str, Any], options: Options, ledger: Ledger) -> Ques
     """
     from planner.comparison import Request, compare  # noqa: PLC0415 - loads DuckDB
 
-    hunt = _is_hunt(given)
-    services, region, kind = given["services"], given["region"], given["instance_type"]
+    hunt, services = _is_hunt(given), _services(given)
+    region, kind = given["region"], given["instance_type"]
     there = _remembered(given, options, ledger)
     running = _type_there(there) if there is not None and hunt else ""
     if there is not None and not region and (running or not hunt):
@@ -57,11 +59,28 @@ def question(given: Mapping[str, Any], options: Options, ledger: Ledger) -> Ques
         regions=(region,) if region else (),
         instance_types=(kind,) if kind else (),
         max_instances=1,
-        every_region=hunt,
-        top=None if hunt else 1,
+        every_region=hunt or given["spot"],
+        top=None if hunt or given["spot"] else 1,
     )
-    plans = compare(request).plans
-    return Question(_affordable(plans, options) if hunt else tuple(plans), hunt)
+    found = compare(request).plans
+    plans = _as_spot(found) if given["spot"] else list(found)
+    return Question(_affordable(plans, options) if hunt else tuple(plans[:1]), hunt)
+
+
+def _as_spot(plans: Sequence[Plan]) -> list[Plan]:
+    """Return the plans bought as spot, by that price; those without one come last."""
+    spot = [replace(plan, pricing_model="spot") for plan in plans]
+    return sorted(spot, key=lambda plan: (plan.hourly_usd is None, plan.hourly_usd or 0))
+
+
+def _services(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return where to look; SageMaker has no spot machines for endpoints."""
+    services: tuple[str, ...] = given["services"]
+    if given["spot"]:
+        services = tuple(item for item in services if item != "sagemaker")
+    if not services:
+        raise click.UsageError("SageMaker has no spot endpoints: --to gce, azure-vm or cheapest")
+    return services
 
 
 def _is_hunt(given: Mapping[str, Any]) -> bool:
@@ -90,7 +109,7 @@ def _type_there(resource: Resource) -> str:
     return found.instance_type if found is not None else ""
 
 
-def _affordable(plans: Any, options: Options) -> tuple[Plan, ...]:  # noqa: ANN401 - plans
+def _affordable(plans: Sequence[Plan], options: Options) -> tuple[Plan, ...]:
     """Return the plans whose price is known and under the ceiling.
 
     Raises:
@@ -98,20 +117,15 @@ def _affordable(plans: Any, options: Options) -> tuple[Plan, ...]:  # noqa: ANN4
     """
     from planner.errors import NotFoundError  # noqa: PLC0415 - only here
 
-    priced = [plan for plan in plans if plan.on_demand_hourly_usd is not None]
+    priced = [(plan.hourly_usd * options.instances, plan) for plan in plans if plan.hourly_usd]
     ceiling = options.max_hourly
-    fitting = [
-        plan
-        for plan in priced
-        if ceiling is None or plan.on_demand_hourly_usd * options.instances <= ceiling
-    ]
+    fitting = tuple(plan for price, plan in priced if ceiling is None or price <= ceiling)
     if not fitting:
-        cheapest = min((plan.on_demand_hourly_usd for plan in priced), default=None)
         raise NotFoundError(
             f"nothing that fits costs ${ceiling:.2f} an hour or less"
-            if cheapest is not None
+            if priced
             else "no price is known for anything that fits",
-            why=f"the cheapest costs ${cheapest:.2f}" if cheapest is not None else "",
+            why=f"the cheapest costs ${min(price for price, _ in priced):.2f}" if priced else "",
             advice="--precision int4, a higher --max-hourly, or --geo all",
         )
-    return tuple(fitting)
+    return fitting

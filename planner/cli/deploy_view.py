@@ -92,7 +92,8 @@ def _facts(prepared: Prepared) -> list[tuple[str, str]]:
         ("Expires", _expiry(spec)),
         ("Makes", _makes(spec)),
     ]
-    if plan.committed_1y_monthly_usd is not None and plan.break_even_hours_per_month is not None:
+    pays = plan.break_even_hours_per_month is not None and plan.pricing_model == "on_demand"
+    if pays and plan.committed_1y_monthly_usd is not None:
         hint = (
             f"1 year, {str(plan.committed_1y_kind).replace('_', ' ')}: "
             f"${plan.committed_1y_monthly_usd:,.0f} a month; pays from "
@@ -103,10 +104,15 @@ def _facts(prepared: Prepared) -> list[tuple[str, str]]:
 
 
 def _price(plan: Plan) -> str:
-    if plan.on_demand_hourly_usd is None:
+    if plan.hourly_usd is None:
         return "not known"
+    if plan.pricing_model == "spot":
+        return (
+            f"${plan.hourly_usd:.2f} an hour, spot, as of {plan.spot_as_of}; it moves, and the "
+            "cloud may take the machine back at any time"
+        )
     return (
-        f"${plan.on_demand_hourly_usd:.2f} an hour, ${plan.on_demand_monthly_usd:,.0f} a month "
+        f"${plan.hourly_usd:.2f} an hour, ${plan.on_demand_monthly_usd:,.0f} a month "
         f"(730 h), on demand, as of {plan.as_of}"
     )
 
@@ -125,7 +131,7 @@ def _expiry(spec: DeploymentSpec) -> str:
     if spec.expires_at is None:
         return "never: it costs money until someone deletes it"
     hours = (spec.expires_at - locate.now(spec.plan.service)).total_seconds() / 3600
-    price = spec.plan.on_demand_hourly_usd
+    price = spec.plan.hourly_usd
     at_most = f", ${float(price) * hours:,.0f} at most" if price is not None else ""
     return f"{spec.expires_at:%Y-%m-%d %H:%M} UTC, by {_EXPIRES_BY[spec.plan.service]}{at_most}"
 
@@ -181,7 +187,7 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
         "region": spec.region,
         "instance_type": spec.plan.instance_type,
         "instances": spec.plan.instances,
-        "hourly_usd": spec.plan.on_demand_hourly_usd,
+        "hourly_usd": spec.plan.hourly_usd,
         "expires_at": spec.expires_at,
         "changed": outcome.changed,
         "answered": reply is not None,
@@ -200,7 +206,7 @@ def attempt_record(attempt: Attempt) -> dict[str, Any]:
         "service": plan.service,
         "region": plan.region,
         "instance_type": plan.instance_type,
-        "hourly_usd": plan.on_demand_hourly_usd,
+        "hourly_usd": plan.hourly_usd,
         "result": str(attempt.result),
         "why": reason(attempt),
         "advice": attempt.error.advice,

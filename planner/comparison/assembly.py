@@ -58,6 +58,9 @@ def assemble(request: Request, placement: Placement, quote: Quote) -> Plan:
         source=shown[0].source if shown else "",
         committed_1y_as_of=quote.committed_1y.as_of if quote.committed_1y else None,
         committed_1y_source=quote.committed_1y.source if quote.committed_1y else "",
+        spot_hourly_usd=_hourly(quote.spot, placement.instances),
+        spot_as_of=quote.spot.as_of if quote.spot else None,
+        spot_source=quote.spot.source if quote.spot else "",
         note="; ".join(dict.fromkeys(o.note for o in shown if o.note)),
     )
 

@@ -125,7 +125,7 @@ def _offers(
         as_of=as_of,
         instance_types=tuple({p.instance_type.instance_type for p in placements}),
         services=tuple({p.instance_type.service for p in placements}),
-        pricing_models=(PricingModel.ON_DEMAND, PricingModel.COMMITTED),
+        pricing_models=(PricingModel.ON_DEMAND, PricingModel.COMMITTED, PricingModel.SPOT),
     )
     # Estimates need the evidence of all regions; the other clouds only those asked for.
     everywhere = catalog.offers(query)

@@ -81,7 +81,7 @@ class Survey:
 
     def most_hourly_usd(self, race: int = 1) -> Decimal:
         """Return the most that may be billed an hour, with so many running at once."""
-        prices = [item.spec.plan.on_demand_hourly_usd or Decimal(0) for item in self.ready]
+        prices = [item.spec.plan.hourly_usd or Decimal(0) for item in self.ready]
         return sum(sorted(prices, reverse=True)[:race], Decimal(0))
 
 

@@ -171,7 +171,7 @@ class DeploymentSpec:
     def tags(self) -> dict[str, str]:
         """Return the tags of every resource of the deployment."""
         expires = self.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ") if self.expires_at else NEVER
-        price = self.plan.on_demand_hourly_usd
+        price = self.plan.hourly_usd
         return {
             TAG_ENDPOINT: self.name,
             TAG_OWNER: self.owner,

@@ -38,12 +38,12 @@ def fit(spec: DeploymentSpec) -> Finding:
 
 def price(spec: DeploymentSpec, ceiling: Decimal | None) -> Finding:
     """Look whether the price is known and under the ceiling."""
-    price = spec.plan.on_demand_hourly_usd
+    price = spec.plan.hourly_usd
     if price is None:
         return preflight.Finding(
             "price",
             preflight.Status.BAD,
-            f"no on-demand price of {spec.plan.instance_type} in {spec.region} is known",
+            f"no {words(spec.plan)} price of {spec.plan.instance_type} in {spec.region} is known",
             "planner refresh, or another --region",
             UsageError,
         )
@@ -55,7 +55,12 @@ def price(spec: DeploymentSpec, ceiling: Decimal | None) -> Finding:
             "a higher --max-hourly, or --precision int4",
             UsageError,
         )
-    return preflight.good("price", f"${price:.2f} an hour")
+    return preflight.good("price", f"${price:.2f} an hour, {words(spec.plan)}")
+
+
+def words(plan: Plan) -> str:
+    """Return how the machines are bought, in words: ``on-demand`` or ``spot``."""
+    return plan.pricing_model.replace("_", "-")
 
 
 def times_instances(plan: Plan, instances: int) -> Plan:
@@ -74,6 +79,7 @@ def times_instances(plan: Plan, instances: int) -> Plan:
         plan,
         instances=plan.instances * instances,
         on_demand_hourly_usd=times(plan.on_demand_hourly_usd),
+        spot_hourly_usd=times(plan.spot_hourly_usd),
         on_demand_monthly_usd=times(plan.on_demand_monthly_usd),
         committed_1y_hourly_usd=times(plan.committed_1y_hourly_usd),
         committed_1y_monthly_usd=times(plan.committed_1y_monthly_usd),

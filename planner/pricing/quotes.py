@@ -19,13 +19,14 @@ _NOT_KNOWN = Decimal("Infinity")
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Both prices of one machine; at least one of them is known."""
+    """The prices of one machine; the on-demand or the one-year price is known."""
 
     service: str
     instance_type: str
     region: str
     on_demand: Offer | None
     committed_1y: Offer | None
+    spot: Offer | None = None
 
 
 def quotes(offers: Iterable[Offer]) -> list[Quote]:
@@ -35,12 +36,15 @@ def quotes(offers: Iterable[Offer]) -> list[Quote]:
     estimate and a published price are equal, the published one.
     """
     on_demand: dict[tuple[str, str, str], Offer] = {}
+    spot: dict[tuple[str, str, str], Offer] = {}
     committed: dict[tuple[str, str, str], list[Offer]] = defaultdict(list)
     for o in offers:
         key = (o.service, o.instance_type, o.region)
         if o.pricing_model is PricingModel.ON_DEMAND:
             on_demand[key] = o
-        elif o.pricing_model is PricingModel.COMMITTED and o.term_years == 1:
+        elif o.pricing_model is PricingModel.SPOT:
+            spot[key] = o
+        elif o.term_years == 1:
             committed[key].append(o)
     return [
         Quote(
@@ -51,6 +55,7 @@ def quotes(offers: Iterable[Offer]) -> list[Quote]:
                 key=lambda o: (o.effective_hourly_usd, o.estimated, str(o.payment_option)),
                 default=None,
             ),
+            spot=spot.get(key),
         )
         for key in sorted({*on_demand, *committed})
     ]

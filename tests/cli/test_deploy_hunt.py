@@ -148,6 +148,27 @@ def test_the_first_of_a_race_stays_and_the_others_go(
     ]
 
 
+def test_spot_machines_are_shown_and_chosen_at_their_own_price(
+    world: Sandbox, installed_planner: Planner
+) -> None:
+    shown = installed_planner(*HUNT, "--spot", "--plan")
+    places = json.loads(shown.stdout)["places"]
+    prices = [float(item["hourly_usd"]) for item in places]
+    assert prices == sorted(prices)
+    assert {item["service"] for item in places} <= {"gce", "azure-vm"}
+    done = installed_planner(*HUNT, "--spot")
+    assert done.returncode == 0, done.stderr
+    (there,) = everywhere(installed_planner)
+    assert float(there["hourly_usd"]) == prices[0]
+    offers = installed_planner(
+        *("prices", "--instance-type", there["instance_type"], "--region", there["region"]),
+        *("--pricing-model", "spot", "--format", "json"),
+    )
+    (offer,) = json.loads(offers.stdout)
+    assert float(offer["effective_hourly_usd"]) == prices[0]
+    assert world.world.scenario.name == "approved"
+
+
 def test_the_plan_of_a_race_says_what_all_of_it_may_cost(
     world: Sandbox, installed_planner: Planner
 ) -> None:
@@ -193,6 +214,7 @@ def test_ctrl_c_amid_the_hunt_leaves_nothing(
         (("--to", "cheapest", "--race", "2", "--no-wait"), "--race"),
         (("--to", "cheapest", "--max-hourly", "0.5"), "costs $0.50 an hour or less"),
         (("--to", "local", "--keep-trying", "1h"), "--keep-trying"),
+        (("--to", "sagemaker", "--spot"), "no spot endpoints"),
     ],
 )
 def test_words_that_make_no_sense_change_nothing(

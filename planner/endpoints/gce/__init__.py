@@ -63,7 +63,7 @@ class Adapter:
         Raises:
             UsageError: Another engine, or weights in S3.
         """
-        del plan, context
+        del context
         if engine != "vllm":
             raise UsageError(f"{engine} is not set up on Compute Engine", advice="--engine vllm")
         if weights.in_s3:
@@ -79,7 +79,9 @@ class Adapter:
             image=pinned["image"],
             cuda=pinned["cuda"],
             machine_image=machine_image or f"projects/{project}/global/images/family/{family}",
-            environment={requests.PROVISIONING: self.provisioning},
+            environment={
+                requests.PROVISIONING: "SPOT" if plan.pricing_model == "spot" else self.provisioning
+            },
         )
 
     def checks(self, spec: DeploymentSpec, *, may_create_roles: bool) -> Sequence[Check]:

@@ -44,7 +44,7 @@ def create(spec: DeploymentSpec, context: Context) -> list[Step]:
             f"create the machine {spec.name}",
             lambda: _create_machine(spec, context),
             lambda: remove_run(spec, context),
-            _record(spec, "endpoint", spec.name, spec.plan.on_demand_hourly_usd),
+            _record(spec, "endpoint", spec.name, spec.plan.hourly_usd),
         ),
         Step("claim the name", lambda: _claim(spec)),
     ]

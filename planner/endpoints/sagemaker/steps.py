@@ -45,7 +45,7 @@ def create(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
             f"create the endpoint {spec.name}",
             lambda: _create_endpoint(spec),
             lambda: removal.endpoint_of_run(spec, context),
-            _record(spec, account, "endpoint", spec.name, spec.plan.on_demand_hourly_usd),
+            _record(spec, account, "endpoint", spec.name, spec.plan.hourly_usd),
         ),
         Step("claim the name", lambda: _claim(spec)),
         *(_component(spec, account, context) if spec.guard.to_zero else ()),
