@@ -9,10 +9,9 @@ less exact, and it takes 2 s and 1 GB more. The SDK's image data is used at buil
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from planner.clouds import aws
+from planner.clouds import aws, settings
 from planner.endpoints import containers
 from planner.endpoints.model import NEVER, TAG_EXPIRES, State
 from planner.endpoints.sagemaker import (
@@ -34,6 +33,7 @@ from planner.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from planner.endpoints.interface import Context, LogLine, Transport
     from planner.endpoints.lifecycle import Step
@@ -120,7 +120,7 @@ class Adapter:
         """Return the endpoint with the time of its last request."""
         if endpoint.state is not State.IN_SERVICE:
             return endpoint
-        used = lookup.last_request(endpoint, datetime.now(UTC))
+        used = lookup.last_request(endpoint, settings.now())
         return replace(endpoint, last_request_at=used)
 
     def remove(self, endpoint: Endpoint, context: Context) -> None:

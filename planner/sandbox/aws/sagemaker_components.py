@@ -192,9 +192,8 @@ def serving(world: World, region: str, endpoint: str, component: str) -> None:
     if found is None or found.endpoint != endpoint:
         raise AwsError("ValidationError", f"Inference component {component} not found.")
     if found.copies < 1:
-        sagemaker_logs.count(
-            region, "NoCapacityInvocationFailures", InferenceComponentName=component
-        )
+        metric = "NoCapacityInvocationFailures"
+        sagemaker_logs.count(region, world.now(), metric, InferenceComponentName=component)
         _wake(world, region, store, found)
         raise AwsError("ValidationError", _NO_CAPACITY)
     found.used = world.now()

@@ -42,8 +42,8 @@ def write(region: str, group: str, subject: Any, lines: tuple[str, ...]) -> None
         backend.put_log_events(group, stream, new)
 
 
-def count(region: str, metric: str, **dimensions: str) -> None:
-    """Count one of something, as CloudWatch does; in real time, like moto."""
+def count(region: str, at: datetime, metric: str, **dimensions: str) -> None:
+    """Count one of something, as CloudWatch does."""
     cloudwatch_backends[ACCOUNT][region].put_metric_data(
         "AWS/SageMaker",
         [
@@ -52,7 +52,7 @@ def count(region: str, metric: str, **dimensions: str) -> None:
                 "Dimensions": [{"Name": k, "Value": v} for k, v in dimensions.items()],
                 "Value": 1,
                 # moto compares moments without a zone.
-                "Timestamp": datetime.now(UTC).replace(tzinfo=None),
+                "Timestamp": at.replace(tzinfo=None),
                 "Unit": "Count",
             }
         ],

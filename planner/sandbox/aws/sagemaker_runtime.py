@@ -63,7 +63,7 @@ class SageMakerRuntime:
             if component
             else {"EndpointName": name, "VariantName": "AllTraffic"}
         )
-        sagemaker_logs.count(call.region, "Invocations", **counted)
+        sagemaker_logs.count(call.region, endpoint.used, "Invocations", **counted)
         try:
             pieces = _begun(engine.engine().answer(call.body))
         except engine.RefusedError as error:
