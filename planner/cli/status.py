@@ -86,6 +86,7 @@ def _record(endpoint: Endpoint, now: datetime) -> dict[str, Any]:
         "last_request_s": None
         if endpoint.last_request_at is None
         else (now - endpoint.last_request_at).total_seconds(),
+        "last_request_known": endpoint.use_known,
         "problem": endpoint.problem,
     }
 
@@ -130,7 +131,9 @@ def _last(record: Mapping[str, Any]) -> str:
     if record["state"] not in {"in service", "asleep"}:
         return ""
     span = record["last_request_s"]
-    return "none in 24 h" if span is None else f"{_span(max(0, span))} ago"
+    if span is None:
+        return "none in 24 h" if record["last_request_known"] else "not known"
+    return f"{_span(max(0, span))} ago"
 
 
 def _span(seconds: float) -> str:

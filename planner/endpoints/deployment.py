@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ __all__ = [
 
 PROMPT = "In one sentence: why is the sky blue?"
 _PROOF_TOKENS = 64
+_MAKING_TIME = timedelta(minutes=15)
 
 
 def specify(
@@ -174,7 +176,7 @@ def deploy(
         new_roles=(before.execution_role, before.expiry_role)
         != (spec.execution_role, spec.expiry_role),
     )
-    if existing is not None and not prepared.is_update:
+    if existing is not None and not prepared.is_update and not _may_be_of_another_run(existing):
         # It failed, or only free parts are left: out of the way with it.
         adapter.remove(existing, context)
         forget(ledger, existing)
@@ -194,6 +196,12 @@ def deploy(
     if options.wait and not prepared.is_update:
         _note_start(ledger, spec)
     return Outcome(spec, reply=proof[0] if proof else None)
+
+
+def _may_be_of_another_run(existing: Endpoint) -> bool:
+    """Tell whether parts without an endpoint are so young that theirs may be still to come."""
+    made = existing.created_at if existing.state is State.LEFTOVER else None
+    return made is not None and settings.now() - made < _MAKING_TIME
 
 
 def check_name(name: str, longest: int) -> None:

@@ -191,10 +191,11 @@ class Endpoint:
     Attributes:
         native_state: The cloud's own word.
         hourly_usd: As planned when it was made; None where its tag is missing.
-        created_at: None for leftovers.
+        created_at: Of leftovers, when the youngest part was made; None where that is not known.
         expires_at: When the cloud will remove it; None: never, or not known.
         guarded: Whether the cloud really has an order to remove it.
         last_request_at: None where there was none lately, or it is not known.
+        use_known: Whether the service tells when it was last asked; machines do not.
         parts: Ids of what belongs to it.
         scales_to_zero: Whether all its machines go when it is unused, and come when it is asked.
         occupied: Whether machines run although it has failed.
@@ -217,6 +218,7 @@ class Endpoint:
     expires_at: datetime | None = None
     guarded: bool = False
     last_request_at: datetime | None = None
+    use_known: bool = False
     settings_hash: str = ""
     parts: tuple[str, ...] = ()
     scales_to_zero: bool = False

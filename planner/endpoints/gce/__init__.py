@@ -154,8 +154,8 @@ class Adapter:
                 steps.remove_machine(item["name"], zone, context, key=f"destroy/{item['id']}")
             except PlannerError as error:
                 problems.append(error)
-        for _, name in secret.names(endpoint.region, endpoint.name):
-            secret.delete(name)
+        for kept in secret.stored(endpoint.region, endpoint.name):
+            secret.delete(kept.name)
         if problems:
             raise problems[0]
 

@@ -61,7 +61,7 @@ def instances(name: str = "") -> list[dict[str, Any]]:
 def find(name: str, region: str) -> Endpoint | None:
     """Return the endpoint of that name in a region, or what is left of it, or None."""
     found = [item for item in instances(name) if region_of(item) == region]
-    secrets = [item for _, item in secret.names(region, name)]
+    secrets = list(secret.stored(region, name))
     if found:
         return endpoint(found[0], secrets)
     return leftover(name, region, secrets) if secrets else None
@@ -70,9 +70,9 @@ def find(name: str, region: str) -> Endpoint | None:
 def endpoints(region: str) -> list[Endpoint]:
     """Return the endpoints of a region, leftovers last."""
     machines = instances()
-    secrets: dict[str, list[str]] = {}
-    for owner, name in secret.names(region):
-        secrets.setdefault(owner, []).append(name)
+    secrets: dict[str, list[secret.Stored]] = {}
+    for item in secret.stored(region):
+        secrets.setdefault(item.endpoint, []).append(item)
     machines = [item for item in machines if region_of(item) == region]
     living = {label(item, requests.LABEL_ENDPOINT) for item in machines}
     here = [
@@ -82,19 +82,20 @@ def endpoints(region: str) -> list[Endpoint]:
     return [*here, *left]
 
 
-def leftover(name: str, region: str, secrets: list[str]) -> Endpoint:
-    """Return what remains of an endpoint that is gone."""
+def leftover(name: str, region: str, secrets: list[secret.Stored]) -> Endpoint:
+    """Return what remains of an endpoint that is gone, or what there is of one to come."""
     return Endpoint(
         name=name,
         cloud="gcp",
         service="gce",
         region=region,
         state=State.LEFTOVER,
-        parts=tuple(f"secret:{item}" for item in secrets),
+        created_at=max((item.created for item in secrets if item.created), default=None),
+        parts=tuple(f"secret:{item.name}" for item in secrets),
     )
 
 
-def endpoint(item: dict[str, Any], secrets: list[str]) -> Endpoint:
+def endpoint(item: dict[str, Any], secrets: list[secret.Stored]) -> Endpoint:
     """Return a machine as an endpoint."""
     written = details(item)
     tags = written.get("tags", {})
@@ -124,7 +125,7 @@ def endpoint(item: dict[str, Any], secrets: list[str]) -> Endpoint:
         expires_at=ends,
         guarded=ends is not None,
         settings_hash=tags.get(TAG_SETTINGS, ""),
-        parts=(f"instance:{zone}/{name}", *(f"secret:{part}" for part in secrets)),
+        parts=(f"instance:{zone}/{name}", *(f"secret:{part.name}" for part in secrets)),
         problem=stage if state is State.FAILED else "",
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from planner.endpoints.gce import api, requests
 from planner.errors import CloudError
@@ -81,8 +82,16 @@ def delete(name: str) -> None:
             raise
 
 
-def names(region: str, endpoint: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (endpoint, name) of planner's secrets for machines of a region."""
+class Stored(NamedTuple):
+    """A secret of planner's, and the endpoint it is for."""
+
+    endpoint: str
+    name: str
+    created: datetime | None
+
+
+def stored(region: str, endpoint: str = "") -> Iterator[Stored]:
+    """Yield planner's secrets for machines of a region, or for one endpoint there."""
     token = ""
     while True:
         page = _page(token)
@@ -91,7 +100,12 @@ def names(region: str, endpoint: str = "") -> Iterator[tuple[str, str]]:
             owner = labels.get(requests.LABEL_ENDPOINT, "")
             here = labels.get(requests.LABEL_REGION) == region
             if here and owner and endpoint in ("", owner):
-                yield owner, item["name"].rsplit("/", 1)[-1]
+                made = item.get("createTime")
+                yield Stored(
+                    owner,
+                    item["name"].rsplit("/", 1)[-1],
+                    datetime.fromisoformat(made).astimezone(UTC) if made else None,
+                )
         token = page.get("nextPageToken", "")
         if not token:
             return

@@ -137,9 +137,9 @@ def _claim(spec: DeploymentSpec) -> str:
     if runs[0] != spec.run:
         raise _taken(spec)
     own = requests.secret_name(spec)
-    for _, name in secret.names(spec.region, spec.name):
-        if name != own:
-            secret.delete(name)
+    for item in secret.stored(spec.region, spec.name):
+        if item.name != own:
+            secret.delete(item.name)
     return ""
 
 

@@ -148,7 +148,8 @@ class Adapter:
     def with_use(self, endpoint: Endpoint) -> Endpoint:
         """Return the endpoint with the time of its last request, by the engine's log."""
         asked = [line.at for line in self.logs(endpoint, None) if _REQUEST.search(line.text)]
-        return replace(endpoint, last_request_at=asked[-1] if asked else None)
+        last = asked[-1] if asked else None
+        return replace(endpoint, last_request_at=last, use_known=True)
 
     def remove(self, endpoint: Endpoint, context: Context) -> None:
         """End the engine and remove what was written down of it."""

@@ -121,7 +121,7 @@ class Adapter:
         if endpoint.state is not State.IN_SERVICE:
             return endpoint
         used = lookup.last_request(endpoint, settings.now())
-        return replace(endpoint, last_request_at=used)
+        return replace(endpoint, last_request_at=used, use_known=True)
 
     def remove(self, endpoint: Endpoint, context: Context) -> None:
         """Remove the endpoint and all its parts; the expiry goes last.

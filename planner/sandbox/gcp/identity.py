@@ -57,6 +57,7 @@ def _secrets(made: Blueprint, world: World) -> None:
     def create_secret(project: str) -> Response:
         name = request.args["secretId"]
         body = {**request.get_json(), "name": f"projects/{project}/secrets/{name}"}
+        body["createTime"] = world.now().isoformat()
         with world.lock:
             return jsonify(_add(world, "gcp-secrets", name, body))
 

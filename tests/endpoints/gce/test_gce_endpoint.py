@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from gce_rig import OPTIONS, TOKEN, Rig, cheapest, rig
 
 from planner.clouds import settings
 from planner.endpoints.client import ChatClient
-from planner.endpoints.gce import Adapter
+from planner.endpoints.gce import Adapter, requests
 from planner.endpoints.model import State
 from planner.endpoints.preflight import PreflightError
 from planner.errors import CapacityError, CloudError, PlannerError, QuotaShortError, UsageError
@@ -139,6 +140,28 @@ def test_of_two_deploys_at_once_one_machine_stays(bench: Rig, plan: Plan) -> Non
     assert all("someone else" in str(error) for error in errors), [
         f"{error}: {error.why}" for error in errors
     ]
+
+
+@pytest.mark.parametrize(("minutes", "removed"), [(0, False), (20, True)])
+def test_a_secret_of_another_run_is_no_leftover_while_its_machine_may_come(
+    minutes: int, bench: Rig, plan: Plan, *, removed: bool
+) -> None:
+    made = bench.world.now() - timedelta(minutes=minutes)
+    labels = {requests.LABEL_ENDPOINT: plan.model, requests.LABEL_REGION: plan.region}
+    name = f"planner-{plan.model}-other"
+    others = {"name": f"projects/p/secrets/{name}", "labels": labels, "createTime": str(made)}
+    bench.world.notes["gcp-secrets"][name] = others
+    gone: list[bool] = []
+
+    class Looks(Adapter):
+        """Notes what is there when the deploy begins to make its own."""
+
+        def steps(self, spec, context):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+            gone.append(name not in bench.world.notes["gcp-secrets"])
+            return super().steps(spec, context)
+
+    bench.deploy(plan, made=Looks())
+    assert gone == [removed]
 
 
 def test_of_two_machines_of_a_name_in_two_zones_the_younger_gives_way(
