@@ -163,7 +163,7 @@ def test_a_signal_to_the_installed_command_rolls_back(
 def test_a_pipe_that_nobody_reads_any_more_rolls_back(
     world: Sandbox, installed_planner: Planner
 ) -> None:
-    set_up(world, "approved", endpoint_startup_s="30")
+    set_up(world, "approved", endpoint_startup_s="3")
     command = Path(sys.executable).with_name("planner")
     with subprocess.Popen(
         [command, "deploy", "llama-2-70b", *YES],
