@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# Tests of simulated clouds mostly wait, so two workers a core.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
 .PHONY: compare test browser test-engine check bench docs format clean
 .DELETE_ON_ERROR:
@@ -12,7 +14,7 @@ compare: $(VENV)/.installed
 	@$(BIN)/planner compare llama-2-70b
 
 test: $(VENV)/.dev browser
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n $(WORKERS)
 
 # Tests of pages want Debian's Chromium. Where it cannot be installed they are skipped, and say so.
 browser:
