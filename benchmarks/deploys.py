@@ -19,11 +19,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from planner.clouds import settings
-from planner.comparison import Request, compare
-from planner.endpoints import deployment
+from planner.endpoints.deploying import deployment
+from planner.endpoints.deploying.interruption import Interruption
 from planner.endpoints.interface import adapter
-from planner.endpoints.interruption import Interruption
 from planner.ledger import Ledger
+from planner.planning import Request, compare
 from planner.sandbox import process, scenarios
 from planner.sandbox.server import Sandbox
 

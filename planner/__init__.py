@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from planner.api import compare, explain
-    from planner.comparison import Comparison, LocalCards, Request, list_offers
     from planner.errors import PlannerError
     from planner.plan import Plan
+    from planner.planning import Comparison, LocalCards, Request, list_offers
     from planner.pricing.catalog import Catalog, Query
     from planner.pricing.cost import TotalCost, total_cost
     from planner.pricing.offer import Commitment, Offer, PaymentOption, PricingModel
-    from planner.serving.throughput import Throughput
+    from planner.serving.speed.predict import Throughput
 
 __version__ = "0.1.0"
 
@@ -30,20 +30,20 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Catalog": "planner.pricing.catalog",
     "Commitment": "planner.pricing.offer",
-    "Comparison": "planner.comparison",
-    "LocalCards": "planner.comparison",
+    "Comparison": "planner.planning",
+    "LocalCards": "planner.planning",
     "Offer": "planner.pricing.offer",
     "PaymentOption": "planner.pricing.offer",
     "Plan": "planner.plan",
     "PlannerError": "planner.errors",
     "PricingModel": "planner.pricing.offer",
     "Query": "planner.pricing.catalog",
-    "Request": "planner.comparison",
-    "Throughput": "planner.serving.throughput",
+    "Request": "planner.planning",
+    "Throughput": "planner.serving.speed.predict",
     "TotalCost": "planner.pricing.cost",
     "compare": "planner.api",
     "explain": "planner.api",
-    "list_offers": "planner.comparison",
+    "list_offers": "planner.planning",
     "total_cost": "planner.pricing.cost",
 }
 

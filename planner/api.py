@@ -1,6 +1,6 @@
 """The public API's two functions: a comparison, and its reasons, from keyword arguments.
 
-The same as ``planner.comparison`` with a ``Request``, for people who type. Take them from the
+The same as ``planner.planning`` with a ``Request``, for people who type. Take them from the
 package itself: ``planner.compare``, ``planner.explain``.
 """
 
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from planner import comparison
+from planner import planning
 
 if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
 
-    from planner.comparison import Comparison, LocalCards
+    from planner.planning import Comparison, LocalCards
     from planner.pricing.catalog import Catalog
 
 
@@ -68,7 +68,7 @@ def compare(
         UsageError: A number is out of range.
         NotFoundError: No instance type fits, or none that fits has a price.
     """
-    return comparison.compare(comparison.Request(model, **options), catalog)
+    return planning.compare(planning.Request(model, **options), catalog)
 
 
 def explain(
@@ -80,4 +80,4 @@ def explain(
         UnknownNameError: The model or a filter's name is unknown.
         UsageError: A number is out of range.
     """
-    return comparison.explain(comparison.Request(model, **options), catalog)
+    return planning.explain(planning.Request(model, **options), catalog)

@@ -131,7 +131,7 @@ def _gcp_usage() -> str:
 
 
 def _planner() -> list[Finding]:
-    from planner.ledger import Ledger  # noqa: PLC0415 - only here
+    from planner.ledger import Ledger
 
     findings = []
     try:
@@ -158,7 +158,7 @@ def _planner() -> list[Finding]:
 
 
 def _sandbox_state() -> str:
-    from planner.sandbox import process  # noqa: PLC0415 - only here
+    from planner.sandbox import process
 
     if settings.current().simulated:
         return "in use; nothing here is real"
@@ -170,7 +170,7 @@ def _prices() -> Finding:
 
     A sample of a few types, however new, does not make the rest of the list newer.
     """
-    from planner.pricing.catalog import Catalog  # noqa: PLC0415 - loads DuckDB
+    from planner.pricing.catalog import Catalog
 
     newest: dict[str, date] = {}
     for snapshot in Catalog().snapshots:

@@ -95,10 +95,10 @@ def compare(
     with a one-year commitment, break-even hours, tokens per second with a band, and dollars
     per million tokens. plans_in_all says how many there are beyond those returned.
     """
-    from planner import comparison  # noqa: PLC0415 - loads DuckDB
+    from planner import planning
 
-    found = comparison.compare(
-        comparison.Request(
+    found = planning.compare(
+        planning.Request(
             model,
             precision=precision,
             context=context,
@@ -136,9 +136,9 @@ def fit(
 
     Without filters every instance type that planner knows is judged; fitting ones come first.
     """
-    from planner import comparison  # noqa: PLC0415 - loads DuckDB
+    from planner import planning
 
-    request = comparison.Request(
+    request = planning.Request(
         model,
         precision=precision,
         context=context,
@@ -147,7 +147,7 @@ def fit(
         accelerators=accelerators,
         instance_types=instance_types,
     )
-    verdicts = [v for v in comparison.explain(request) if v["fits"] or not only_fitting]
+    verdicts = [v for v in planning.explain(request) if v["fits"] or not only_fitting]
     return _rows("verdicts", verdicts, top)
 
 
@@ -168,9 +168,9 @@ def prices(
     Compare effective_hourly_usd and nothing else: it spreads what is paid upfront over the
     hours of the term.
     """
-    from planner import comparison  # noqa: PLC0415 - loads DuckDB
+    from planner import planning
 
-    offers = comparison.list_offers(
+    offers = planning.list_offers(
         geo=geo,
         clouds=clouds,
         regions=regions,
@@ -185,9 +185,9 @@ def prices(
 
 def models() -> dict[str, Any]:
     """List the models that planner knows: size, context, precision, licence, whether gated."""
-    from dataclasses import asdict  # noqa: PLC0415 - with the rest of the work
+    from dataclasses import asdict
 
-    from planner.serving import models as known  # noqa: PLC0415 - reads the table
+    from planner.serving import models as known
 
     rows = [asdict(model) for model in known.all_models()]
     return _rows("models", rows, len(rows))
@@ -212,9 +212,9 @@ def report(
     It has the words below each chart but not the pictures; "planner report MODEL -o
     report.html" makes the page with them.
     """
-    from planner.comparison import Request  # noqa: PLC0415 - loads DuckDB
-    from planner.reporting import make_report  # noqa: PLC0415 - with it
-    from planner.reports import render  # noqa: PLC0415 - with it
+    from planner.planning import Request
+    from planner.reporting import make_report
+    from planner.reports import render
 
     request = Request(
         model,
@@ -250,11 +250,11 @@ def quota_check(
     The best region of each instance type, what has room first: what is short, by how much,
     and what a request would ask for. simulated: true means the sandbox, not a real account.
     """
-    from planner import comparison  # noqa: PLC0415 - loads DuckDB
-    from planner.cli import quota_view  # noqa: PLC0415 - with the cloud SDKs
-    from planner.quotas import checking, demands, planning  # noqa: PLC0415 - cloud SDKs
+    from planner import planning
+    from planner.cli.quota import view
+    from planner.quotas import checking, demands, ways
 
-    request = comparison.Request(
+    request = planning.Request(
         model,
         precision=precision,
         every_region=True,
@@ -264,9 +264,9 @@ def quota_check(
         accelerators=accelerators,
         instance_types=instance_types,
     )
-    asked = demands.of_plans(comparison.compare(request).plans)
-    ways = planning.best_places(planning.ways(checking.check(list(asked)), asked))
-    return _rows("places", quota_view.way_records(ways), top)
+    asked = demands.of_plans(planning.compare(request).plans)
+    found = ways.best_places(ways.ways(checking.check(list(asked)), asked))
+    return _rows("places", view.way_records(found), top)
 
 
 def _advised(tool: Callable[P, T]) -> Callable[P, T]:

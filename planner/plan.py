@@ -1,6 +1,6 @@
 """Plan: a model on an instance type in a region at a price. What travels through planner.
 
-Made by ``planner.comparison``; reports, quotas and endpoints take it and never import
+Made by ``planner.planning``; reports, quotas and endpoints take it and never import
 comparison.
 """
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from planner import __version__
-from planner.comparison import compare
+from planner.planning import compare
 from planner.pricing import estimates
 from planner.pricing.api_prices import api_prices
 from planner.pricing.catalog import Catalog, Query
@@ -22,8 +22,8 @@ from planner.reports.interface import QuotaState, Report
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from planner.comparison import Comparison, Request
     from planner.plan import Plan
+    from planner.planning import Comparison, Request
     from planner.pricing.offer import Offer
     from planner.quotas.model import DemandCheck
 
@@ -118,9 +118,9 @@ def _place(item: Plan | Offer) -> tuple[str, ...]:
 
 
 def _quotas(plans: Sequence[Plan], catalog: Catalog) -> tuple[QuotaState, ...]:
-    from planner.clouds import settings  # noqa: PLC0415 - only with quotas
-    from planner.quotas.checking import check  # noqa: PLC0415 - loads the cloud SDKs
-    from planner.quotas.model import Demand  # noqa: PLC0415 - with it
+    from planner.clouds import settings
+    from planner.quotas.checking import check
+    from planner.quotas.model import Demand
 
     items = {plan: catalog.instance_types.find(plan.service, plan.instance_type) for plan in plans}
     demands = [Demand.of_plan(plan, item) for plan, item in items.items() if item is not None]

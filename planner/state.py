@@ -15,7 +15,7 @@ def folder() -> Path:
     if chosen:
         path = Path(chosen)
     else:
-        from platformdirs import user_state_path  # noqa: PLC0415 - few commands need it
+        from platformdirs import user_state_path
 
         path = user_state_path("gpu-planner")
     path.mkdir(parents=True, exist_ok=True, mode=0o700)

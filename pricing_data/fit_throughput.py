@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from planner.serving import shipping
+from planner.serving.speed import shipping
 
 if __name__ == "__main__":
     sys.exit(shipping.main(sys.argv[1:]))

@@ -100,7 +100,7 @@ def installed_planner() -> Callable[..., subprocess.CompletedProcess[str]]:
 @pytest.fixture(scope="session")
 def running_sandbox() -> Iterator[Sandbox]:
     """Start the simulated clouds once; tests use ``sandbox``."""
-    from planner.sandbox.server import Sandbox  # noqa: PLC0415 - heavy
+    from planner.sandbox.server import Sandbox
 
     with Sandbox() as running:
         yield running
@@ -109,8 +109,8 @@ def running_sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def sandbox(running_sandbox: Sandbox) -> Iterator[Sandbox]:
     """Return the simulated clouds, as new, with this process's clients pointed at them."""
-    from planner.clouds import pacing, settings  # noqa: PLC0415 - heavy
-    from planner.sandbox import scenarios  # noqa: PLC0415 - heavy
+    from planner.clouds import pacing, settings
+    from planner.sandbox import scenarios
 
     running_sandbox.world.reset(scenarios.get("new-account"))
     pacing.reset()

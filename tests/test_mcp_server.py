@@ -13,8 +13,8 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
-from planner.comparison import Request, compare, list_offers
 from planner.mcp import server
+from planner.planning import Request, compare, list_offers
 from planner.serving import models
 
 if TYPE_CHECKING:

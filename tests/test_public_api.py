@@ -11,7 +11,7 @@ from datetime import date
 import pytest
 
 import planner
-from planner import api, comparison
+from planner import api, planning
 
 AS_OF = date(2026, 11, 23)
 
@@ -37,7 +37,7 @@ def test_importing_planner_loads_no_library() -> None:
 def test_keyword_arguments_are_exactly_the_fields_of_a_request() -> None:
     fields = {
         name: annotation
-        for name, annotation in comparison.Request.__annotations__.items()
+        for name, annotation in planning.Request.__annotations__.items()
         if name != "model"
     }
     assert {k: v.__forward_arg__ for k, v in api.Options.__annotations__.items()} == fields
@@ -46,7 +46,7 @@ def test_keyword_arguments_are_exactly_the_fields_of_a_request() -> None:
 def test_compare_by_keywords_is_the_comparison_of_that_request() -> None:
     by_keywords = planner.compare("llama-2-70b", geo="eu", as_of=AS_OF, clouds=("azure",))
     request = planner.Request("llama-2-70b", geo="eu", as_of=AS_OF, clouds=("azure",))
-    assert by_keywords == comparison.compare(request)
+    assert by_keywords == planning.compare(request)
     assert {plan.cloud for plan in by_keywords.plans} == {"azure"}
 
 

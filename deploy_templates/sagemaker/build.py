@@ -43,7 +43,7 @@ def write_images() -> None:
     """Ask the SDK for the image of each engine in each of its regions."""
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
-    from sagemaker.core import image_uris  # noqa: PLC0415 - after the environment is set
+    from sagemaker.core import image_uris
 
     source = f"pypi:sagemaker-core=={version('sagemaker-core')} image_uris.retrieve"
     images, registries = [], []

@@ -5,6 +5,6 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command line (the ``planner`` script)."""
-    from planner.cli.app import run  # noqa: PLC0415 - keeps `import planner.cli` free
+    from planner.cli.app import run
 
     run()

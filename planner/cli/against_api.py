@@ -12,7 +12,7 @@ from planner.cli.output import Column, console, emit, note
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from planner.comparison import Comparison, Request
+    from planner.planning import Comparison, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class AgainstApi:
 
 def against_api_of(result: Comparison, request: Request) -> AgainstApi:
     """Return the API's side of a comparison."""
-    from planner.reporting import outline  # noqa: PLC0415 - with the rest of the work
-    from planner.reports import document, series, wording  # noqa: PLC0415 - the same
+    from planner.reporting import outline
+    from planner.reports import document, series, wording
 
     report = outline(result, request)
     return AgainstApi(
@@ -69,7 +69,7 @@ def _provider(record: Mapping[str, Any]) -> str:
 
 
 def _from(record: Mapping[str, Any]) -> str:
-    from planner.reports.wording import reached  # noqa: PLC0415 - with the rest of the work
+    from planner.reports.wording import reached
 
     return reached(record["million_tokens_a_month"], record["busy"])
 

@@ -23,8 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gpus": ("planner.cli.gpus", "List the accelerators planner knows."),
     "fit": ("planner.cli.fit", "Explain why instance types can or cannot serve a model."),
     "throughput": ("planner.cli.throughput", "Estimate tokens per second, with its band."),
-    "quota": ("planner.cli.quota", "Check, request and follow GPU quotas."),
-    "deploy": ("planner.cli.deploy", "Deploy a model, prove it answers, or leave nothing."),
+    "quota": ("planner.cli.quota.group", "Check, request and follow GPU quotas."),
+    "deploy": ("planner.cli.deploy.command", "Deploy a model, prove it answers, or leave nothing."),
     "status": ("planner.cli.status", "Show every endpoint: state, spend, time left."),
     "chat": ("planner.cli.chat", "Talk to an endpoint."),
     "logs": ("planner.cli.logs", "Print what an endpoint's container writes."),
@@ -91,7 +91,7 @@ def cli(ctx: click.Context, debug: bool, sandbox: bool) -> None:
     """
     ctx.obj = {"debug": debug}
     if sandbox and ctx.invoked_subcommand not in {"sandbox", "completion"}:
-        from planner.cli.sandbox_mode import enter  # noqa: PLC0415 - only simulated runs need it
+        from planner.cli.sandbox_mode import enter
 
         enter(ctx)
 

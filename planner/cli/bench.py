@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.output import Column, emit, format_option, note
-from planner.cli.quota_options import account_options, use_accounts
+from planner.cli.quota.options import account_options, use_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from planner.endpoints.bench import Load
     from planner.endpoints.model import Endpoint
+    from planner.endpoints.talking.bench import Load
 
 
 @click.command()
@@ -65,10 +65,11 @@ def bench(
     Figures are kept as measurements in your data folder, except those of the sandbox.
     """
     use_accounts(options)
-    from planner.endpoints import awake, locate  # noqa: PLC0415 - with the rest of the work
-    from planner.endpoints import bench as work  # noqa: PLC0415
-    from planner.endpoints.interface import adapter  # noqa: PLC0415
-    from planner.ledger import Ledger  # noqa: PLC0415
+    from planner.endpoints.interface import adapter
+    from planner.endpoints.talking import awake
+    from planner.endpoints.talking import bench as work
+    from planner.endpoints.watching import locate
+    from planner.ledger import Ledger
 
     with Ledger() as ledger:
         found = locate.one(name, ledger, region=region)
@@ -80,12 +81,12 @@ def bench(
 
 
 def _keep(endpoint: Endpoint, loads: list[Load]) -> None:
-    from datetime import UTC, datetime  # noqa: PLC0415 - with the work
+    from datetime import UTC, datetime
 
-    from planner.clouds import settings  # noqa: PLC0415
-    from planner.endpoints import bench as work  # noqa: PLC0415
-    from planner.endpoints import own_measurements  # noqa: PLC0415
-    from planner.errors import NotFoundError  # noqa: PLC0415
+    from planner.clouds import settings
+    from planner.endpoints.talking import bench as work
+    from planner.endpoints.talking import own_measurements
+    from planner.errors import NotFoundError
 
     if settings.current().simulated:
         note("Simulated clouds measure nothing: not kept.")

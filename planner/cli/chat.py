@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.output import note
-from planner.cli.quota_options import account_options, use_accounts
+from planner.cli.quota.options import account_options, use_accounts
 
 if TYPE_CHECKING:
-    from planner.endpoints.client import ChatClient, Message
+    from planner.endpoints.talking.client import ChatClient, Message
 
 
 @click.command()
@@ -60,10 +60,10 @@ def chat(  # noqa: PLR0917 - click passes them by name
     git diff | planner chat llama-2-70b --system "You review code."
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     use_accounts(options)
-    from planner.endpoints import locate  # noqa: PLC0415 - with the rest of the work
-    from planner.endpoints.client import ChatClient as Client  # noqa: PLC0415
-    from planner.endpoints.interface import adapter  # noqa: PLC0415
-    from planner.ledger import Ledger  # noqa: PLC0415
+    from planner.endpoints.interface import adapter
+    from planner.endpoints.talking.client import ChatClient as Client
+    from planner.endpoints.watching import locate
+    from planner.ledger import Ledger
 
     with Ledger() as ledger:
         found = locate.one(name, ledger, region=region)
@@ -98,7 +98,7 @@ def _answer(
             sys.stdout.flush()
 
     if wait:
-        from planner.endpoints import awake  # noqa: PLC0415 - only where one waits
+        from planner.endpoints.talking import awake
 
         awake.until_awake(ask, _Waking())
     else:

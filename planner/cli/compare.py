@@ -17,14 +17,14 @@ from planner.cli.output import (
     grouped_warnings,
     note,
 )
-from planner.cli.quota_column import annotated, beside, with_quota_option
+from planner.cli.quota.column import annotated, beside, with_quota_option
 from planner.cli.request_options import request_of, request_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import date
 
-    from planner.comparison import Comparison
+    from planner.planning import Comparison
 
 # Standard_ND96isr_MI300X_v5; the few longer ones fold on narrow terminals.
 _LONGEST_COMMON_NAME = 26
@@ -67,7 +67,7 @@ def compare(
     planner compare llama-2-70b --with-quota
     planner compare llama-2-7b --include-local RTX-3080-10GB --purchase-usd 700 --usd-per-kwh 0.15
     """  # noqa: D301 - click reads the backspace as "keep these lines"
-    from planner.comparison import compare as run  # noqa: PLC0415 - loads DuckDB
+    from planner.planning import compare as run
 
     result = run(request := request_of(options))
     against = against_api_of(result, request) if against_api else None
@@ -151,7 +151,7 @@ def _columns(
 
 def _mark(record: Mapping[str, Any], key: str, as_of: date) -> str:
     """Return the signs of a figure that is less than a fresh, published, trusted one."""
-    from planner.reports import wording  # noqa: PLC0415 - with the rest of the work
+    from planner.reports import wording
 
     if key == "usd_per_million_tokens":
         return "≈" if record["throughput_basis"] == "unvalidated" else ""
@@ -196,7 +196,7 @@ def _title(result: Comparison) -> str:
 
 
 def _footnotes(result: Comparison, records: list[dict[str, Any]]) -> Iterator[str]:
-    from planner.reports import wording  # noqa: PLC0415 - with the rest of the work
+    from planner.reports import wording
 
     yield _answer(result)
     cells = [(record, key) for record in records for key in _MONEY_COLUMNS]
@@ -219,7 +219,7 @@ def _footnotes(result: Comparison, records: list[dict[str, Any]]) -> Iterator[st
 
 def _answer(result: Comparison) -> str:
     """Say in one sentence what is cheapest, each way of paying."""
-    from planner.reports import wording  # noqa: PLC0415 - with the rest of the work
+    from planner.reports import wording
 
     ways = {
         "on_demand_monthly_usd": "on demand",

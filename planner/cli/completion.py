@@ -16,7 +16,7 @@ def completion(shell: str) -> None:
     zsh:   eval "$(planner completion zsh)"       # in ~/.zshrc
     fish:  planner completion fish > ~/.config/fish/completions/planner.fish
     """  # noqa: D301 - click reads the backspace as "keep these lines"
-    from planner.cli.app import cli  # noqa: PLC0415 - app imports commands by name
+    from planner.cli.app import cli
 
     found = get_completion_class(shell)
     if found is None:  # pragma: no cover - click.Choice admits only what click knows

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.output import note
-from planner.cli.quota_options import account_options, use_accounts
+from planner.cli.quota.options import account_options, use_accounts
 
 if TYPE_CHECKING:
     from planner.endpoints.model import Endpoint
@@ -46,8 +46,8 @@ def destroy(
     use_accounts(options)
     if sum([name is not None, orphans, everything]) != 1:
         raise click.UsageError("name one endpoint, or say --orphans or --all")
-    from planner.endpoints import locate  # noqa: PLC0415 - with the rest of the work
-    from planner.ledger import Ledger as Book  # noqa: PLC0415
+    from planner.endpoints.watching import locate
+    from planner.ledger import Ledger as Book
 
     with Book() as ledger:
         if name is not None:
@@ -67,7 +67,7 @@ def destroy(
 
 
 def _confirm(chosen: list[Endpoint], *, yes: bool) -> None:
-    from planner.errors import UsageError  # noqa: PLC0415 - only here
+    from planner.errors import UsageError
 
     for item in chosen:
         if not item.owner and not item.parts:
@@ -85,9 +85,9 @@ def _confirm(chosen: list[Endpoint], *, yes: bool) -> None:
 
 
 def _remove(chosen: list[Endpoint], ledger: Ledger) -> int:
-    from planner.endpoints.deployment import forget  # noqa: PLC0415 - with the work
-    from planner.endpoints.interface import Context, adapter  # noqa: PLC0415
-    from planner.endpoints.interruption import Interruption  # noqa: PLC0415
+    from planner.endpoints.deploying.deployment import forget
+    from planner.endpoints.deploying.interruption import Interruption
+    from planner.endpoints.interface import Context, adapter
 
     with Interruption(cleanup="planner destroy --orphans") as interruption:
         for item in chosen:
@@ -107,8 +107,8 @@ def _remove(chosen: list[Endpoint], ledger: Ledger) -> int:
 
 
 def _is_orphan(endpoint: Endpoint) -> bool:
-    from planner.endpoints import locate  # noqa: PLC0415 - with the rest of the work
-    from planner.endpoints.model import State  # noqa: PLC0415
+    from planner.endpoints.model import State
+    from planner.endpoints.watching import locate
 
     now = locate.now(endpoint.service)
     overdue = endpoint.expires_at is not None and endpoint.expires_at < now

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli import quota_options
 from planner.cli.output import Column, emit, emit_json, format_option, note
+from planner.cli.quota import options as quota_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,8 +47,8 @@ def doctor(
     if permissions:
         _permissions(command, clouds, output_format)
         return 0
-    from planner import doctor as checks  # noqa: PLC0415 - with the rest of the work
-    from planner.cli.quota_view import title  # noqa: PLC0415 - with the rest of the work
+    from planner import doctor as checks
+    from planner.cli.quota.view import title
 
     findings = checks.examine(clouds or checks.CLOUDS)
     columns = [
@@ -69,7 +69,7 @@ def doctor(
 
 
 def _permissions(command: str | None, clouds: tuple[str, ...], output_format: str) -> None:
-    from planner.clouds import permissions  # noqa: PLC0415 - with the rest of the work
+    from planner.clouds import permissions
 
     found = permissions.policies(command, clouds)
     if output_format == "json":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.duration import to_duration
-from planner.cli.quota_options import account_options, use_accounts
+from planner.cli.quota.options import account_options, use_accounts
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -35,9 +35,9 @@ def extend(
     use_accounts(options)
     if (span is None) is not no_expiry:
         raise click.UsageError("say how long (8h), or --no-expiry")
-    from planner.endpoints import locate  # noqa: PLC0415 - with the rest of the work
-    from planner.endpoints.interface import adapter  # noqa: PLC0415
-    from planner.ledger import Ledger  # noqa: PLC0415
+    from planner.endpoints.interface import adapter
+    from planner.endpoints.watching import locate
+    from planner.ledger import Ledger
 
     with Ledger() as ledger:
         found = locate.one(name, ledger, region=region)

@@ -55,7 +55,7 @@ def fit(output_format: str, only_fitting: bool, **options: Any) -> None:  # noqa
     planner fit llama-2-70b --accelerator L4 --precision int4
     planner fit llama-2-13b --instance-type g4dn.12xlarge --tensor-parallel 1
     """  # noqa: D301 - click reads the backspace as "keep these lines"
-    from planner.comparison import Request, explain  # noqa: PLC0415 - with the rest of the work
+    from planner.planning import Request, explain
 
     options.pop("regions")  # a machine holds the same wherever it stands
     records = [r for r in explain(Request(**options)) if r["fits"] or not only_fitting]

@@ -9,7 +9,7 @@ import click
 
 from planner.cli.output import Column, emit, format_option, note
 from planner.errors import NotFoundError
-from planner.serving import accelerators, support
+from planner.serving import accelerators, engines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,9 +74,9 @@ def _matches(item: Accelerator, words: tuple[str, ...]) -> bool:
 
 
 def _record(item: Accelerator, output_format: str) -> Mapping[str, Any]:
-    lists = {"precisions": support.runnable(item), "weight_only": support.weight_only(item)}
+    lists = {"precisions": engines.runnable(item), "weight_only": engines.weight_only(item)}
     return {
         **asdict(item),
         **{k: " ".join(v) if output_format == "csv" else list(v) for k, v in lists.items()},
-        "needs_neuron": support.needs_neuron(item),
+        "needs_neuron": engines.needs_neuron(item),
     }

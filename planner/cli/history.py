@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
-    from planner.comparison.alerting import Verdict
+    from planner.planning.alerting import Verdict
     from planner.pricing.catalog import Catalog
     from planner.pricing.changes import Change
     from planner.pricing.history import Series
@@ -78,9 +78,9 @@ def history(
     planner history --accelerator H100 --since 2025-06-01
     planner history --alert 'h100<2.5/gpu-hour' --geo us
     """  # noqa: D301 - click reads the backspace as "keep these lines"
-    from planner.comparison.listing import to_query  # noqa: PLC0415 - loads DuckDB
-    from planner.pricing import history as moves  # noqa: PLC0415
-    from planner.pricing.catalog import Catalog  # noqa: PLC0415
+    from planner.planning.listing import to_query
+    from planner.pricing import history as moves
+    from planner.pricing.catalog import Catalog
 
     catalog = Catalog()
     filters |= {"as_of": as_of, "pricing_models": pricing_models or ("on_demand",)}
@@ -97,8 +97,8 @@ def _alert(
     catalog: Catalog, texts: Sequence[str], filters: Mapping[str, Any], output_format: str
 ) -> int:
     """Print what came of the rules, and return the exit code."""
-    from planner.comparison import alerting  # noqa: PLC0415 - loads DuckDB
-    from planner.pricing import alerts  # noqa: PLC0415
+    from planner.planning import alerting
+    from planner.pricing import alerts
 
     verdicts = alerting.judge(catalog, [alerts.parse(text) for text in texts], **filters)
     emit([_verdict(v) for v in verdicts], _alert_columns(), output_format, fields=_ALERT_FIELDS)
@@ -158,7 +158,7 @@ def _chart(series: Series) -> None:
 
 
 def _drawn(days: list[datetime], prices: list[float]) -> str:
-    import plotille  # noqa: PLC0415 - only people need it
+    import plotille
 
     figure = plotille.Figure()
     figure.width, figure.height = 56, 6

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.duration import to_duration
-from planner.cli.quota_options import account_options, use_accounts
+from planner.cli.quota.options import account_options, use_accounts
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -40,8 +40,8 @@ def logs(
 ) -> None:
     """Print the container's log of the endpoint NAME, oldest line first."""
     use_accounts(options)
-    from planner.endpoints import locate  # noqa: PLC0415 - with the rest of the work
-    from planner.ledger import Ledger  # noqa: PLC0415
+    from planner.endpoints.watching import locate
+    from planner.ledger import Ledger
 
     with Ledger() as ledger:
         found = locate.one(name, ledger, region=region)
@@ -55,8 +55,8 @@ def logs(
 
 
 def _print(endpoint: Endpoint, since: Any, already: int) -> int:  # noqa: ANN401 - a datetime
-    from planner.clouds.redact import redact  # noqa: PLC0415 - with the work
-    from planner.endpoints.interface import adapter  # noqa: PLC0415
+    from planner.clouds.redact import redact
+    from planner.endpoints.interface import adapter
 
     lines = adapter(endpoint.service).logs(endpoint, since)
     for line in lines[already:]:

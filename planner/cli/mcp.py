@@ -19,7 +19,7 @@ def mcp() -> None:
     planner --sandbox mcp
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     try:
-        from planner.mcp import server  # noqa: PLC0415 - an extra, slow to import
+        from planner.mcp import server
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"mcp", "mcp_types", "pydantic"}:
             raise

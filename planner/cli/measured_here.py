@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from planner.serving.measurements import Measurement
+    from planner.serving.speed.measurements import Measurement
 
 _KEYS = (
     "concurrency",
@@ -29,7 +29,7 @@ def finder() -> Callable[..., list[dict[str, Any]]]:
     Raises:
         DataError: The user's file is damaged.
     """
-    from planner.endpoints import own_measurements  # noqa: PLC0415 - with the work
+    from planner.endpoints.talking import own_measurements
 
     rows: Sequence[Measurement] = own_measurements.read(own_measurements.own_file())
 

@@ -23,7 +23,7 @@ def _to_date(
 def _complete_model(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    from planner.serving import models  # noqa: PLC0415 - read only on completion
+    from planner.serving import models
 
     wanted = incomplete.casefold()
     return [CompletionItem(m.name) for m in models.all_models() if m.name.startswith(wanted)]
@@ -32,7 +32,7 @@ def _complete_model(
 def _complete_accelerator(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    from planner.serving import accelerators  # noqa: PLC0415 - read only on completion
+    from planner.serving import accelerators
 
     names = dict.fromkeys(a.accelerator for a in accelerators.all_accelerators())
     wanted = incomplete.casefold()

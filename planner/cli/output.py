@@ -122,7 +122,7 @@ def grouped_warnings(records: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def console(*, stderr: bool = False) -> Console:
     """Return a Rich console; honours NO_COLOR, COLUMNS and pipes."""
-    from rich.console import Console  # noqa: PLC0415 - only people need Rich
+    from rich.console import Console
 
     class Quiet(Console):
         def on_broken_pipe(self) -> None:
@@ -153,9 +153,9 @@ def _emit_markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column])
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column], width: int) -> Table:
     """Return the records as a Rich table for a screen of that width."""
-    from rich import box  # noqa: PLC0415 - only people need Rich
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
 
     shown = [column for column in columns if width >= column.drop_below]
     made = Table(

@@ -82,7 +82,7 @@ def prices(
     planner prices --instance-type p4d.24xlarge --geo all --format csv
     planner prices --cloud gcp --pricing-model committed --term-years 1 --as-of 2023-10-31
     """  # noqa: D301 - click reads the backspace as "keep these lines"
-    from planner.comparison import list_offers  # noqa: PLC0415 - loads DuckDB
+    from planner.planning import list_offers
 
     screen = output_format == "table" and limit is None
     # One more than is shown tells whether there are more.

@@ -89,9 +89,9 @@ def refresh(
     planner refresh --cloud aws --region us-east-1
     planner refresh --check
     """  # noqa: D301 - click reads the backspace as "keep these lines"
-    from planner.pricing.refresh import Refresh, Status  # noqa: PLC0415 - loads DuckDB
-    from planner.pricing.store import open_store  # noqa: PLC0415 - loads the data layer
-    from planner.serving import accelerators  # noqa: PLC0415 - reads a table
+    from planner.pricing.refresh import Refresh, Status
+    from planner.pricing.store import open_store
+    from planner.serving import accelerators
 
     wanted = _by_cloud(regions, [cloud for cloud in CLOUDS if cloud in (clouds or CLOUDS)])
     # Naming a region of one cloud is no wish for all regions of the others.
@@ -180,9 +180,9 @@ def _count(key: str) -> Callable[[Mapping[str, Any]], str]:
 
 
 def _source(cloud: str) -> Source:
-    from planner.pricing.sources.aws import AwsSource  # noqa: PLC0415 - needs DuckDB
-    from planner.pricing.sources.azure import AzureSource  # noqa: PLC0415
-    from planner.pricing.sources.gcp import GcpSource  # noqa: PLC0415
+    from planner.pricing.sources.aws import AwsSource
+    from planner.pricing.sources.azure import AzureSource
+    from planner.pricing.sources.gcp import GcpSource
 
     sources: dict[str, Callable[[], Source]] = {
         "aws": AwsSource,
@@ -195,8 +195,8 @@ def _source(cloud: str) -> Source:
 def _opener(
     root: Path, progress: Callable[[str], Progress], folder: Path | None, save: Path | None
 ) -> Callable[[str], Files]:
-    from planner.pricing.sources.download import Downloads  # noqa: PLC0415 - needs httpx
-    from planner.pricing.sources.saved import SavedFiles  # noqa: PLC0415
+    from planner.pricing.sources.download import Downloads
+    from planner.pricing.sources.saved import SavedFiles
 
     if folder is not None and save is not None:
         raise UsageError("--from and --save exclude each other")
@@ -211,7 +211,7 @@ def _by_cloud(names: Sequence[str], clouds: Sequence[str]) -> dict[str, list[str
     Raises:
         UnknownNameError: No chosen cloud has a region of that name.
     """
-    from planner.pricing import regions  # noqa: PLC0415 - reads a table
+    from planner.pricing import regions
 
     found = {cloud: [n for n in names if n in regions.of_cloud(cloud)] for cloud in clouds}
     for name in names:
@@ -222,7 +222,7 @@ def _by_cloud(names: Sequence[str], clouds: Sequence[str]) -> dict[str, list[str
 
 
 def _accepted(text: str) -> tuple[str, str]:
-    from planner.pricing.gates import GATES  # noqa: PLC0415 - only where something is accepted
+    from planner.pricing.gates import GATES
 
     gate, separator, subject = text.partition("=")
     known = [function.__name__ for function in GATES]
@@ -239,7 +239,7 @@ def _accepted(text: str) -> tuple[str, str]:
 @contextmanager
 def _progress(clouds: Sequence[str]) -> Iterator[Callable[[str], Progress]]:
     """Show a bar for each cloud on stderr, where someone looks at it."""
-    from rich import progress as rich_progress  # noqa: PLC0415 - only people need Rich
+    from rich import progress as rich_progress
 
     bars = rich_progress.Progress(
         rich_progress.TextColumn("{task.description:5}"),
@@ -268,7 +268,7 @@ def _progress(clouds: Sequence[str]) -> Iterator[Callable[[str], Progress]]:
 
 def _shown(cloud: str, task: Any) -> str:  # noqa: ANN401 - Rich's task
     """Return what a bar says: bytes and their rate, or pages and theirs."""
-    from rich.filesize import decimal  # noqa: PLC0415 - only people need Rich
+    from rich.filesize import decimal
 
     done, rate = int(task.completed), task.speed or 0
     if _UNITS[cloud] == "bytes":

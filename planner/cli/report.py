@@ -40,8 +40,8 @@ def report(ctx: click.Context, /, output: Path, check_quotas: bool, **options: A
     planner report llama-2-70b --precision int4 --geo eu -o report.xlsx
     planner report mixtral-8x7b --cloud aws -o prices.focus.csv
     """  # noqa: D301 - click reads the backspace as "keep these lines"
-    from planner.reporting import make_report  # noqa: PLC0415 - loads DuckDB
-    from planner.reports import suffix, warm_up, write  # noqa: PLC0415 - with it
+    from planner.reporting import make_report
+    from planner.reports import suffix, warm_up, write
 
     suffix(output.name)  # a wrong name is told before the work is done
     warm_up(output.name)

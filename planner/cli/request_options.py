@@ -94,9 +94,9 @@ def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def request_of(options: dict[str, Any]) -> Any:  # noqa: ANN401 - imported only when used
     """Return the request that the options of a command mean."""
-    from decimal import Decimal  # noqa: PLC0415 - with the rest of the work
+    from decimal import Decimal
 
-    from planner.comparison import LocalCards, Request  # noqa: PLC0415 - with the rest of the work
+    from planner.planning import LocalCards, Request
 
     def money(value: float | None) -> Decimal | None:
         return None if value is None else Decimal(str(value))

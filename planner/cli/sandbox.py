@@ -44,7 +44,7 @@ def sandbox() -> None:
 @settings_option
 def start(scenario: str, settings: tuple[str, ...]) -> None:
     """Start it in the background; it survives between commands."""
-    from planner.sandbox import process, scenarios  # noqa: PLC0415 - reads no cloud
+    from planner.sandbox import process, scenarios
 
     chosen = scenarios.with_settings(scenarios.get(scenario), _pairs(settings))
     found = process.start(scenario, _pairs(settings))
@@ -55,7 +55,7 @@ def start(scenario: str, settings: tuple[str, ...]) -> None:
 @sandbox.command()
 def stop() -> None:
     """Stop it; everything simulated is gone."""
-    from planner.sandbox import process  # noqa: PLC0415 - reads no cloud
+    from planner.sandbox import process
 
     process.stop()
     note("The sandbox is stopped.")
@@ -65,7 +65,7 @@ def stop() -> None:
 @format_option
 def status(output_format: str) -> None:
     """Show its scenario, its time and the requests that were filed."""
-    from planner.sandbox import process  # noqa: PLC0415 - reads no cloud
+    from planner.sandbox import process
 
     found = process.require()
     rows = found.status["requests"]
@@ -89,7 +89,7 @@ def status(output_format: str) -> None:
 @click.argument("step", callback=to_duration)
 def advance(step: timedelta) -> None:
     """Move its time forward: 30m, 6h, 2d."""
-    from planner.sandbox import process  # noqa: PLC0415 - reads no cloud
+    from planner.sandbox import process
 
     note(f"Simulated time: {process.advance(step)[:19]} UTC.")
 
@@ -100,7 +100,7 @@ def advance(step: timedelta) -> None:
 @settings_option
 def set_(scenario: str | None, reset: bool, settings: tuple[str, ...]) -> None:
     """Change how the running sandbox behaves."""
-    from planner.sandbox import process  # noqa: PLC0415 - reads no cloud
+    from planner.sandbox import process
 
     changed = process.change(scenario, _pairs(settings), reset=reset)
     note(f"Scenario {changed['name']}: {changed['summary']}.")
@@ -110,7 +110,7 @@ def set_(scenario: str | None, reset: bool, settings: tuple[str, ...]) -> None:
 @format_option
 def scenarios(output_format: str) -> None:
     """List the scenarios."""
-    from planner.sandbox.scenarios import SCENARIOS  # noqa: PLC0415 - reads no cloud
+    from planner.sandbox.scenarios import SCENARIOS
 
     rows: list[dict[str, Any]] = [
         {"name": scenario.name, "summary": scenario.summary} for scenario in SCENARIOS.values()

@@ -18,7 +18,7 @@ def enter(context: click.Context) -> None:
     Raises:
         PlannerError: The extra ``gpu-planner[sandbox]`` is not installed.
     """
-    from planner.sandbox import process  # noqa: PLC0415 - only simulated runs need it
+    from planner.sandbox import process
 
     found = process.running()
     if found is not None:
@@ -26,7 +26,7 @@ def enter(context: click.Context) -> None:
         scenario = found.status["scenario"]["name"]
     else:
         try:
-            from planner.sandbox.server import Sandbox  # noqa: PLC0415 - an extra
+            from planner.sandbox.server import Sandbox
         except ModuleNotFoundError as error:
             raise PlannerError(
                 "the sandbox is not installed",

@@ -30,9 +30,9 @@ def serve(port: int, open_browser: bool) -> None:
     planner serve
     planner serve --port 0 --open
     """  # noqa: D301 - click reads the backspace as "keep these lines"
-    import uvicorn  # noqa: PLC0415 - with the application
+    import uvicorn
 
-    from planner.web.app import create_app  # noqa: PLC0415 - loads DuckDB and the web framework
+    from planner.web.app import create_app
 
     with _listen(port) as listening:
         address = f"http://localhost:{listening.getsockname()[1]}/"

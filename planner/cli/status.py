@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.output import Column, emit, format_option, note
-from planner.cli.quota_options import account_options, use_accounts
+from planner.cli.quota.options import account_options, use_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,8 +35,8 @@ def status(
     another machine made.
     """
     use_accounts(options)
-    from planner.endpoints import locate  # noqa: PLC0415 - with the rest of the work
-    from planner.ledger import Ledger  # noqa: PLC0415
+    from planner.endpoints.watching import locate
+    from planner.ledger import Ledger
 
     with Ledger() as ledger:
         found = locate.all_endpoints(ledger, regions=regions, everywhere=all_regions)

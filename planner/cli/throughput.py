@@ -11,12 +11,12 @@ from planner.cli.measured_here import finder, words
 from planner.cli.options import model_argument, one_accelerator_option
 from planner.cli.output import Column, emit, emit_json, format_option, note
 from planner.serving import accelerators, models
-from planner.serving.throughput import ENGINES, predict
+from planner.serving.speed.predict import ENGINES, predict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from planner.serving.throughput import Throughput
+    from planner.serving.speed.predict import Throughput
 
 MAX = "max"
 

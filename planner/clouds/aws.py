@@ -34,6 +34,9 @@ def forget() -> None:
         _clients.clear()
 
 
+settings.on_change(forget)
+
+
 def session() -> boto3.Session:
     """Return the session of this process.
 
@@ -51,7 +54,7 @@ def client(service: str, region: str) -> Any:  # noqa: ANN401 - boto3 makes its 
         service: Boto3's name: ``service-quotas``, ``ec2``, ``sagemaker``, ...
         region: ``us-east-1``, ...
     """
-    from botocore.config import Config  # noqa: PLC0415 - heavy
+    from botocore.config import Config
 
     with _lock:
         if (service, region) not in _clients:
@@ -102,22 +105,24 @@ def errors(what: str, *, action: str = "", region: str = "") -> Iterator[None]:
         action: The IAM action, where AWS does not name it itself.
         region: Where it is tried.
     """
-    from botocore import exceptions  # noqa: PLC0415 - heavy
+    from botocore import exceptions
 
-    from planner.clouds import aws_errors  # noqa: PLC0415 - needs botocore
+    from planner.clouds import aws_errors
 
     try:
         yield
     except (exceptions.BotoCoreError, exceptions.ClientError) as error:
-        raise aws_errors.translate(error, what=what, action=action, region=region) from error
+        raise aws_errors.translate(
+            error, what=what, action=action, region=region, enabled_regions=enabled_regions
+        ) from error
 
 
 def _session() -> boto3.Session:
     """Return the session; the caller holds the lock, since making sessions is not safe."""
-    import boto3  # noqa: PLC0415 - heavy
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - heavy
+    import boto3
+    from botocore.exceptions import BotoCoreError
 
-    from planner.clouds import aws_errors  # noqa: PLC0415 - needs botocore
+    from planner.clouds import aws_errors
 
     if not _sessions:
         chosen = settings.current()

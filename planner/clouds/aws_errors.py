@@ -9,6 +9,7 @@ Two kinds look alike and are not: a limit of the account (``VcpuLimitExceeded``,
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from botocore import exceptions
 
@@ -24,6 +25,9 @@ from planner.errors import (
     QuotaShortError,
     ThrottledError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container
 
 EXPIRED = {
     "ExpiredToken",
@@ -66,19 +70,36 @@ def code_of(error: BaseException) -> str:
     return ""
 
 
-def translate(error: Exception, *, what: str, action: str = "", region: str = "") -> PlannerError:
-    """Return planner's error for one of boto3's."""
+def translate(
+    error: Exception,
+    *,
+    what: str,
+    action: str = "",
+    region: str = "",
+    enabled_regions: Callable[[], Container[str]] | None = None,
+) -> PlannerError:
+    """Return planner's error for one of boto3's.
+
+    Args:
+        error: What boto3 raised.
+        what: What was tried.
+        action: The IAM action, where AWS does not name it itself.
+        region: Where it was tried.
+        enabled_regions: Asks which regions the account has switched on. AWS answers a call to
+            a region that is off as if the key were unknown, so this tells the two apart.
+    """
     where = f" in {region}" if region else ""
     if isinstance(error, exceptions.ClientError):
-        return _refused(error, f"could not {what}{where}", action, region)
+        is_off = code_of(error) in UNKNOWN_KEY and _is_off(error, region, enabled_regions)
+        return _refused(error, f"could not {what}{where}", action, region if is_off else "")
     return _not_sent(error, f"could not {what}{where}")
 
 
-def _refused(error: exceptions.ClientError, what: str, action: str, region: str) -> PlannerError:
+def _refused(error: exceptions.ClientError, what: str, action: str, off: str) -> PlannerError:
     code = code_of(error)
     why = redact(str(error.response["Error"].get("Message", "")))
     if code in EXPIRED | DENIED | UNKNOWN_KEY:
-        return _no_access(code, what, why, action, region)
+        return _no_access(code, what, why, action, off)
     if code in THROTTLED:
         return ThrottledError(
             f"{what}: AWS asks for fewer calls",
@@ -101,8 +122,8 @@ def _refused(error: exceptions.ClientError, what: str, action: str, region: str)
     return CloudError(f"{what}: AWS answered {code}", code=code, why=why)
 
 
-def _no_access(code: str, what: str, why: str, action: str, region: str) -> PlannerError:
-    """Tell apart expired, not permitted, and the two ways a key can be unknown."""
+def _no_access(code: str, what: str, why: str, action: str, off: str) -> PlannerError:
+    """Tell apart expired, not permitted, a region that is off (``off``), an unknown key."""
     if code in EXPIRED:
         return ExpiredCredentialsError(
             f"{what}: the AWS credentials have expired", why=why, advice=_sign_in()
@@ -116,26 +137,28 @@ def _no_access(code: str, what: str, why: str, action: str, region: str) -> Plan
             why=why,
             advice="planner doctor --permissions (prints the IAM policy to attach)",
         )
-    if region and not _is_enabled(region, sure=code == "OptInRequired"):
+    if off:
         return NotEnabledError(
             f"{what}: the region is not enabled in the account",
             why=why,
-            advice=f"aws account enable-region --region-name {region}",
+            advice=f"aws account enable-region --region-name {off}",
         )
     return NoCredentialsError(
         f"{what}: AWS does not know the access key", why=why, advice=_sign_in()
     )
 
 
-def _is_enabled(region: str, *, sure: bool) -> bool:
-    from planner.clouds import aws  # noqa: PLC0415 - it imports this module
-
-    if sure:
+def _is_off(
+    error: exceptions.ClientError, region: str, enabled: Callable[[], Container[str]] | None
+) -> bool:
+    if not region:
         return False
+    if code_of(error) == "OptInRequired":
+        return True
     try:
-        return region in aws.enabled_regions()
+        return enabled is not None and region not in enabled()
     except PlannerError:
-        return True  # the keys do not work at home either, so they are the problem
+        return False  # the keys do not work at home either, so they are the problem
 
 
 def _not_sent(error: Exception, what: str) -> PlannerError:

@@ -48,6 +48,9 @@ def forget() -> None:
         _clients.clear()
 
 
+settings.on_change(forget)
+
+
 def subscription() -> str:
     """Return the id of the subscription that is asked about.
 
@@ -75,16 +78,16 @@ def load() -> None:
     Its parts import each other: threads that begin with different ones would wait for each
     other for ever, which Python ends with an error.
     """
-    import azure.core.exceptions  # noqa: PLC0415 - heavy
-    import azure.core.rest  # noqa: PLC0415 - as above
-    import azure.mgmt.core  # noqa: F401, PLC0415 - as above
+    import azure.core.exceptions
+    import azure.core.rest
+    import azure.mgmt.core  # noqa: F401 - as above
 
 
 def compute() -> ComputeManagementClient:
     """Return the client of Microsoft.Compute."""
 
     def make(**options: Any) -> ComputeManagementClient:  # noqa: ANN401 - SDK keywords
-        from azure.mgmt.compute import ComputeManagementClient  # noqa: PLC0415 - heavy
+        from azure.mgmt.compute import ComputeManagementClient
 
         return ComputeManagementClient(subscription_id=subscription(), **options)
 
@@ -96,7 +99,7 @@ def network() -> NetworkManagementClient:
     """Return the client of Microsoft.Network."""
 
     def make(**options: Any) -> NetworkManagementClient:  # noqa: ANN401 - SDK keywords
-        from azure.mgmt.network import NetworkManagementClient  # noqa: PLC0415 - heavy
+        from azure.mgmt.network import NetworkManagementClient
 
         return NetworkManagementClient(subscription_id=subscription(), **options)
 
@@ -108,7 +111,7 @@ def resources() -> ResourceManagementClient:
     """Return the client of Microsoft.Resources: groups, and any resource by its id."""
 
     def make(**options: Any) -> ResourceManagementClient:  # noqa: ANN401 - SDK keywords
-        from azure.mgmt.resource.resources import (  # noqa: PLC0415 - heavy
+        from azure.mgmt.resource.resources import (
             ResourceManagementClient,
         )
 
@@ -122,7 +125,7 @@ def quota() -> QuotaMgmtClient:
     """Return the client of Microsoft.Quota."""
 
     def make(**options: Any) -> QuotaMgmtClient:  # noqa: ANN401 - SDK keywords
-        from azure.mgmt.quota import QuotaMgmtClient  # noqa: PLC0415 - heavy
+        from azure.mgmt.quota import QuotaMgmtClient
 
         return QuotaMgmtClient(subscription_id=subscription(), **options)
 
@@ -134,7 +137,7 @@ def support() -> MicrosoftSupport:
     """Return the client of Microsoft.Support."""
 
     def make(**options: Any) -> MicrosoftSupport:  # noqa: ANN401 - SDK keywords
-        from azure.mgmt.support import MicrosoftSupport  # noqa: PLC0415 - heavy
+        from azure.mgmt.support import MicrosoftSupport
 
         return MicrosoftSupport(subscription_id=subscription(), **options)
 
@@ -146,7 +149,7 @@ def machine_learning() -> MachineLearningServicesMgmtClient:
     """Return the client of Microsoft.MachineLearningServices."""
 
     def make(**options: Any) -> MachineLearningServicesMgmtClient:  # noqa: ANN401 - SDK keywords
-        from azure.mgmt.machinelearningservices import (  # noqa: PLC0415 - heavy
+        from azure.mgmt.machinelearningservices import (
             MachineLearningServicesMgmtClient,
         )
 
@@ -165,18 +168,18 @@ def errors(what: str, *, action: str = "", region: str = "") -> Iterator[None]:
         action: The RBAC action it needs: ``Microsoft.Compute/locations/usages/read``.
         region: Where it is tried.
     """
-    from azure.core.exceptions import AzureError  # noqa: PLC0415 - heavy
+    from azure.core.exceptions import AzureError
 
     try:
         yield
     except AzureError as error:
-        from planner.clouds import azure_errors  # noqa: PLC0415 - needs azure.core
+        from planner.clouds import azure_errors
 
         raise azure_errors.translate(error, what=what, action=action, region=region) from error
 
 
 def _client(name: str, make: Callable[..., Any]) -> Any:  # noqa: ANN401 - one of the SDK clients
-    from planner.clouds import azure_pipeline  # noqa: PLC0415 - needs azure.core
+    from planner.clouds import azure_pipeline
 
     with _lock:
         if name not in _clients:
@@ -195,10 +198,10 @@ def _client(name: str, make: Callable[..., Any]) -> Any:  # noqa: ANN401 - one o
 
 def _credential(*, simulated: bool) -> TokenCredential:
     if simulated:
-        from planner.clouds.azure_pipeline import SandboxCredential  # noqa: PLC0415 - needs azure.core
+        from planner.clouds.azure_pipeline import SandboxCredential
 
         return SandboxCredential()
-    from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - heavy
+    from azure.identity import DefaultAzureCredential
 
     return DefaultAzureCredential()
 

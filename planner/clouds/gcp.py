@@ -46,6 +46,9 @@ def forget() -> None:
         _made.clear()
 
 
+settings.on_change(forget)
+
+
 def project() -> str:
     """Return the id of the project that is asked about.
 
@@ -71,7 +74,7 @@ def quotas() -> CloudQuotasClient:
     """Return the client of the Cloud Quotas API (REST)."""
     with _lock:
         if "quotas" not in _made:
-            from planner.clouds import gcp_transport  # noqa: PLC0415 - heavy
+            from planner.clouds import gcp_transport
 
             credentials, _ = _default()
             endpoint = settings.current().gcp_endpoint
@@ -90,7 +93,7 @@ def compute_get(path: str, **parameters: str) -> dict[str, Any]:
     Returns:
         The JSON answer. Read pages with :func:`compute_list`.
     """
-    from google.api_core.exceptions import from_http_response  # noqa: PLC0415 - heavy
+    from google.api_core.exceptions import from_http_response
 
     base = settings.current().gcp_endpoint or COMPUTE
     pacing.pace("gcp", "compute", project())
@@ -121,7 +124,7 @@ def call(
             reads, deletes, or carries a request id.
         parameters: Query parameters.
     """
-    from google.api_core.exceptions import from_http_response  # noqa: PLC0415 - heavy
+    from google.api_core.exceptions import from_http_response
 
     base = settings.current().gcp_endpoint or f"https://{api}.googleapis.com"
     attempts = _RETRIES + 1 if repeatable else 1
@@ -158,14 +161,14 @@ def errors(what: str, *, action: str = "", api: str = "", region: str = "") -> I
         api: The service that answers: ``cloudquotas.googleapis.com``.
         region: Where it is tried.
     """
-    import requests  # noqa: PLC0415 - heavy
-    from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415 - heavy
-    from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415 - heavy
+    import requests
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
 
     try:
         yield
     except (GoogleAPIError, GoogleAuthError, requests.RequestException) as error:
-        from planner.clouds import gcp_errors  # noqa: PLC0415 - needs google.api_core
+        from planner.clouds import gcp_errors
 
         raise gcp_errors.translate(
             error, what=what, action=action, api=api, region=region
@@ -176,13 +179,13 @@ def _default() -> tuple[google.auth.credentials.Credentials, str | None]:
     with _lock:
         if "default" not in _made:
             if settings.current().simulated:
-                from planner.clouds.gcp_transport import (  # noqa: PLC0415 - heavy
+                from planner.clouds.gcp_transport import (
                     SandboxCredentials,
                 )
 
                 _made["default"] = (SandboxCredentials(), SANDBOX_PROJECT)
             else:
-                import google.auth  # noqa: PLC0415 - heavy
+                import google.auth
 
                 with errors("sign in to Google Cloud"):
                     _made["default"] = google.auth.default(scopes=_SCOPES)
@@ -191,9 +194,9 @@ def _default() -> tuple[google.auth.credentials.Credentials, str | None]:
 
 
 def _session() -> AuthorizedSession:
-    from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415 - heavy
-    from requests.adapters import HTTPAdapter  # noqa: PLC0415 - heavy
-    from urllib3.util import Retry  # noqa: PLC0415 - heavy
+    from google.auth.transport.requests import AuthorizedSession
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
 
     with _lock:
         if "session" not in _made:

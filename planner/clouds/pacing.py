@@ -76,7 +76,7 @@ def reset() -> None:
 
 
 def _limiter(cloud: str, operation: str, scope: str, rate: RequestRate) -> Limiter:
-    from pyrate_limiter.limiter_factory import (  # noqa: PLC0415 - only real calls need it
+    from pyrate_limiter.limiter_factory import (
         create_token_bucket_limiter,
     )
 

@@ -10,6 +10,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class CloudSettings:
 
 
 _chosen: CloudSettings | None = None
+# What drops the clients of a cloud; each cloud adds its own when it is first used.
+_forget_clients: list[Callable[[], None]] = []
 
 
 def current() -> CloudSettings:
@@ -70,10 +76,13 @@ def use(settings: CloudSettings | None) -> None:
     """
     global _chosen  # noqa: PLW0603 - one process works with one set of accounts at a time
     _chosen = settings
-    from planner.clouds import aws, azure, gcp  # noqa: PLC0415 - they import this module
+    for forget in _forget_clients:
+        forget()
 
-    for cloud in (aws, azure, gcp):
-        cloud.forget()
+
+def on_change(forget: Callable[[], None]) -> None:
+    """Have ``forget`` called whenever other settings come into force."""
+    _forget_clients.append(forget)
 
 
 def override(

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from planner.endpoints.interruption import Interruption
-    from planner.endpoints.lifecycle import Step
+    from planner.endpoints.deploying.interruption import Interruption
+    from planner.endpoints.deploying.lifecycle import Step
+    from planner.endpoints.deploying.preflight import Check
     from planner.endpoints.model import Container, DeploymentSpec, Endpoint, Weights
-    from planner.endpoints.preflight import Check
     from planner.plan import Plan
 
 SERVICES = {

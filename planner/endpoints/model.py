@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from planner.endpoints.guard import Guard
+from planner.endpoints.watching.guard import Guard
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -240,7 +240,7 @@ class Endpoint:
 
         One that scales to zero has cost so much at most.
         """
-        from decimal import Decimal as Money  # noqa: PLC0415 - only where it is asked for
+        from decimal import Decimal as Money
 
         if self.hourly_usd is None or self.created_at is None:
             return None

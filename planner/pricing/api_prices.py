@@ -83,7 +83,7 @@ def _calculate(
     provider: str, api_model: str, input_tokens: int, output_tokens: int, as_of: date
 ) -> PriceCalculation | None:
     """Return what one request costs, or None where the installed package lacks the model."""
-    from genai_prices import Usage, calc_price  # noqa: PLC0415 - slow to import
+    from genai_prices import Usage, calc_price
 
     try:
         result = calc_price(
@@ -122,8 +122,8 @@ def _api_models() -> dict[str, list[tuple[str, str]]]:
 
 @cache
 def _newest_change(as_of: date) -> date | None:
-    from genai_prices import data_snapshot  # noqa: PLC0415 - slow to import
-    from genai_prices.types import StartDateConstraint  # noqa: PLC0415 - the same
+    from genai_prices import data_snapshot
+    from genai_prices.types import StartDateConstraint
 
     dates = (
         price.constraint.start_date

@@ -160,7 +160,7 @@ class Catalog:
     def _run(
         self, query: Query, *, as_float: bool = False, superseded: bool = False
     ) -> duckdb.DuckDBPyConnection:
-        import duckdb  # noqa: PLC0415 - slow to import
+        import duckdb
 
         as_of = query.as_of or datetime.now(UTC).date()
         if as_of < self.first_date:
@@ -181,7 +181,7 @@ class Catalog:
 
     @cached_property
     def _session(self) -> duckdb.DuckDBPyConnection:
-        import duckdb  # noqa: PLC0415 - slow to import
+        import duckdb
 
         # Two threads are enough for catalogs of this size; starting more costs more.
         session = duckdb.connect(config={"threads": 2})
@@ -229,7 +229,7 @@ class Catalog:
 
     def _metadata(self, paths: Sequence[str], key: str) -> dict[str, str]:
         """Return one entry of the files' key-value metadata, by path."""
-        import duckdb  # noqa: PLC0415 - slow to import
+        import duckdb
 
         if not paths:
             return {}

@@ -111,7 +111,7 @@ def total_cost(
 
 
 def _add_months(day: date, months: int) -> date:
-    from dateutil.relativedelta import relativedelta  # noqa: PLC0415 - only horizons need it
+    from dateutil.relativedelta import relativedelta
 
     moved: date = day + relativedelta(months=months)
     return moved

@@ -139,7 +139,7 @@ def write(
         coverage: What the snapshot knows completely.
         versions: The versions of the files it was read from, where the cloud has them.
     """
-    import duckdb  # noqa: PLC0415 - slow to import
+    import duckdb
 
     cloud, as_of = offers[0].cloud, offers[0].as_of
     folder = root / FOLDER / cloud

@@ -178,7 +178,7 @@ def open_store(location: str | Path | None = None) -> Store:
         return RemoteStore(chosen.rstrip("/"), _mirror(chosen.rstrip("/")))
     if chosen:
         return LocalStore(Path(chosen).expanduser())
-    from platformdirs import user_data_path  # noqa: PLC0415 - not needed where a folder is named
+    from platformdirs import user_data_path
 
     return LocalStore(user_data_path("gpu-planner"))
 
@@ -197,7 +197,7 @@ def locked(store: Store, cloud: str) -> Iterator[None]:
     Two machines that publish into one bucket at once do no harm either: each uploads its
     own file and removes only files it had seen before.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - only refresh needs it
+    from filelock import FileLock, Timeout
 
     folder = store.root / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -239,7 +239,7 @@ def prune(store: Store, cloud: str, *, keep: int) -> list[date]:
 
 
 def _mirror(url: str) -> Path:
-    from platformdirs import user_cache_path  # noqa: PLC0415 - only remote stores need it
+    from platformdirs import user_cache_path
 
     digest = hashlib.sha256(url.encode()).hexdigest()[:16]
     return user_cache_path("gpu-planner") / "mirrors" / digest
@@ -252,7 +252,7 @@ def _open_filesystem(url: str) -> tuple[Any, str]:
     pin its own version of botocore.
     """
     try:
-        import fsspec  # noqa: PLC0415 - only remote stores need it
+        import fsspec
 
         protocol = url.split("://", 1)[0]
         if protocol in ("s3", "gs", "az", "abfs"):
@@ -268,17 +268,17 @@ def _open_filesystem(url: str) -> tuple[Any, str]:
 
 
 def _object_store(protocol: str, url: str) -> tuple[Any, str]:
-    from obstore.fsspec import FsspecStore  # noqa: PLC0415 - only remote stores need it
+    from obstore.fsspec import FsspecStore
 
     path = url.split("://", 1)[1]
     if protocol == "gs":
         return FsspecStore("gs"), path
     if protocol != "s3":
-        from obstore.auth.azure import AzureCredentialProvider  # noqa: PLC0415 - heavy
+        from obstore.auth.azure import AzureCredentialProvider
 
         return FsspecStore("az", credential_provider=AzureCredentialProvider()), path
-    import boto3  # noqa: PLC0415 - heavy
-    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - heavy
+    import boto3
+    from obstore.auth.boto3 import Boto3CredentialProvider
 
     session = boto3.Session()
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")

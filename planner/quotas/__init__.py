@@ -30,7 +30,7 @@ def verdicts(
         The check by (service, instance type, region, instances): what tells plans apart as
         far as quotas go. A plan outside the clouds has none.
     """
-    from planner.quotas import checking, demands  # noqa: PLC0415 - only checks need them
+    from planner.quotas import checking, demands
 
     asked = demands.of_plans(plans, spot=spot)
     return {

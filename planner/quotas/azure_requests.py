@@ -79,7 +79,7 @@ class Requests:
 
     def file(self, ask: Ask) -> Answer:
         """Send the request; do not wait for its end."""
-        from azure.mgmt.quota import models  # noqa: PLC0415 - heavy
+        from azure.mgmt.quota import models
 
         quota = ask.check.quota
         body = models.CurrentQuotaLimitBase(
@@ -125,7 +125,7 @@ class Requests:
         with azure.errors(
             "read the request", action="Microsoft.Quota/quotaRequests/read", region=request.region
         ):
-            from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 - heavy
+            from azure.core.exceptions import ResourceNotFoundError
 
             try:
                 row = azure.quota().quota_request_status.get(
@@ -171,7 +171,7 @@ def file_ticket(request: QuotaRequest, contact: Contact) -> str:
     ]
     if missing:
         raise UsageError("a support ticket needs a contact", why=f"missing: {', '.join(missing)}")
-    from azure.mgmt.support import models  # noqa: PLC0415 - heavy
+    from azure.mgmt.support import models
 
     name = f"planner-{uuid.uuid4()}"
     change = ticket_payload(request)

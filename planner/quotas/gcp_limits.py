@@ -29,9 +29,9 @@ def parent() -> str:
 
 def read_info(quota_id: str) -> QuotaInfo | None:
     """Return what Cloud Quotas says of a quota, or None where it has no such id."""
-    from google.api_core.exceptions import NotFound  # noqa: PLC0415 - heavy
+    from google.api_core.exceptions import NotFound
 
-    from planner.clouds.gcp_transport import READ_RETRY  # noqa: PLC0415 - heavy
+    from planner.clouds.gcp_transport import READ_RETRY
 
     name = f"{parent()}/services/{COMPUTE}/quotaInfos/{quota_id}"
     with gcp.errors(

@@ -87,9 +87,9 @@ class Requests:
 
     def poll(self, request: QuotaRequest) -> Answer:
         """Ask how the preference stands and read the limit again."""
-        from google.api_core.exceptions import NotFound  # noqa: PLC0415 - heavy
+        from google.api_core.exceptions import NotFound
 
-        from planner.clouds.gcp_transport import READ_RETRY  # noqa: PLC0415 - heavy
+        from planner.clouds.gcp_transport import READ_RETRY
 
         with _errors("read the request", "cloudquotas.quotas.get"):
             try:
@@ -125,7 +125,7 @@ def _errors(what: str, action: str) -> Any:  # noqa: ANN401 - a context manager
 
 def _existing(quota: Quota) -> QuotaPreference | None:
     """Return the project's preference for a quota, whoever made it."""
-    from planner.clouds.gcp_transport import READ_RETRY  # noqa: PLC0415 - heavy
+    from planner.clouds.gcp_transport import READ_RETRY
 
     with _errors("look for open requests", "cloudquotas.quotas.get"):
         for found in gcp.quotas().list_quota_preferences(parent=parent(), retry=READ_RETRY):
@@ -136,7 +136,7 @@ def _existing(quota: Quota) -> QuotaPreference | None:
 
 
 def _preference(ask: Ask, name: str = "") -> QuotaPreference:
-    from google.cloud.cloudquotas_v1 import types  # noqa: PLC0415 - heavy
+    from google.cloud.cloudquotas_v1 import types
 
     quota = ask.check.quota
     return types.QuotaPreference(

@@ -51,7 +51,7 @@ def notify(target: str, request: QuotaRequest, before: str) -> None:
 
 
 def _post(url: str, told: dict[str, Any]) -> None:
-    import requests  # noqa: PLC0415 - heavy; its errors are OSErrors
+    import requests
 
     requests.post(url, json=told, timeout=_TIMEOUT_S).raise_for_status()
 

@@ -255,7 +255,7 @@ def _wish(ask: Ask, account: str) -> QuotaRequest:
 
 
 def _lock(wish: QuotaRequest) -> BaseFileLock:
-    from filelock import FileLock  # noqa: PLC0415 - only filing needs it
+    from filelock import FileLock
 
     folder = state.folder() / "locks"
     folder.mkdir(exist_ok=True)

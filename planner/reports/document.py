@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from planner.reports import series, wording
 
 if TYPE_CHECKING:
-    from planner import rent_or_buy
+    from planner.planning import rent_or_buy
     from planner.reports.interface import Report
 
 

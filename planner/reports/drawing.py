@@ -79,7 +79,7 @@ def draw(spec: Spec, description: str, *, alone: bool = False) -> str:
         description: For those who cannot see it.
         alone: For a file of its own, which no page's style reaches.
     """
-    import vl_convert  # noqa: PLC0415 - loads 80 MB
+    import vl_convert
 
     root = ET.fromstring(vl_convert.vegalite_to_svg(_styled(spec)))  # noqa: S314 - drawn here
     for mark in root.iter():

@@ -106,7 +106,7 @@ def render(report: Report, name: str) -> dict[str, bytes]:
 def warm_up(name: str) -> None:
     """Start, beside other work, what drawing the charts of this format takes long to load."""
     if suffix(name) in _WITH_CHARTS:
-        from planner.reports.drawing import warm_up as start  # noqa: PLC0415 - loads 80 MB
+        from planner.reports.drawing import warm_up as start
 
         threading.Thread(target=start, daemon=True).start()
 

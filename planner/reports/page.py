@@ -65,7 +65,7 @@ def context(report: Report, draw: Callable[[charts.Chart], dict[str, str]]) -> d
 @cache
 def environment() -> Environment:
     """Return the templates; every value is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - pages only
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(
         loader=PackageLoader("planner.reports"),

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from planner import rent_or_buy
+from planner.planning import rent_or_buy
 from planner.pricing import cost
 from planner.pricing.offer import HOURS_PER_YEAR, PricingModel
 from planner.reports import wording

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from planner.plan import Plan
-    from planner.rent_or_buy import BreakEven
+    from planner.planning.rent_or_buy import BreakEven
     from planner.reports.interface import Report
     from planner.serving.models import Model
 

@@ -66,7 +66,7 @@ class _Book:
 
 def render(report: Report, name: str) -> dict[str, bytes]:
     """Return the workbook."""
-    import xlsxwriter  # noqa: PLC0415 - workbooks only
+    import xlsxwriter
 
     buffer = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
@@ -178,7 +178,7 @@ def _write(
 
 
 def _letter(index: int) -> str:
-    from xlsxwriter.utility import xl_col_to_name  # noqa: PLC0415 - workbooks only
+    from xlsxwriter.utility import xl_col_to_name
 
     name: str = xl_col_to_name(index)
     return name

@@ -1,7 +1,7 @@
 """What a simulated machine writes to its console while it starts, on any cloud.
 
 Invented: the lines before vLLM's and when they come. The last words of an engine that fails are
-vLLM's and PyTorch's own, as in planner.endpoints.failures.
+vLLM's and PyTorch's own, as in planner.endpoints.watching.failures.
 """
 
 from __future__ import annotations

@@ -67,8 +67,8 @@ class HttpEngine:
 
     def answer(self, body: bytes) -> Iterator[bytes]:
         """Pass the request on; SageMaker's own path where the engine has it."""
-        import urllib.error  # noqa: PLC0415 - only simulated endpoints need it
-        import urllib.request  # noqa: PLC0415
+        import urllib.error
+        import urllib.request
 
         path = "/invocations" if self._invocations else _path(body)
         request = urllib.request.Request(  # noqa: S310 - loopback
@@ -88,9 +88,9 @@ class LlamaCpp(HttpEngine):
     """llama.cpp with the tiny Llama, in this process."""
 
     def __init__(self) -> None:
-        import xllamacpp  # noqa: PLC0415 - an extra
+        import xllamacpp
 
-        from planner.sandbox import tiny_llama  # noqa: PLC0415 - needs the extra
+        from planner.sandbox import tiny_llama
 
         folder = tempfile.TemporaryDirectory(prefix="planner-tiny-llama-")
         atexit.register(folder.cleanup)

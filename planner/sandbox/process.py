@@ -77,8 +77,8 @@ def start(scenario: str, settings: Mapping[str, str]) -> Running:
         UsageError: One is running already.
         PlannerError: It did not start.
     """
-    from filelock import FileLock  # noqa: PLC0415 - only starting needs it
-    from tenacity import (  # noqa: PLC0415 - only starting needs it
+    from filelock import FileLock
+    from tenacity import (
         RetryError,
         Retrying,
         retry_if_result,
@@ -131,7 +131,7 @@ def stop() -> None:
         NotFoundError: None is running.
         PlannerError: It does not end.
     """
-    from tenacity import (  # noqa: PLC0415 - only stopping needs it
+    from tenacity import (
         RetryError,
         Retrying,
         retry_if_result,
@@ -178,7 +178,7 @@ def change(scenario: str | None, settings: Mapping[str, str], *, reset: bool) ->
 def _call(
     method: str, endpoints: Endpoints, path: str, body: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    import requests  # noqa: PLC0415 - heavy
+    import requests
 
     try:
         response = requests.request(

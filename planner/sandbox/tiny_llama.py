@@ -29,8 +29,8 @@ _STEADY = 8.0
 
 def write(path: Path, seed: int = 7) -> None:
     """Write the model as a GGUF file."""
-    import gguf  # noqa: PLC0415 - an extra
-    import numpy as np  # noqa: PLC0415 - an extra
+    import gguf
+    import numpy as np
 
     tokens, kinds = _vocabulary()
     head = _HIDDEN // _HEADS
@@ -73,7 +73,7 @@ def _tensors(random: np.random.Generator, kinds: list[int]) -> dict[str, np.ndar
     """Return the weights. Channel 0 keeps its value through all layers, and the output reads
     from it that words are likely and bytes are not, so that the answer is made of words.
     """  # noqa: D205 - one thought
-    import numpy as np  # noqa: PLC0415 - an extra
+    import numpy as np
 
     def weight(rows: int, columns: int) -> np.ndarray:
         return (random.standard_normal((rows, columns)) * 0.3).astype(np.float32)

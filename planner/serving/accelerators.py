@@ -22,7 +22,7 @@ class Accelerator:
     ``name`` is unique (``A100-80GB-PCIe``); ``accelerator`` is the name users write and
     instance types carry (``A100-80GB``), shared by form factors that differ only in speed.
     Memory is GiB as the hardware has it; ``usable_gib`` is what the driver or the cloud's API
-    reports of it. ``architecture`` decides which precisions run (``planner.serving.support``):
+    reports of it. ``architecture`` decides which precisions run (``planner.serving.engines``):
     ``Ampere``, ``gfx942``, ``NeuronCore-v2``, ... Rates are per accelerator and dense (no
     sparsity): bandwidth in GB/s, compute in TFLOP/s (TOP/s for int8), interconnect in GB/s per
     direction. ``None`` is not known.

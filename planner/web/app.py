@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request as HttpRequest
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from planner.comparison import Request
+    from planner.planning import Request
     from planner.pricing.catalog import Catalog
     from planner.reports import Report
 

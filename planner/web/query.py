@@ -8,8 +8,8 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
-from planner.comparison import Request
 from planner.errors import UsageError
+from planner.planning import Request
 from planner.pricing.regions import GEOS
 
 if TYPE_CHECKING:

@@ -211,7 +211,7 @@ def own_prices(own_state_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     figures is not a setting.
     """
     site = own_state_folder.parent / "site"
-    import planner as package  # noqa: PLC0415 - for its folder only
+    import planner as package
 
     shutil.copytree(
         Path(package.__file__).parent,

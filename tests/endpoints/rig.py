@@ -14,13 +14,13 @@ from moto.scheduler.models import scheduler_backends
 from moto.stepfunctions.models import stepfunctions_backends
 
 from planner.clouds import settings
-from planner.comparison import Request, compare
-from planner.endpoints import deployment
-from planner.endpoints.guard import Guard
+from planner.endpoints.deploying import deployment
+from planner.endpoints.deploying.interruption import Interruption
 from planner.endpoints.interface import Context, adapter
-from planner.endpoints.interruption import Interruption
+from planner.endpoints.watching.guard import Guard
 from planner.errors import PlannerError
 from planner.ledger import Ledger
+from planner.planning import Request, compare
 from planner.sandbox import scenarios
 from planner.sandbox.aws.app import AwsApp
 from planner.sandbox.aws.faults import Faults

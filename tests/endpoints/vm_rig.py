@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from planner.clouds import settings
-from planner.comparison import Request, compare
-from planner.endpoints import deployment
+from planner.endpoints.deploying import deployment
+from planner.endpoints.deploying.interruption import Interruption
 from planner.endpoints.interface import Context, adapter
-from planner.endpoints.interruption import Interruption
 from planner.errors import PlannerError
 from planner.ledger import Ledger
+from planner.planning import Request, compare
 from planner.sandbox import scenarios
 from planner.sandbox.server import Sandbox
 

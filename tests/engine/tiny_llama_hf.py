@@ -16,11 +16,11 @@ TEMPLATE = (
 
 def main(folder: Path) -> None:
     """Write model and tokenizer: one token per letter, so nothing is downloaded."""
-    import string  # noqa: PLC0415
+    import string
 
-    import torch  # noqa: PLC0415
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers  # noqa: PLC0415
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast  # noqa: PLC0415
+    import torch
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     torch.manual_seed(1)
     # Letters only: bytes at random are rarely text, and vLLM holds back what is none.

@@ -27,7 +27,7 @@ KEY = (
 @pytest.fixture(scope="module")
 def bundled_rows() -> list[dict[str, str]]:
     """Every row of every bundled Parquet file, as text, read by pyarrow."""
-    from pyarrow import parquet  # noqa: PLC0415 - slow to import
+    from pyarrow import parquet
 
     rows: list[dict[str, object]] = []
     for path in sorted((pricing_data() / "offers").glob("*/*.parquet")):
@@ -140,7 +140,7 @@ def test_no_bundled_row_is_an_estimate(bundled_rows: list[dict[str, str]]) -> No
 
 def test_every_accepted_exception_is_needed_and_has_a_reason() -> None:
     """That the others pass, test_ingest shows: it builds them all again."""
-    from planner.serving.accelerators import all_accelerators  # noqa: PLC0415 - one test
+    from planner.serving.accelerators import all_accelerators
 
     memory = {a.accelerator: a.memory_gib for a in all_accelerators()}
     path = pricing_data() / "accepted.csv"

@@ -330,7 +330,7 @@ def test_a_truncated_file_with_a_fitting_name_is_named(copy: Path) -> None:
 
 
 def test_a_parquet_file_without_coverage_is_no_snapshot(copy: Path) -> None:
-    from pyarrow import parquet  # noqa: PLC0415 - slow to import
+    from pyarrow import parquet
 
     path = _first(copy)
     parquet.write_table(parquet.read_table(path).replace_schema_metadata(None), path)
@@ -342,7 +342,7 @@ def test_a_parquet_file_without_coverage_is_no_snapshot(copy: Path) -> None:
 
 @pytest.mark.parametrize("garbage", ["not json", '[["ec2"]]', '{"a": 1}', "7", "null"])
 def test_garbage_in_the_coverage_is_a_clear_error(copy: Path, garbage: str) -> None:
-    from pyarrow import parquet  # noqa: PLC0415 - slow to import
+    from pyarrow import parquet
 
     path = _first(copy)
     table = parquet.read_table(path)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.bundled import pricing_data
-from planner.comparison import alerting
 from planner.errors import NotFoundError, UnknownNameError, UsageError
+from planner.planning import alerting
 from planner.pricing import alerts, history, snapshots
 from planner.pricing.catalog import Catalog, Query
 from planner.pricing.changes import Kind, compare

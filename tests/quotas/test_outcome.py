@@ -58,13 +58,13 @@ def test_a_denial_without_knowing_the_old_limit_is_unknown() -> None:
 
 
 def test_every_aws_status_has_its_phase() -> None:
-    from botocore.session import get_session  # noqa: PLC0415 - heavy
+    from botocore.session import get_session
 
     model = get_session().get_service_model("service-quotas")
     assert set(aws_requests.PHASES) == set(model.shape_for("RequestStatus").enum)
 
 
 def test_every_azure_state_has_its_phase() -> None:
-    from azure.mgmt.quota.models import QuotaRequestState  # noqa: PLC0415 - heavy
+    from azure.mgmt.quota.models import QuotaRequestState
 
     assert set(azure_requests.PHASES) == {state.value for state in QuotaRequestState}

@@ -155,7 +155,7 @@ def test_no_text_of_a_workbook_is_a_formula_or_a_link(hostile: Report) -> None:
 
 
 def test_a_report_is_written_where_it_was_asked_for(report: Report, tmp_path: object) -> None:
-    from pathlib import Path  # noqa: PLC0415 - only this test writes
+    from pathlib import Path
 
     path = Path(str(tmp_path)) / "out.csv"
     assert write(report, path) == [path]
@@ -175,6 +175,6 @@ def test_the_longest_end_of_a_name_decides() -> None:
 
 
 def _with_plans(report: Report, plans: list[dict[str, object]]) -> Report:
-    from dataclasses import replace  # noqa: PLC0415 - only here
+    from dataclasses import replace
 
     return replace(report, comparison={**report.comparison, "plans": plans})

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from planner.bundled import pricing_data
-from planner.comparison import Request, compare
+from planner.planning import Request, compare
 from planner.pricing.catalog import Catalog
 from planner.reports import Report, document, render, wording
 

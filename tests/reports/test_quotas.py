@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from planner.bundled import pricing_data
-from planner.comparison import Request
+from planner.planning import Request
 from planner.pricing.catalog import Catalog
 from planner.reporting import make_report
 from planner.reports import Report, render

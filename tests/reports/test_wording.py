@@ -105,7 +105,7 @@ def test_models_have_names_for_people(name: str, said: str) -> None:
 
 
 def test_every_sign_of_the_table_is_explained(report: Report) -> None:
-    from planner.reports import columns  # noqa: PLC0415 - only this test
+    from planner.reports import columns
 
     shown = "".join(cell.text for row in columns.rows(report.plans, report.as_of) for cell in row)
     used = {sign for sign in wording.LEGEND if sign in shown}

@@ -73,7 +73,7 @@ class TestServiceQuotas:
         assert quotas().get_aws_default_service_quota(**g5)["Quota"]["Value"] == 0
 
     def test_the_sdk_refuses_a_negative_wish(self) -> None:
-        from botocore.exceptions import ParamValidationError  # noqa: PLC0415 - only here
+        from botocore.exceptions import ParamValidationError
 
         with pytest.raises(ParamValidationError):
             quotas().request_service_quota_increase(**P, DesiredValue=-1)
@@ -205,7 +205,7 @@ def test_an_endpoint_above_the_limit_is_refused_in_the_known_words(sandbox: Sand
 
 @pytest.mark.usefixtures("sandbox")
 def test_a_sandbox_that_starts_again_forgets_what_another_one_made() -> None:
-    from planner.sandbox.server import Sandbox as Simulated  # noqa: PLC0415 - heavy
+    from planner.sandbox.server import Sandbox as Simulated
 
     def topics() -> list[Any]:
         return list(aws.client("sns", WEST).list_topics()["Topics"])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from planner.bundled import pricing_data
 from planner.errors import UnknownNameError
-from planner.serving import accelerators, models, support, table
-from planner.serving.fitting import Fit, fit
+from planner.serving import accelerators, engines, models, table
+from planner.serving.memory.fit import Fit, fit
 
 if TYPE_CHECKING:
     from planner.serving.accelerators import Accelerator
@@ -88,7 +88,7 @@ def test_every_set_up_measured_at_an_unstated_precision_runs_at_some() -> None:
     refused = {
         row
         for row in unstated
-        if not any(row.fit(name, 1).fits for name in support.runnable(row.card))
+        if not any(row.fit(name, 1).fits for name in engines.runnable(row.card))
     }
     assert not refused
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from planner.bundled import pricing_data
-from planner.comparison import Request
+from planner.planning import Request
 from planner.pricing.catalog import Catalog
 from planner.reporting import make_report
 from planner.reports import write
@@ -39,7 +39,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def wait(what: Any) -> Any:
     """Return Playwright's assertions on a page or locator; they wait for what is to come."""
-    from playwright.sync_api import expect  # noqa: PLC0415 - only with a browser
+    from playwright.sync_api import expect
 
     return expect(what)
 
@@ -58,7 +58,7 @@ def chosen(tab: Page, name: str) -> Locator:
 
 def faults(tab: Page) -> list[str]:
     """Return axe-core's serious faults of the page."""
-    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - only with a browser
+    from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(tab).response["violations"]
     return [

@@ -13,8 +13,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from planner.bundled import pricing_data
-from planner.comparison import Request, compare
 from planner.errors import UsageError
+from planner.planning import Request, compare
 from planner.pricing.catalog import Catalog, Query
 from planner.web.query import State
 from planner.web.warm import WarmCatalog
@@ -164,7 +164,7 @@ def test_the_warm_catalog_answers_as_the_catalog_does(query: Query) -> None:
 
 
 def test_a_state_survives_its_address() -> None:
-    from urllib.parse import parse_qsl  # noqa: PLC0415 - only this test
+    from urllib.parse import parse_qsl
 
     state = State(model="phi-4", precision="fp8", geo="all", utilization="35", payment="no_upfront")
     assert State.of(dict(parse_qsl(state.address()))) == state

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from planner.endpoints.http_transport import HttpTransport
+    from planner.endpoints.deploying.lifecycle import Step
+    from planner.endpoints.deploying.preflight import Check
     from planner.endpoints.interface import Context, LogLine
-    from planner.endpoints.lifecycle import Step
     from planner.endpoints.model import DeploymentSpec, Endpoint, Weights
-    from planner.endpoints.preflight import Check
+    from planner.endpoints.talking.http_transport import HttpTransport
     from planner.plan import Plan
 
 

@@ -60,7 +60,7 @@ def source() -> str:
         return _network(written)
     if settings.current().simulated:
         return "127.0.0.1/32"
-    import requests as http  # noqa: PLC0415 - heavy
+    import requests as http
 
     try:
         answer = http.get(WHO_AM_I, timeout=10)
@@ -76,7 +76,7 @@ def source() -> str:
 
 def admit(where: Group) -> None:
     """Let SSH in from the user's address."""
-    from azure.mgmt.network import models  # noqa: PLC0415 - heavy
+    from azure.mgmt.network import models
 
     address = source()
     name = "ssh-from-" + address.replace("/", "-").replace(":", "-")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from planner.clouds import azure
 from planner.endpoints.azure_vm import parts
 from planner.endpoints.azure_vm.requests import Group
+from planner.endpoints.deploying.interruption import Interruption
 from planner.endpoints.interface import Context
-from planner.endpoints.interruption import Interruption
 from planner.errors import CloudError, PlannerError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def finish(
         QuotaShortError: A quota is too small.
         InterruptedByUserError: The user interrupted; the operation may still go on.
     """
-    from planner.endpoints.azure_vm.polling import Polling  # noqa: PLC0415 - needs azure.core
+    from planner.endpoints.azure_vm.polling import Polling
 
     with azure.errors(what, action=action, region=region):
         return begin(Polling(context)).result()
@@ -120,7 +120,7 @@ def delete(id_: str, what: str, context: Context, *, kind: str) -> None:
 def send(method: str, path: str, what: str, *, action: str) -> dict[str, Any]:
     """Call what no client has, below the subscription; return the JSON."""
     with azure.errors(what, action=action):
-        from azure.core.rest import HttpRequest  # noqa: PLC0415 - heavy
+        from azure.core.rest import HttpRequest
 
         request = HttpRequest(method, f"/subscriptions/{azure.subscription()}/{path}")
         response = azure.resources().send_request(request)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from planner.bundled import deploy_templates
 from planner.clouds import azure
 from planner.clouds.redact import mask
-from planner.endpoints import machine
 from planner.endpoints.azure_vm import access, api, requests, sizes
-from planner.endpoints.preflight import Check, Finding, Status, good
+from planner.endpoints.deploying.preflight import Check, Finding, Status, good
+from planner.endpoints.machines import machine
 from planner.errors import (
     CloudError,
     NotEnabledError,

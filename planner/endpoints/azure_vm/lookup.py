@@ -11,9 +11,9 @@ from typing import Any
 
 from planner.clouds import azure
 from planner.clouds.settings import now
-from planner.endpoints import machine
 from planner.endpoints.azure_vm import api, expiry, watch
 from planner.endpoints.azure_vm.requests import TAG_CREATED, TAG_RUN, Group
+from planner.endpoints.machines import machine
 from planner.endpoints.model import (
     TAG_ENDPOINT,
     TAG_HOURLY,

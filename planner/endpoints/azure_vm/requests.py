@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from planner.bundled import deploy_templates
-from planner.endpoints import machine
+from planner.endpoints.machines import machine
 from planner.endpoints.model import TAG_ENDPOINT
 from planner.serving import table
 

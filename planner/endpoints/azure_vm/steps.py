@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from planner.clouds import azure, settings
 from planner.endpoints.azure_vm import access, api, expiry, lookup, requests, secret, sizes
-from planner.endpoints.lifecycle import Step
+from planner.endpoints.deploying.lifecycle import Step
 from planner.errors import CapacityError, CloudError, PlannerError
 from planner.ledger import Resource
 
@@ -100,7 +100,7 @@ def _claim(spec: DeploymentSpec) -> str:
 
 
 def _create_network(spec: DeploymentSpec, where: Group, context: Context) -> str:
-    from azure.mgmt.network import models  # noqa: PLC0415 - heavy
+    from azure.mgmt.network import models
 
     client = azure.network()
     nsg = models.NetworkSecurityGroup(requests.nsg(spec))
@@ -151,7 +151,7 @@ def _create_machine(spec: DeploymentSpec, where: Group, context: Context) -> str
 
 
 def _put_machine(spec: DeploymentSpec, where: Group, zone: str, context: Context) -> None:
-    from azure.mgmt.compute import models  # noqa: PLC0415 - heavy
+    from azure.mgmt.compute import models
 
     client = azure.compute().virtual_machines
     body = models.VirtualMachine(requests.virtual_machine(spec, where, zone, access.public_key()))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from planner import state
 from planner.clouds import azure, settings
-from planner.endpoints import port_forward
 from planner.endpoints.azure_vm import access, api, requests, watch
-from planner.endpoints.http_transport import HttpTransport
+from planner.endpoints.talking import port_forward
+from planner.endpoints.talking.http_transport import HttpTransport
 from planner.errors import CloudError, PlannerError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from planner.clouds import azure
-from planner.endpoints import machine
 from planner.endpoints.azure_vm import api
+from planner.endpoints.machines import machine
 from planner.errors import CloudError
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def _stopped(where: Group, name: str, still_made: Callable[[], bool]) -> str:
 
 def _download(address: str) -> list[str]:
     """Return the lines behind an address that is itself the permission to read them."""
-    import requests  # noqa: PLC0415 - heavy
-    from urllib3.util import Retry  # noqa: PLC0415 - heavy
+    import requests
+    from urllib3.util import Retry
 
     with requests.Session() as session:
         retry = Retry(

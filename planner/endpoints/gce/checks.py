@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from planner.clouds import gcp
 from planner.clouds.redact import redact
-from planner.endpoints import machine
+from planner.endpoints.deploying.preflight import Check, Finding, Status, good
 from planner.endpoints.gce import api, requests, steps
-from planner.endpoints.preflight import Check, Finding, Status, good
+from planner.endpoints.machines import machine
 from planner.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:

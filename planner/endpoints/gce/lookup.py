@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from planner.endpoints import machine
 from planner.endpoints.gce import api, requests, secret, watch
+from planner.endpoints.machines import machine
 from planner.endpoints.model import (
     TAG_HOURLY,
     TAG_MODEL,

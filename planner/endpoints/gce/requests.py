@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from planner.bundled import deploy_templates
-from planner.endpoints import machine
+from planner.endpoints.machines import machine
 from planner.serving import table
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from planner.clouds import gcp, settings
+from planner.endpoints.deploying.lifecycle import NotMadeError, Step
 from planner.endpoints.gce import api, identities, lookup, requests, secret
 from planner.endpoints.gce import zones as known_zones
-from planner.endpoints.lifecycle import NotMadeError, Step
 from planner.errors import CapacityError, CloudError
 from planner.ledger import Resource
 

@@ -6,9 +6,9 @@ import shutil
 from functools import cache
 
 from planner.clouds import gcp, settings
-from planner.endpoints import port_forward
 from planner.endpoints.gce import requests
-from planner.endpoints.http_transport import HttpTransport
+from planner.endpoints.talking import port_forward
+from planner.endpoints.talking.http_transport import HttpTransport
 from planner.errors import PlannerError
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from planner.endpoints import machine
 from planner.endpoints.gce import api
+from planner.endpoints.machines import machine
 from planner.errors import CloudError
 
 if TYPE_CHECKING:

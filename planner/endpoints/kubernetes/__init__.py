@@ -1,8 +1,8 @@
 """Manifests that serve a plan with vLLM on a Kubernetes cluster: GKE, EKS or AKS.
 
 planner writes them and makes nothing: the cluster, its node pool and the token are the user's.
-:func:`emit` is pure; what it is given comes from ``planner.comparison`` and
-``planner.endpoints.deployment.specify``.
+:func:`emit` is pure; what it is given comes from ``planner.planning`` and
+``planner.endpoints.deploying.deployment.specify``.
 """
 
 from __future__ import annotations

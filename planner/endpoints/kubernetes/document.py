@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from planner.endpoints import containers
+from planner.endpoints.deploying import containers
 from planner.endpoints.kubernetes import nodes, objects, scaling
 from planner.endpoints.kubernetes.manifest import pinned
 from planner.pricing.cost import monthly
@@ -30,7 +30,7 @@ _Step = tuple[str, list[list[str]]]
 
 def text(serving: Serving, manifests: Iterable[Manifest]) -> str:
     """Return the file."""
-    import yaml  # noqa: PLC0415 - few need it
+    import yaml
 
     class Plain(yaml.SafeDumper):
         """Writes what occurs twice twice: people read and edit these files."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from planner.endpoints import containers
+from planner.endpoints.deploying import containers
 from planner.endpoints.kubernetes import nodes
 from planner.endpoints.kubernetes.manifest import Manifest
 from planner.endpoints.kubernetes.serving import PORT

@@ -16,10 +16,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from planner.clouds import settings
-from planner.endpoints import failures
-from planner.endpoints.http_transport import HttpTransport
+from planner.endpoints.deploying.lifecycle import NotMadeError, Step
 from planner.endpoints.interface import LogLine
-from planner.endpoints.lifecycle import NotMadeError, Step
 from planner.endpoints.local import engines, preparation, record
 from planner.endpoints.model import (
     TAG_HOURLY,
@@ -30,16 +28,18 @@ from planner.endpoints.model import (
     Endpoint,
     State,
 )
+from planner.endpoints.talking.http_transport import HttpTransport
+from planner.endpoints.watching import failures
 from planner.errors import CloudError, NotFoundError, PlannerError, UsageError
 from planner.ledger import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from planner.endpoints.deploying.preflight import Check
     from planner.endpoints.interface import Context
     from planner.endpoints.local.record import Record
     from planner.endpoints.model import Container, DeploymentSpec, Weights
-    from planner.endpoints.preflight import Check
     from planner.plan import Plan
 
 _LOOK_EVERY_S = 0.2
@@ -247,7 +247,7 @@ def _resource(spec: DeploymentSpec) -> Resource:
 
 
 def _endpoint(written: Record) -> Endpoint:
-    from decimal import Decimal  # noqa: PLC0415 - only where there is an endpoint
+    from decimal import Decimal
 
     tags, price = written.tags, written.tags.get(TAG_HOURLY)
     why = record.ended(written.name) or _lost(written)

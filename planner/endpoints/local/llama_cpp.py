@@ -12,7 +12,7 @@ import signal
 
 def main() -> None:
     """Serve one model until SIGTERM."""
-    import xllamacpp  # noqa: PLC0415 - an extra
+    import xllamacpp
 
     arguments = _parse()
     parameters = xllamacpp.CommonParams()

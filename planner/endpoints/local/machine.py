@@ -78,7 +78,7 @@ class Machine:
 
 def detect() -> Machine:
     """Return this machine: its strongest kind of card, else its CPU."""
-    import psutil  # noqa: PLC0415 - only local endpoints need it
+    import psutil
 
     cards, note = _cards()
     cores, memory = psutil.cpu_count() or 1, psutil.virtual_memory().total
@@ -142,7 +142,7 @@ def _unknown(card: Card, memory_gib: float) -> Accelerator:
 
 def _cards() -> tuple[list[Card], str]:
     """Return the cards that the driver reports, or none and why."""
-    import pynvml  # noqa: PLC0415 - only local endpoints need it
+    import pynvml
 
     try:
         pynvml.nvmlInit()

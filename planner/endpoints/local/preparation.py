@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from planner.endpoints import access, containers, deployment, preflight
+from planner.endpoints.deploying import access, containers, deployment, preflight
+from planner.endpoints.deploying.preflight import Finding, Status, good
 from planner.endpoints.local import engines
 from planner.endpoints.model import Container, DeploymentSpec, Endpoint, Weights
-from planner.endpoints.preflight import Finding, Status, good
 from planner.errors import NoCredentialsError, NotFoundError, UsageError
 from planner.plan import Plan
 from planner.pricing import owned
 from planner.pricing.cost import monthly
-from planner.serving import fitting, memory, throughput
+from planner.serving import memory
+from planner.serving.memory import fit as fitting
+from planner.serving.speed import predict
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
     from planner.endpoints.local.machine import Machine
     from planner.endpoints.local.source import Source
     from planner.ledger import Ledger
-    from planner.serving.fitting import Fit
-    from planner.serving.throughput import Throughput
+    from planner.serving.memory.fit import Fit
+    from planner.serving.speed.predict import Throughput
 
 REGION = "local"
 _SMALLER = ("fp8", "int8", "int4")
@@ -39,7 +41,7 @@ _DEFAULT_CONTEXT = 4096
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the user asks of this machine, beside :class:`planner.endpoints.deployment.Options`.
+    """What the user asks of this machine, beside the deploy options.
 
     Attributes:
         precision: None for the largest that fits.
@@ -165,7 +167,7 @@ def _try(question: Question, precision: str, weights: Weights) -> _Choice:
 
 
 def _try_cpu(question: Question, precision: str, weights: Weights) -> _Choice:
-    """Decide as :mod:`planner.serving.fitting` does, with the host's memory as the card's."""
+    """Decide as :mod:`planner.serving.memory.fit` does, with the host's memory as the card's."""
     model, context = question.source.model, question.context
     budget = question.machine.memory_bytes * _HOST_SHARE
     tokens = memory.Footprint.of(model, precision).kv_tokens(budget, memory.Layout(1), context)
@@ -277,7 +279,7 @@ def _speed(question: Question, choice: _Choice) -> Throughput | None:
     if machine.accelerator is None or engines.is_gguf(choice.weights.location):
         return None
     with suppress(NotFoundError):
-        return throughput.predict(
+        return predict.predict(
             question.source.model,
             machine.accelerator,
             count=machine.count,

@@ -38,13 +38,13 @@ class ProcessId:
     @classmethod
     def own(cls) -> ProcessId:
         """Return this process."""
-        import psutil  # noqa: PLC0415 - only local endpoints need it
+        import psutil
 
         return cls(os.getpid(), psutil.Process().create_time())
 
     def find(self) -> psutil.Process | None:
         """Return the process if it still runs."""
-        import psutil  # noqa: PLC0415 - only local endpoints need it
+        import psutil
 
         with suppress(psutil.NoSuchProcess):
             found = psutil.Process(self.pid)
@@ -182,7 +182,7 @@ def stop(name: str) -> None:
     Raises:
         PlannerError: One cannot be ended.
     """
-    import psutil  # noqa: PLC0415 - only local endpoints need it
+    import psutil
 
     watcher = process(name)
     if watcher is None:

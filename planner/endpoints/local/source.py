@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from planner.endpoints import access
+from planner.endpoints.deploying import access
 from planner.endpoints.local import engines
 from planner.errors import DataError, NotFoundError, PlannerError, UnknownNameError, UsageError
-from planner.serving import hf_config, models
-from planner.serving.models import Model
+from planner.serving import models
+from planner.serving.models import Model, hf_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -186,7 +186,7 @@ def _from_gguf(path: Path) -> Model:
         DataError: It is no GGUF file, or the reader is not installed.
     """
     try:
-        import gguf  # noqa: PLC0415 - an extra
+        import gguf
     except ModuleNotFoundError as error:
         raise DataError(
             f"cannot read {path.name}: the package gguf is not installed",

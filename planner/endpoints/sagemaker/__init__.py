@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from planner.clouds import aws, settings
-from planner.endpoints import containers
+from planner.endpoints.deploying import containers
 from planner.endpoints.model import NEVER, TAG_EXPIRES, State
 from planner.endpoints.sagemaker import (
     api,
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from planner.endpoints.deploying.lifecycle import Step
+    from planner.endpoints.deploying.preflight import Check
     from planner.endpoints.interface import Context, LogLine, Transport
-    from planner.endpoints.lifecycle import Step
     from planner.endpoints.model import Container, DeploymentSpec, Endpoint, Weights
-    from planner.endpoints.preflight import Check
     from planner.plan import Plan
 
 _ZERO = "guard:zero"

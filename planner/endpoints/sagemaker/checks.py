@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from planner.bundled import deploy_templates
 from planner.clouds import aws
 from planner.clouds.redact import mask
-from planner.endpoints import containers
+from planner.endpoints.deploying import containers
+from planner.endpoints.deploying.preflight import Check, Finding, Status, good, short_of_quota
 from planner.endpoints.model import State
-from planner.endpoints.preflight import Check, Finding, Status, good, short_of_quota
 from planner.endpoints.sagemaker import api, roles
 from planner.errors import PermissionDeniedError, UsageError
 from planner.pricing import instance_types
@@ -211,7 +211,7 @@ def _disk(spec: DeploymentSpec) -> Finding:
 
 def _name(spec: DeploymentSpec) -> Finding:
     """Look whether the name is free; planner's own endpoint is dealt with by the deploy."""
-    from planner.endpoints.sagemaker import lookup  # noqa: PLC0415 - shares nothing else
+    from planner.endpoints.sagemaker import lookup
 
     found = lookup.find(spec.name, spec.region)
     if found is None:

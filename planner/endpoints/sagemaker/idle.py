@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner.bundled import deploy_templates
 from planner.clouds import aws, settings
-from planner.endpoints.lifecycle import Step
+from planner.endpoints.deploying.lifecycle import Step
 from planner.endpoints.sagemaker import api, expiry, requests, roles, watch
 from planner.errors import CloudError, UsageError
 from planner.ledger import Resource

@@ -14,15 +14,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from planner.clouds import aws, settings
-from planner.endpoints.lifecycle import Step
+from planner.endpoints.deploying.lifecycle import Step
 from planner.endpoints.model import TAG_ENDPOINT
 from planner.endpoints.sagemaker import api, requests
 from planner.errors import CloudError, UsageError
 from planner.ledger import Resource
 
 if TYPE_CHECKING:
-    from planner.endpoints.guard import Guard
     from planner.endpoints.model import DeploymentSpec
+    from planner.endpoints.watching.guard import Guard
 
 _HOUR_S = 3600
 _LONGEST_ALARM_S = 7 * 24 * _HOUR_S

@@ -11,8 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from planner.clouds import settings
-from planner.endpoints import failures
-from planner.endpoints.lifecycle import NotMadeError, Step
+from planner.endpoints.deploying.lifecycle import NotMadeError, Step
 from planner.endpoints.sagemaker import (
     api,
     components,
@@ -23,6 +22,7 @@ from planner.endpoints.sagemaker import (
     scaling,
     watch,
 )
+from planner.endpoints.watching import failures
 from planner.errors import CloudError, QuotaShortError, UsageError
 from planner.ledger import Resource
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from planner.endpoints import failures
 from planner.endpoints.interface import LogLine
 from planner.endpoints.sagemaker import api, requests
+from planner.endpoints.watching import failures
 from planner.errors import CloudError, PlannerError
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def logs(
 
 def until_role_is_known(attempt: Callable[[], object], context: Context) -> None:
     """Try, and where roles are new, try again while AWS does not know them yet."""
-    from tenacity import (  # noqa: PLC0415 - only a deploy needs it
+    from tenacity import (
         Retrying,
         retry_if_exception,
         stop_after_delay,

@@ -265,7 +265,7 @@ def _piped(chunks: Iterable[bytes]) -> Iterator[str]:
 
 def _enlarge(pipe: int) -> None:
     """Let the pipe hold a whole chunk, where the system can (Linux)."""
-    import fcntl  # noqa: PLC0415 - not on every system
+    import fcntl
 
     with suppress(AttributeError, OSError):
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

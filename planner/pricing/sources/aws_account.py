@@ -74,7 +74,7 @@ def spot_offers(client: Any, region: str, types: Sequence[str], as_of: date) -> 
 
 
 def _spot(part: RegionPart, as_of: date) -> RegionPart:
-    from planner.clouds import aws  # noqa: PLC0415 - needs credentials to be of use
+    from planner.clouds import aws
 
     found = RegionPart(part.region)
     types = sorted({o.instance_type for o in part.offers if o.service == "ec2"})
@@ -94,7 +94,7 @@ def _spot(part: RegionPart, as_of: date) -> RegionPart:
 
 def describe(region: str, names: Sequence[str], known: Known) -> list[InstanceType]:
     """Return those of the instance types whose GPU the account's own API can name."""
-    from planner.clouds import aws  # noqa: PLC0415 - needs credentials to be of use
+    from planner.clouds import aws
 
     found: list[InstanceType] = []
     with suppress(PlannerError), aws.errors("describe", action="ec2:DescribeInstanceTypes"):
@@ -134,7 +134,7 @@ def instance_type(item: Any, known: Known) -> InstanceType | None:  # noqa: ANN4
 
 def has_credentials() -> bool:
     """Tell whether there is anything to sign in to AWS with."""
-    from planner.clouds import aws  # noqa: PLC0415 - heavy
+    from planner.clouds import aws
 
     try:
         return aws.session().get_credentials() is not None

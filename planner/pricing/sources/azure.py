@@ -251,7 +251,7 @@ def _same_place(link: str, base: str) -> str:
     Raises:
         SourceChangedError: It leads elsewhere.
     """
-    import httpx  # noqa: PLC0415 - only refresh needs it
+    import httpx
 
     if httpx.URL(link).host != httpx.URL(base).host:
         raise SourceChangedError("Azure's next page is on another host", why=link)

@@ -23,7 +23,7 @@ def describe(sizes: Sequence[str], known: Known) -> list[InstanceType]:
 
     Nothing where there are no credentials.
     """
-    from planner.clouds import azure  # noqa: PLC0415 - heavy
+    from planner.clouds import azure
 
     with suppress(PlannerError), azure.errors(
         "list sizes", action="Microsoft.Compute/skus/read"

@@ -49,8 +49,8 @@ class Connection:
     """Connections to one cloud; threads may share it."""
 
     def __init__(self, manners: Manners | None = None) -> None:
-        import httpx  # noqa: PLC0415 - only refresh needs it
-        from pyrate_limiter.limiter_factory import (  # noqa: PLC0415 - only refresh needs it
+        import httpx
+        from pyrate_limiter.limiter_factory import (
             create_token_bucket_limiter,
         )
 
@@ -82,7 +82,7 @@ class Connection:
 
     def attempts(self, patience: Patience) -> Iterator[stamina.Attempt]:
         """Yield attempts, each paced, until one succeeds or patience ends."""
-        import stamina  # noqa: PLC0415 - only refresh needs it
+        import stamina
 
         for trial in stamina.retry_context(
             on=patience,
@@ -112,7 +112,7 @@ class Patience:
 
     def __call__(self, error: Exception) -> bool | float:
         """Tell whether to try again, or in how many seconds."""
-        import httpx  # noqa: PLC0415 - only refresh needs it
+        import httpx
 
         wait: float | None = None
         if isinstance(error, httpx.HTTPStatusError):
@@ -139,7 +139,7 @@ def check_status(response: httpx.Response) -> httpx.Response:
 @contextmanager
 def translated(document: Document) -> Iterator[None]:
     """Turn what httpx raises inside the block into planner's errors, without the URL's key."""
-    import httpx  # noqa: PLC0415 - only refresh needs it
+    import httpx
 
     try:
         yield

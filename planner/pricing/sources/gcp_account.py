@@ -42,10 +42,10 @@ def authorization() -> dict[str, str]:
     Raises:
         PlannerError: There are none.
     """
-    import google.auth  # noqa: PLC0415 - heavy
-    import google.auth.transport.requests  # noqa: PLC0415 - heavy
+    import google.auth
+    import google.auth.transport.requests
 
-    from planner.clouds import gcp  # noqa: PLC0415 - heavy
+    from planner.clouds import gcp
 
     with gcp.errors("sign in to Google Cloud"):
         credentials, _ = google.auth.default(
@@ -57,7 +57,7 @@ def authorization() -> dict[str, str]:
 
 def machine_types(known: Known) -> Sold | None:
     """Return the machines with GPUs by region, or None where nobody may ask."""
-    from planner.clouds import gcp  # noqa: PLC0415 - heavy
+    from planner.clouds import gcp
 
     try:
         with gcp.errors(

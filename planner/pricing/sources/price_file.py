@@ -61,7 +61,7 @@ class Selection:
         Raises:
             SourceChangedError: A column is missing, or a row does not fit the header.
         """
-        import duckdb  # noqa: PLC0415 - slow to import
+        import duckdb
 
         header = _header(head)
         missing = sorted({*self.columns, *self.reads} - set(header))
@@ -99,7 +99,7 @@ class Selection:
 
 
 def _connection() -> duckdb.DuckDBPyConnection:
-    import duckdb  # noqa: PLC0415 - slow to import
+    import duckdb
 
     return duckdb.connect(
         config={

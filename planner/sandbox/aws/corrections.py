@@ -9,7 +9,7 @@ def apply() -> None:
     moto 5.2 checks ``CreateEndpointConfig`` against an old list and refuses ml.g5, g6, g6e,
     p4d, p5 and inf2. The list of the botocore model is checked by the SDK's own enum instead.
     """
-    from moto.sagemaker import models  # noqa: PLC0415 - the sandbox is an extra
+    from moto.sagemaker import models
 
     def accept(self: object, instance_type: str) -> None:
         del self, instance_type

@@ -91,7 +91,7 @@ class SageMaker:
         sagemaker_course.settle(self._world, call.region)
         answer = operations[call.operation](call)
         if not answer and model("sagemaker").operation_model(call.operation).output_shape is None:
-            from werkzeug.wrappers import Response as Empty  # noqa: PLC0415 - for this case alone
+            from werkzeug.wrappers import Response as Empty
 
             return Empty("", 200)
         return json_response(call, answer)

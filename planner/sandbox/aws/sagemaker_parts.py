@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.iam.models import iam_backends
 
-from planner.endpoints import containers
+from planner.endpoints.deploying import containers
 from planner.sandbox.aws.protocol import ACCOUNT, AwsCall, AwsError
 from planner.sandbox.aws.sagemaker_store import (
     KINDS,

@@ -104,7 +104,7 @@ def _file(world: World, location: str, name: str) -> Request:
 
 def _checked_limit(name: str) -> int:
     """Read the body as azure-mgmt-quota's model and return the wished limit."""
-    from azure.mgmt.quota.models import CurrentQuotaLimitBase  # noqa: PLC0415 - heavy
+    from azure.mgmt.quota.models import CurrentQuotaLimitBase
 
     body = request.get_json(silent=True) or {}
     properties = CurrentQuotaLimitBase(body).properties

@@ -15,9 +15,9 @@ from azure_rig import OPTIONS, TOKEN, Rig, cheapest, machines, rig, store
 
 from planner.clouds import settings
 from planner.endpoints.azure_vm import Adapter, access, api, checks, lookup, tunnel
-from planner.endpoints.client import ChatClient
+from planner.endpoints.deploying.preflight import PreflightError
 from planner.endpoints.model import State
-from planner.endpoints.preflight import PreflightError
+from planner.endpoints.talking.client import ChatClient
 from planner.errors import (
     CapacityError,
     CloudError,

@@ -19,8 +19,8 @@ from azure.mgmt.logic import models as logic
 from azure.mgmt.msi import models as msi
 from azure_rig import OPTIONS, TOKEN, cheapest
 
-from planner.endpoints import deployment
 from planner.endpoints.azure_vm import Adapter, access, checks, parts, requests
+from planner.endpoints.deploying import deployment
 from planner.endpoints.model import DeploymentSpec, Secret
 from planner.errors import UsageError
 from planner.pricing import instance_types

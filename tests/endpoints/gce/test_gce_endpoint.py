@@ -12,10 +12,10 @@ import pytest
 from gce_rig import OPTIONS, TOKEN, Rig, cheapest, rig
 
 from planner.clouds import settings
-from planner.endpoints.client import ChatClient
+from planner.endpoints.deploying.preflight import PreflightError
 from planner.endpoints.gce import Adapter, requests
 from planner.endpoints.model import State
-from planner.endpoints.preflight import PreflightError
+from planner.endpoints.talking.client import ChatClient
 from planner.errors import CapacityError, CloudError, PlannerError, QuotaShortError, UsageError
 from planner.ledger import Ledger
 

@@ -17,7 +17,7 @@ from jsonschema import Draft4Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-from planner.endpoints import deployment
+from planner.endpoints.deploying import deployment
 from planner.endpoints.gce import Adapter, requests, zones
 from planner.endpoints.model import DeploymentSpec, Secret
 from planner.errors import UsageError

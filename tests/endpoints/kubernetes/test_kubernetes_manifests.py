@@ -16,13 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from schemas import problems
 
-from planner.comparison import Request, compare
-from planner.endpoints import containers, deployment, kubernetes
-from planner.endpoints.choices import Options
-from planner.endpoints.guard import Guard
+from planner.endpoints import kubernetes
+from planner.endpoints.deploying import containers, deployment
+from planner.endpoints.deploying.choices import Options
 from planner.endpoints.kubernetes import nodes
 from planner.endpoints.kubernetes.serving import Serving
+from planner.endpoints.watching.guard import Guard
 from planner.errors import NotFoundError, UsageError
+from planner.planning import Request, compare
 from planner.pricing import instance_types
 from planner.pricing.catalog import Catalog
 from planner.serving import models

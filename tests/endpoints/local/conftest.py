@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from local_processes import processes_of
 
-from planner.endpoints import deployment
+from planner.endpoints.deploying import deployment
+from planner.endpoints.deploying.interruption import Interruption
 from planner.endpoints.interface import adapter
-from planner.endpoints.interruption import Interruption
 from planner.endpoints.local import machine, preparation, record, source
 from planner.ledger import Ledger
 from planner.sandbox import tiny_llama
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from planner.endpoints.deployment import Outcome
+    from planner.endpoints.deploying.deployment import Outcome
 
 
 @pytest.fixture(scope="session")

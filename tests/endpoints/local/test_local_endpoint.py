@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from planner.endpoints.deployment import Outcome
+    from planner.endpoints.deploying.deployment import Outcome
 
     Deploy = Callable[..., Outcome]
     Planner = Callable[..., subprocess.CompletedProcess[str]]

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 from hub import LLAMA
 
-from planner.endpoints import deployment
+from planner.endpoints.deploying import deployment
+from planner.endpoints.deploying.preflight import Finding, Status
 from planner.endpoints.interface import adapter
 from planner.endpoints.local import engines, machine, preparation, source
 from planner.endpoints.local.machine import GIB, Card, Machine
-from planner.endpoints.preflight import Finding, Status
 from planner.errors import DataError, NotFoundError, UnknownNameError, UsageError
 from planner.ledger import Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from planner.endpoints.deployment import Prepared
+    from planner.endpoints.deploying.deployment import Prepared
 
 RTX_3080 = machine.accelerator_of(Card("NVIDIA GeForce RTX 3080", 10 * GIB, (8, 6)))
 

@@ -1,0 +1,280 @@
+"""The options of ``planner deploy``, and what they come to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from planner.cli.duration import to_duration
+from planner.cli.options import GEOS, model_argument
+from planner.cli.quota.options import account_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from planner.endpoints.deploying.choices import Options
+
+CLOUD_SERVICES = ("sagemaker", "gce", "azure-vm")
+CLUSTERS = ("gke", "eks", "aks")
+"""Where manifests go (``--emit kubernetes``)."""
+
+
+def _to_services(
+    _context: click.Context, _parameter: click.Parameter, value: str
+) -> tuple[str, ...]:
+    """Return the services of a text such as ``sagemaker,gce`` (a click callback)."""
+    if value == "cheapest":
+        return CLOUD_SERVICES
+    services = tuple(dict.fromkeys(value.split(",")))
+    known = (*CLOUD_SERVICES, "local", *CLUSTERS)
+    for service in services:
+        if service not in known:
+            raise click.BadParameter(f"{service!r} is none of {', '.join(known)}, cheapest")
+    if len(services) > 1 and "local" in services:
+        raise click.BadParameter("this machine is no cloud: --to local stands alone")
+    return services
+
+
+_OPTIONS = (
+    model_argument,
+    click.option(
+        "--to",
+        "services",
+        metavar="WHERE",
+        callback=_to_services,
+        default="sagemaker",
+        show_default=True,
+        help="sagemaker, gce, azure-vm or local; several with commas, or cheapest: any cloud, "
+        "wherever there is room. With --emit kubernetes: gke, eks, aks.",
+    ),
+    click.option(
+        "--instance-type", metavar="NAME", help="Machine.  [default: the cheapest that fits]"
+    ),
+    click.option("--region", metavar="NAME", help="Region.  [default: the cheapest of --geo]"),
+    click.option(
+        "--geo", type=click.Choice(GEOS), default="us", show_default=True, help="Where to look."
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["bf16", "fp16", "fp8", "int8", "int4"]),
+        help="Of the weights.  [default: the model's own]",
+    ),
+    click.option(
+        "--context", type=click.IntRange(min=1), metavar="TOKENS", help="Tokens of a request."
+    ),
+    click.option(
+        "--concurrency",
+        type=click.IntRange(min=1),
+        default=4,
+        show_default=True,
+        metavar="N",
+        help="Requests of that length that must fit at once.",
+    ),
+    click.option(
+        "--instances",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Machines; each serves the whole model.",
+    ),
+    click.option(
+        "--name", metavar="NAME", default="", help="Of the endpoint.  [default: the model's]"
+    ),
+    click.option(
+        "--expires",
+        metavar="DURATION",
+        callback=to_duration,
+        default="8h",
+        show_default=True,
+        help="The cloud deletes it after this: 90m, 8h, 2d.",
+    ),
+    click.option(
+        "--no-expiry", is_flag=True, help="Let it run, and cost, until someone deletes it."
+    ),
+    click.option(
+        "--max-hourly",
+        type=float,
+        metavar="USD",
+        envvar="PLANNER_MAX_HOURLY",
+        help="Refuse what costs more an hour.",
+    ),
+    click.option(
+        "--anywhere",
+        type=click.Choice(GEOS),
+        metavar="GEO",
+        help="On a lack of capacity try other types and regions: us, eu, ap, all.",
+    ),
+    click.option(
+        "--tries",
+        type=click.IntRange(min=1),
+        default=5,
+        show_default=True,
+        metavar="N",
+        help="Of several places try so many, the cheapest.",
+    ),
+    click.option(
+        "--keep-trying",
+        metavar="DURATION",
+        callback=to_duration,
+        help="Begin again for so long when no place has room: 6h.",
+    ),
+    click.option(
+        "--spot",
+        is_flag=True,
+        help="Spot machines (gce, azure-vm): cheaper; the cloud may take them back at any time.",
+    ),
+    click.option(
+        "--race",
+        type=click.IntRange(min=2),
+        metavar="N",
+        help="Start N places at once, all billed until one answers; the others are removed.",
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(["vllm", "lmi", "tgi"]),
+        default="vllm",
+        show_default=True,
+        help="Container.",
+    ),
+    click.option(
+        "--weights",
+        default="",
+        metavar="WHERE",
+        help="Hugging Face id, s3://bucket/prefix/, or (--to local) a file or folder.",
+    ),
+    click.option("--role", default="", metavar="ARN", help="Execution role of the container."),
+    click.option("--create-roles", is_flag=True, help="Make missing IAM roles without asking."),
+    click.option(
+        "--token-secret",
+        default="",
+        metavar="NAME",
+        help="Read the Hugging Face token from AWS Secrets Manager, not from HF_TOKEN.",
+    ),
+    click.option(
+        "--machine-image", default="", metavar="NAME", help="SageMaker's InferenceAmiVersion."
+    ),
+    click.option(
+        "--accept-license", is_flag=True, help="You have read and accept the model's licence."
+    ),
+    click.option(
+        "--request-quota",
+        is_flag=True,
+        help="Where quota is too small, ask the cloud for it without asking you.",
+    ),
+    click.option("--owner", default="", metavar="WHO", help="Tag.  [default: your user name]"),
+    click.option(
+        "--idle",
+        metavar="DURATION",
+        callback=to_duration,
+        help="When unused for so long, do the --idle-action.",
+    ),
+    click.option(
+        "--idle-action",
+        type=click.Choice(["notify", "delete"]),
+        default="notify",
+        show_default=True,
+        help="Tell --notify, or let the cloud delete the endpoint.",
+    ),
+    click.option(
+        "--budget", type=click.IntRange(min=1), metavar="USD", help="Warn at this spend a month."
+    ),
+    click.option(
+        "--notify",
+        default="",
+        metavar="WHO",
+        help="Whom: an SNS topic (ARN), or an e-mail for --budget.",
+    ),
+    click.option(
+        "--min-instances",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Scale in to so many machines when unused; 0: none, woken by a request.",
+    ),
+    click.option(
+        "--max-instances",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Scale out to so many machines.",
+    ),
+    click.option(
+        "--requests-per-minute",
+        type=click.IntRange(min=1),
+        default=60,
+        show_default=True,
+        metavar="N",
+        help="Of one machine, that scaling aims at.",
+    ),
+    click.option("--off-hours", default="", metavar="CRON", help="When to scale in to one, UTC."),
+    click.option("--on-hours", default="", metavar="CRON", help="When to scale back, UTC."),
+    click.option("--plan", "plan_only", is_flag=True, help="Show everything, make nothing."),
+    click.option("--yes", is_flag=True, help="Do not ask."),
+    click.option(
+        "--wait/--no-wait", default=True, show_default=True, help="Stay until it answers."
+    ),
+    click.option(
+        "--emit",
+        type=click.Choice(["cloudformation", "terraform", "kubernetes"]),
+        help="Write the endpoint as a template (SageMaker) or manifests to stdout, make nothing.",
+    ),
+    click.option(
+        "--format",
+        "--output",
+        "output_format",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="How to print the result.",
+    ),
+    account_options,
+)
+
+
+def deploy_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add MODEL and every option of ``planner deploy``."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def options_of(given: Mapping[str, Any]) -> Options:
+    """Return what the user chose beside the plan."""
+    import getpass
+    from decimal import Decimal
+
+    from planner.endpoints.deploying.choices import Options as Chosen
+    from planner.endpoints.watching.guard import Guard
+
+    ceiling = given["max_hourly"]
+    same = (
+        "name",
+        "engine",
+        "context",
+        "instances",
+        "weights",
+        "role",
+        "token_secret",
+        "machine_image",
+        "accept_license",
+        "create_roles",
+        "wait",
+    )
+    guard = Guard(
+        idle=given["idle"],
+        idle_action=given["idle_action"],
+        notify=given["notify"],
+        budget_usd=given["budget"] or 0,
+        least_instances=given["min_instances"],
+        most_instances=given["max_instances"] or 0,
+        requests_per_minute=given["requests_per_minute"],
+        off_hours=given["off_hours"],
+        on_hours=given["on_hours"],
+    )
+    return Chosen(
+        **{key: given[key] for key in same},
+        owner=given["owner"] or getpass.getuser(),
+        life=None if given["no_expiry"] else given["expires"],
+        max_hourly=None if ceiling is None else Decimal(str(ceiling)),
+        guard=guard,
+    )

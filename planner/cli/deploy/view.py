@@ -1,0 +1,329 @@
+"""What ``planner deploy`` shows: the plan, the progress, the result."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from planner.cli.output import console, note
+from planner.endpoints.deploying.choices import Attempt, Observers, Outcome, Prepared
+from planner.endpoints.deploying.deployment import PROMPT
+from planner.endpoints.deploying.lifecycle import Phase
+from planner.endpoints.deploying.places import reason
+from planner.endpoints.deploying.preflight import Status
+from planner.endpoints.talking import snippets
+from planner.endpoints.watching import locate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from planner.endpoints.deploying.interruption import Interruption
+    from planner.endpoints.model import DeploymentSpec
+    from planner.plan import Plan
+
+_MINUTE_S = 60
+_SERVICES = {"sagemaker": "SageMaker", "gce": "Compute Engine", "azure-vm": "Azure"}
+_EXPIRES_BY = {
+    "sagemaker": "EventBridge Scheduler",
+    "gce": "Compute Engine's own run time",
+    "azure-vm": "a Logic App",
+}
+_SIGNS = {
+    Status.GOOD: ("ok", "green"),
+    Status.WARNING: ("note", "yellow"),
+    Status.UNKNOWN: ("?", "yellow"),
+    Status.BAD: ("NO", "bold red"),
+}
+
+
+def show(prepared: Prepared) -> None:
+    """Print what would be made, what it costs, and what stands in the way; to stderr."""
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console(stderr=True)
+    facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for name, fact in _facts(prepared):
+        facts.add_row(name, Text(fact))
+    out.print(facts)
+    findings = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    findings.add_column(no_wrap=True)
+    findings.add_column(no_wrap=True)
+    findings.add_column(overflow="fold")
+    for item in prepared.findings:
+        sign, style = _SIGNS[item.status]
+        text = Text(item.text)
+        if item.remedy and item.status is not Status.GOOD:
+            text.append(
+                f"\n-> {item.remedy}", style="green" if item.status is Status.BAD else "dim"
+            )
+        findings.add_row(Text(sign, style=style), item.check, text)
+    out.print()
+    out.print(findings)
+    out.print()
+    if prepared.differences:
+        out.print("This would change:", style="bold")
+        for name, now, then in prepared.differences:
+            out.print(f"  {name}: {now or '(none)'} -> {then or '(none)'}", markup=False)
+    if prepared.is_same:
+        out.print(f"{prepared.spec.name} is there already with these settings: nothing to make.")
+
+
+def _facts(prepared: Prepared) -> list[tuple[str, str]]:
+    spec = prepared.spec
+    plan = spec.plan
+    facts = [
+        ("Endpoint", f"{spec.name}, {_SERVICES[plan.service]} {spec.region}"),
+        ("Model", f"{plan.model} at {plan.precision} ({spec.weights.location})"),
+        (
+            "Machine",
+            (
+                f"{plan.instances} x {plan.instance_type} "
+                f"({plan.accelerator_count:g}x {plan.accelerator})"
+            ),
+        ),
+        ("Price", _price(plan)),
+        ("Speed", _speed(plan)),
+        ("Expires", _expiry(spec)),
+        ("Makes", _makes(spec)),
+    ]
+    pays = plan.break_even_hours_per_month is not None and plan.pricing_model == "on_demand"
+    if pays and plan.committed_1y_monthly_usd is not None:
+        hint = (
+            f"1 year, {str(plan.committed_1y_kind).replace('_', ' ')}: "
+            f"${plan.committed_1y_monthly_usd:,.0f} a month; pays from "
+            f"{plan.break_even_hours_per_month:,.0f} hours a month"
+        )
+        facts.insert(4, ("Committed", hint))
+    return facts
+
+
+def _price(plan: Plan) -> str:
+    if plan.hourly_usd is None:
+        return "not known"
+    if plan.pricing_model == "spot":
+        return (
+            f"${plan.hourly_usd:.2f} an hour, spot, as of {plan.spot_as_of}; it moves, and the "
+            "cloud may take the machine back at any time"
+        )
+    return (
+        f"${plan.hourly_usd:.2f} an hour, ${plan.on_demand_monthly_usd:,.0f} a month "
+        f"(730 h), on demand, as of {plan.as_of}"
+    )
+
+
+def _speed(plan: Plan) -> str:
+    if plan.tokens_per_second is None:
+        return "not known"
+    return (
+        f"about {plan.tokens_per_second:,.0f} tokens/s when saturated "
+        f"({plan.tokens_per_second_low:,.0f}-{plan.tokens_per_second_high:,.0f}, "
+        f"{plan.throughput_basis})"
+    )
+
+
+def _expiry(spec: DeploymentSpec) -> str:
+    if spec.expires_at is None:
+        return "never: it costs money until someone deletes it"
+    hours = (spec.expires_at - locate.now(spec.plan.service)).total_seconds() / 3600
+    price = spec.plan.hourly_usd
+    at_most = f", ${float(price) * hours:,.0f} at most" if price is not None else ""
+    return f"{spec.expires_at:%Y-%m-%d %H:%M} UTC, by {_EXPIRES_BY[spec.plan.service]}{at_most}"
+
+
+def _makes(spec: DeploymentSpec) -> str:
+    if spec.plan.service == "gce":
+        token = "secret with the token, " if spec.token is not None else ""
+        return f"{token}machine with its disk; firewall rules and service account (kept, free)"
+    if spec.plan.service == "azure-vm":
+        token = "vault with the token, " if spec.token is not None else ""
+        expiry = "Logic App (the expiry), " if spec.expires_at is not None else ""
+        return f"resource group with all of it: {expiry}{token}closed network, machine, disk"
+    parts = ["model", "endpoint configuration", "endpoint"]
+    if spec.guard.to_zero:
+        parts += ["inference component", "scaling policies", "alarm that wakes it"]
+    if spec.expires_at is not None:
+        parts.insert(0, "schedule")
+    if not spec.execution_role or (spec.expires_at is not None and not spec.expiry_role):
+        parts.insert(0, "missing IAM roles (kept; they cost nothing)")
+    return ", ".join(parts)
+
+
+def plan_record(prepared: Prepared) -> dict[str, Any]:
+    """Return the plan as JSON."""
+    spec = prepared.spec
+    return {
+        "name": spec.name,
+        "cloud": spec.plan.cloud,
+        "service": spec.plan.service,
+        "region": spec.region,
+        "expires_at": spec.expires_at,
+        "settings": spec.settings,
+        "plan": spec.plan.to_dict(),
+        "findings": [
+            {"check": f.check, "status": f.status, "text": f.text, "remedy": f.remedy}
+            for f in prepared.findings
+        ],
+        "exists": prepared.existing is not None,
+        "unchanged": prepared.is_same,
+        "differences": [
+            {"setting": name, "now": now, "then": then} for name, now, then in prepared.differences
+        ],
+    }
+
+
+def outcome_record(outcome: Outcome) -> dict[str, Any]:
+    """Return the result as JSON."""
+    spec, reply = outcome.spec, outcome.reply
+    return {
+        "name": spec.name,
+        "cloud": spec.plan.cloud,
+        "service": spec.plan.service,
+        "region": spec.region,
+        "instance_type": spec.plan.instance_type,
+        "instances": spec.plan.instances,
+        "hourly_usd": spec.plan.hourly_usd,
+        "expires_at": spec.expires_at,
+        "changed": outcome.changed,
+        "answered": reply is not None,
+        "answer": reply.text if reply else None,
+        "tokens": reply.tokens if reply else None,
+        "tokens_per_second": reply.tokens_per_second if reply else None,
+        "time_to_first_token_s": reply.first_token_s if reply else None,
+        "attempts": [attempt_record(item) for item in outcome.attempts],
+    }
+
+
+def attempt_record(attempt: Attempt) -> dict[str, Any]:
+    """Return a place where the endpoint is not, and why, as JSON."""
+    plan = attempt.plan
+    return {
+        "service": plan.service,
+        "region": plan.region,
+        "instance_type": plan.instance_type,
+        "hourly_usd": plan.hourly_usd,
+        "result": str(attempt.result),
+        "why": reason(attempt),
+        "advice": attempt.error.advice,
+        "seconds": round(attempt.seconds, 1),
+    }
+
+
+def hand_over(outcome: Outcome) -> None:
+    """Print the answer, its speed, how to talk to the endpoint, and how to be rid of it."""
+    spec, reply = outcome.spec, outcome.reply
+    if reply is None:
+        click.echo(f"{spec.name} is being created in {spec.region}.")
+        click.echo("  planner status    shows how far it is")
+        click.echo(f"  planner destroy {spec.name}")
+        return
+    speed = (
+        f"{reply.tokens_per_second:,.1f} tokens/s" if reply.tokens_per_second else "speed not told"
+    )
+    first = f", first token after {reply.first_token_s:.2f} s" if reply.first_token_s else ""
+    click.echo(f"{spec.name} answers in {spec.region} ({speed} for one request{first}).")
+    click.echo(f"  Q: {PROMPT}")
+    click.echo(f"  A: {reply.text.strip()}")
+    component = f"{spec.name}-{spec.run}" if spec.guard.to_zero else ""
+    codes = snippets.snippets(spec.name, spec.region, spec.plan.model, component)
+    for title, code in codes.items() if spec.plan.service == "sagemaker" else ():
+        click.echo(f"\n# {title}\n{code}")
+    click.echo(f"\nplanner chat {spec.name}      planner status      planner destroy {spec.name}")
+
+
+class Progress:
+    """Shows steps and stages with the time they take; to stderr.
+
+    Where nobody reads any more (a closed pipe) it interrupts, because what goes on unseen may
+    cost money unseen; it never raises, as a rollback may be under way.
+    """
+
+    def __init__(self, prepared: Prepared) -> None:
+        self._when_gone: Callable[[], None] = lambda: None
+        self._gone = False
+        self._started = time.monotonic()
+        self._stage = ""
+        self._status: Any = None
+        typical = prepared.typical_s
+        limit = prepared.spec.startup_timeout_s / 60
+        self._usual = (
+            f"usually {typical / 60:.0f} min"
+            if typical and typical > _MINUTE_S
+            else f"up to {limit:.0f} min"
+        )
+        self.observers = Observers(
+            step=self._step, stage=self._show, attempt=self._attempt, waiting=self._waiting
+        )
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self._status = console(stderr=True).status("")
+            self._status.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def watch(self, interruption: Interruption) -> None:
+        """Interrupt when nobody reads any more."""
+        self._when_gone = lambda: interruption.request("because its output is closed")
+
+    def say(self, text: str) -> None:
+        """Say something at once; safe in a signal handler."""
+        self._write(lambda: click.echo(f"\n{text}", err=True))
+
+    def _step(self, phase: Phase, title: str, detail: str) -> None:
+        del detail
+        words = {
+            Phase.STARTED: f"... {title}",
+            Phase.UNDOING: f"rolling back: {title}",
+            Phase.NOT_UNDONE: f"could not roll back: {title}",
+        }
+        if phase in words:
+            self._line(words[phase])
+
+    def _show(self, stage: str, lines: Sequence[str]) -> None:
+        del lines
+        if self._status is not None:
+            self._status.update(f"{stage} [{self._elapsed()}, {self._usual}]".replace("[", "\\["))
+        if stage != self._stage:
+            self._stage = stage
+            self._line(f"    {stage}")
+
+    def _attempt(self, attempt: Attempt) -> None:
+        plan = attempt.plan
+        self._line(
+            f"{attempt.result}: {plan.instance_type} in {plan.region} ({plan.service}): "
+            f"{reason(attempt)}"
+        )
+
+    def _waiting(self, seconds: float) -> None:
+        self._line(f"no place has room; again in {seconds / 60:.0f} min, nothing runs until then")
+
+    def _line(self, text: str) -> None:
+        self._write(lambda: note(f"{self._elapsed():>6}  {text}"))
+
+    def _write(self, write: Callable[[], None]) -> None:
+        if self._gone:
+            return
+        try:
+            write()
+        except OSError:
+            self._gone = True
+            self._when_gone()
+
+    def _elapsed(self) -> str:
+        minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
+        return f"{minutes}:{seconds:02d}"

@@ -1,0 +1,1 @@
+"""``planner quota``: check, request and follow the quotas that bind a plan."""

@@ -1,0 +1,1 @@
+"""Put an endpoint in place: preflight, steps with undo, the hunt for capacity, templates."""

@@ -1,0 +1,90 @@
+"""What a plan says for itself: whether it fits, what it costs, what several machines come to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from planner.endpoints.deploying import preflight
+from planner.errors import UsageError
+
+if TYPE_CHECKING:
+    from planner.endpoints.deploying.preflight import Finding
+    from planner.endpoints.model import DeploymentSpec
+    from planner.plan import Plan
+
+
+def fit(spec: DeploymentSpec) -> Finding:
+    """Look whether the plan fits and its KV cache holds a request."""
+    plan = spec.plan
+    if not plan.fits:
+        return preflight.Finding(
+            "fit", preflight.Status.BAD, plan.fit_reason, f"planner fit {plan.model}", UsageError
+        )
+    if plan.kv_cache_tokens < spec.context:
+        return preflight.Finding(
+            "fit",
+            preflight.Status.BAD,
+            f"the KV cache holds {plan.kv_cache_tokens:,} tokens, a request may have "
+            f"{spec.context:,}",
+            f"--context {plan.kv_cache_tokens}",
+            UsageError,
+        )
+    return preflight.good(
+        "fit", f"{plan.precision}; the KV cache holds {plan.kv_cache_tokens:,} tokens"
+    )
+
+
+def price(spec: DeploymentSpec, ceiling: Decimal | None) -> Finding:
+    """Look whether the price is known and under the ceiling."""
+    price = spec.plan.hourly_usd
+    if price is None:
+        return preflight.Finding(
+            "price",
+            preflight.Status.BAD,
+            f"no {words(spec.plan)} price of {spec.plan.instance_type} in {spec.region} is known",
+            "planner refresh, or another --region",
+            UsageError,
+        )
+    if ceiling is not None and price > ceiling:
+        return preflight.Finding(
+            "price",
+            preflight.Status.BAD,
+            f"${price:.2f} an hour is above the ceiling of ${ceiling:.2f}",
+            "a higher --max-hourly, or --precision int4",
+            UsageError,
+        )
+    return preflight.good("price", f"${price:.2f} an hour, {words(spec.plan)}")
+
+
+def words(plan: Plan) -> str:
+    """Return how the machines are bought, in words: ``on-demand`` or ``spot``."""
+    return plan.pricing_model.replace("_", "-")
+
+
+def times_instances(plan: Plan, instances: int) -> Plan:
+    """Return the plan for so many copies of its machine; each serves the whole model."""
+    if instances == 1:
+        return plan
+    many = Decimal(instances)
+
+    def times(amount: Decimal | None) -> Decimal | None:
+        return None if amount is None else amount * many
+
+    def speed(amount: float | None) -> float | None:
+        return None if amount is None else amount * instances
+
+    return replace(
+        plan,
+        instances=plan.instances * instances,
+        on_demand_hourly_usd=times(plan.on_demand_hourly_usd),
+        spot_hourly_usd=times(plan.spot_hourly_usd),
+        on_demand_monthly_usd=times(plan.on_demand_monthly_usd),
+        committed_1y_hourly_usd=times(plan.committed_1y_hourly_usd),
+        committed_1y_monthly_usd=times(plan.committed_1y_monthly_usd),
+        committed_1y_upfront_usd=times(plan.committed_1y_upfront_usd),
+        tokens_per_second=speed(plan.tokens_per_second),
+        tokens_per_second_low=speed(plan.tokens_per_second_low),
+        tokens_per_second_high=speed(plan.tokens_per_second_high),
+    )

@@ -1,0 +1,1 @@
+"""What services that rent whole machines have in common, whichever cloud rents them out."""

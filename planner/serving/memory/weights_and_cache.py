@@ -1,0 +1,209 @@
+"""How much accelerator memory a model takes: its weights and its KV cache.
+
+Sizes are bytes unless a name says otherwise. The budget of one accelerator is 0.90 of its
+memory (the default ``gpu_memory_utilization`` of vLLM) less 2 GB for the runtime: CUDA context,
+activations, captured graphs. Both figures are set, not fitted; a test holds that every measured
+set-up in ``pricing_data/measurements.csv`` fits under them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from planner.errors import UnknownNameError
+from planner.serving import precision as precisions
+from planner.serving.engines import needs_neuron
+
+if TYPE_CHECKING:
+    from planner.serving.accelerators import Accelerator
+    from planner.serving.models import Model
+
+GIB = 1024**3
+USABLE_SHARE = 0.90
+RUNTIME_BYTES = 2e9
+
+KV_VALUE_BYTES = {"fp16": 2, "bf16": 2, "fp8": 1, "int8": 1}
+
+
+def weight_bytes(model: Model, precision: str) -> float:
+    """Return the size of all weights at a precision, in bytes.
+
+    Embeddings and the output head stay at 16 bits; quantized weights carry their scales.
+
+    Raises:
+        UnknownNameError: No such precision.
+    """
+    return layer_bytes(model, precision) + embedding_bytes(model)
+
+
+def embedding_bytes(model: Model) -> float:
+    """Return the size of the embedding table and output head (one table where tied), in bytes."""
+    tables = 1 if model.tied_embeddings else 2
+    return 2.0 * tables * model.vocab * model.hidden
+
+
+def layer_bytes(model: Model, precision: str) -> float:
+    """Return the size of all layers at a precision, in bytes: the weights less the embeddings.
+
+    Raises:
+        UnknownNameError: No such precision.
+    """
+    scheme = precisions.get(precision)
+    parameters = model.params_b * 1e9 - embedding_bytes(model) / 2
+    quantized = parameters
+    if scheme.experts_only and model.moe_experts and model.moe_intermediate:
+        expert_layers = model.layers - (model.dense_layers or 0)
+        expert = 3.0 * model.hidden * model.moe_intermediate
+        quantized = min(parameters, expert_layers * model.moe_experts * expert)
+    return quantized * scheme.bits / 8 + (parameters - quantized) * 2
+
+
+def kv_bytes_per_token(model: Model, kv_precision: str = "fp16") -> float:
+    """Return the KV cache of one token over all layers, in bytes.
+
+    MHA and GQA keep a key and a value per KV head; MLA keeps one latent and one rotary key.
+    A sliding window makes long contexts cheaper than this per token, never dearer.
+
+    Raises:
+        UnknownNameError: No such precision of a KV cache.
+    """
+    if kv_precision not in KV_VALUE_BYTES:
+        raise UnknownNameError("KV cache precision", kv_precision, KV_VALUE_BYTES)
+    if model.kv_lora_rank is not None:
+        values = model.kv_lora_rank + (model.qk_rope_head_dim or 0)
+    else:
+        values = 2 * model.kv_heads * (model.head_dim or model.hidden // model.heads)
+    return float(values * model.layers * KV_VALUE_BYTES[kv_precision])
+
+
+def kv_cache_tokens(
+    model: Model,
+    accelerator: Accelerator,
+    *,
+    count: float,
+    precision: str,
+    tensor_parallel: int | None = None,
+    pipeline_parallel: int = 1,
+    context: int = 1,
+) -> int:
+    """Return how many tokens of KV cache are left beside the weights; 0 where these do not fit.
+
+    Args:
+        model: The model.
+        accelerator: One of the accelerators that share it.
+        count: Accelerators; below 1 for a partition of one.
+        precision: Of the weights; the cache is 16-bit.
+        tensor_parallel: Accelerators that share each layer; the most that divide the attention
+            heads by default.
+        pipeline_parallel: Stages that the layers are split into.
+        context: Length of the sequences that the tokens belong to. Counts only where it is
+            longer than a sliding window: the tokens outside it cost windowed layers nothing.
+    """
+    stage = int(max(1, count / pipeline_parallel))
+    shards = tensor_parallel or shard_widths(model, accelerator, stage)[0]
+    footprint = Footprint.of(model, precision)
+    budget = device_budget(accelerator, count)
+    return footprint.kv_tokens(budget, Layout(shards, pipeline_parallel), context)
+
+
+def usable_bytes(accelerator: Accelerator, count: float) -> float:
+    """Return the share of one accelerator's (or partition's) memory that an engine takes."""
+    return accelerator.memory_gib * GIB * min(count, 1) * USABLE_SHARE
+
+
+def device_budget(accelerator: Accelerator, count: float) -> float:
+    """Return what one accelerator (or partition) has for weights and KV cache, in bytes."""
+    return usable_bytes(accelerator, count) - RUNTIME_BYTES
+
+
+def shard_widths(model: Model, accelerator: Accelerator, count: int) -> list[int]:
+    """Return the tensor parallel sizes that ``count`` accelerators allow, widest first."""
+    return [width for width in range(count, 0, -1) if can_shard(model, accelerator, width)]
+
+
+def can_shard(model: Model, accelerator: Accelerator, width: int) -> bool:
+    """Tell whether ``width`` accelerators can share each layer.
+
+    Attention heads must divide evenly; KV heads must divide, or be copied a whole number of
+    times. Neuron pads the heads instead (Llama 2 70B runs on the 24 cores of inf2.48xlarge).
+    """
+    if needs_neuron(accelerator):
+        return True
+    heads = model.kv_heads
+    kv_ok = model.kv_lora_rank is not None or heads % width == 0 or width % heads == 0
+    return model.heads % width == 0 and kv_ok
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a model is spread: each of ``stages`` runs of layers over ``shards`` GPUs."""
+
+    shards: int
+    stages: int = 1
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that the layout uses."""
+        return self.shards * self.stages
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a model occupies, ready to be spread over GPUs; sizes in bytes.
+
+    ``kv_layer`` is one token in one layer, all KV heads together.
+    """
+
+    model: Model
+    layers: float
+    embeddings: float
+    kv_layer: float
+
+    @classmethod
+    def of(cls, model: Model, precision: str, kv_precision: str = "fp16") -> Footprint:
+        """Return the footprint of a model at a precision."""
+        return cls(
+            model,
+            layer_bytes(model, precision),
+            embedding_bytes(model),
+            kv_bytes_per_token(model, kv_precision) / model.layers,
+        )
+
+    def device_weights(self, layout: Layout) -> float:
+        """Return the weights on the fullest GPU.
+
+        A stage holds whole layers, and the first or last one an embedding table besides.
+        """
+        stage = self.layers * _ceil(self.model.layers, layout.stages) / self.model.layers
+        split_ends = layout.stages > 1 and not self.model.tied_embeddings
+        ends = self.embeddings / 2 if split_ends else self.embeddings
+        return (stage + ends) / layout.shards
+
+    def device_kv(self, layout: Layout, context: int) -> float:
+        """Return the KV cache of one sequence on the fullest GPU."""
+        full = self.model.full_attention_layers
+        windowed = self.model.layers - full
+        seen = min(context, self.model.sliding_window or context)
+        layer_tokens = _ceil(full, layout.stages) * context + _ceil(windowed, layout.stages) * seen
+        return layer_tokens * self.kv_layer * self.kv_share(layout)
+
+    def kv_share(self, layout: Layout) -> float:
+        """Return the share of a layer's cache that one GPU holds: a whole number of KV heads.
+
+        The latent of MLA has no heads to share out: every GPU holds all of it.
+        """
+        if self.model.kv_lora_rank is not None:
+            return 1.0
+        return _ceil(self.model.kv_heads, layout.shards) / self.model.kv_heads
+
+    def kv_tokens(self, budget: float, layout: Layout, context: int) -> int:
+        """Return how many tokens, in sequences of ``context``, fit beside the weights."""
+        free = budget - self.device_weights(layout)
+        return max(0, math.floor(free * context / self.device_kv(layout, context)))
+
+
+def _ceil(amount: int, parts: int) -> int:
+    """Return the largest part when ``amount`` is dealt out to ``parts`` as evenly as can be."""
+    return -(-amount // parts)

@@ -1,0 +1,1 @@
+"""How fast a card runs a model: roofline, calibration, latency, hold-outs."""

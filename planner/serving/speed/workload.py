@@ -1,0 +1,123 @@
+"""One replica of a model, how it is run, and what it is asked: what a prediction is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from planner.errors import NotFoundError
+from planner.serving import memory
+from planner.serving.speed import roofline
+from planner.serving.speed.measurements import nominal_precision
+
+if TYPE_CHECKING:
+    from planner.serving.accelerators import Accelerator
+    from planner.serving.models import Model
+
+# Requests an engine decodes together at most, unless told otherwise: vLLM's max_num_seqs (V0
+# engine, and V1 on smaller cards) and TensorRT-LLM's max_batch_size.
+MOST_REQUESTS = {"tensorrt-llm": 2048}
+MOST_REQUESTS_DEFAULT = 256
+# TensorRT-LLM's published fp8 and fp4 runs keep an fp8 KV cache; the other engines keep 16 bits.
+_FP8_CACHE_ENGINE = "tensorrt-llm"
+_FP8_CACHE_PRECISIONS = ("fp8", "fp4")
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One replica and the shape of its requests.
+
+    ``tensor_parallel`` x ``pipeline_parallel`` accelerators make the replica.
+    """
+
+    model: Model
+    accelerator: Accelerator
+    precision: str
+    engine: str
+    tensor_parallel: int
+    pipeline_parallel: int
+    input_tokens: int
+    output_tokens: int
+
+    @property
+    def accelerators(self) -> int:
+        """Accelerators of the replica."""
+        return self.tensor_parallel * self.pipeline_parallel
+
+    @property
+    def kv_precision(self) -> str:
+        """The precision of the KV cache."""
+        fp8 = self.engine == _FP8_CACHE_ENGINE and self.precision in _FP8_CACHE_PRECISIONS
+        return "fp8" if fp8 else "fp16"
+
+    def max_concurrency(self) -> int:
+        """Return how many requests of full length the KV cache holds.
+
+        Raises:
+            NotFoundError: Not even one.
+        """
+        tokens = self._cache_tokens()
+        wanted = self.input_tokens + self.output_tokens
+        if tokens < wanted:
+            raise NotFoundError(
+                f"{self.model.name} at {self.precision} does not fit "
+                f"{self.accelerators} x {self.accelerator.name}",
+                why=f"its KV cache holds {tokens} tokens beside the weights; "
+                f"one request needs {wanted}",
+                advice=f"planner fit {self.model.name}",
+            )
+        return tokens // wanted
+
+    def most_requests(self) -> int:
+        """Return the concurrency of maximum load: what the cache holds and the engine takes."""
+        limit = MOST_REQUESTS.get(self.engine, MOST_REQUESTS_DEFAULT)
+        return min(self.max_concurrency(), limit)
+
+    def batch(self, concurrency: int) -> int:
+        """Return how many of the requests are decoded together; the others wait.
+
+        Requests in flight are on average half way through their output.
+        """
+        average = self.input_tokens + self.output_tokens / 2
+        return max(1, min(concurrency, int(self._cache_tokens() / average)))
+
+    def work(self, concurrency: int) -> roofline.Work:
+        """Return what the concurrency asks of the replica."""
+        return roofline.work(
+            self.model,
+            self.accelerator,
+            precision=self.precision,
+            kv_precision=self.kv_precision,
+            tensor_parallel=self.tensor_parallel,
+            pipeline_parallel=self.pipeline_parallel,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            batch=self.batch(concurrency),
+        )
+
+    def fastest(self, concurrency: int | None) -> float:
+        """Return the tokens a second that nothing exceeds: peak rates, overlapping, no overhead.
+
+        Maximum load may decode more requests than planner's own budget of the cache allows, and
+        the tokens of a batch may all route to the same experts.
+        """
+        requests = concurrency or 2 * self.most_requests()
+        one = self.work(1)
+        arithmetic = requests * (one.prefill_compute + self.output_tokens * one.compute)
+        return requests * self.output_tokens / max(arithmetic, self.output_tokens * one.weights)
+
+    def nominal(self) -> tuple[str, str, str, int, int]:
+        """Return what names the set-up: model, accelerator, precision, and both parallel sizes."""
+        return (
+            self.model.name,
+            self.accelerator.name,
+            nominal_precision(self.precision),
+            self.tensor_parallel,
+            self.pipeline_parallel,
+        )
+
+    def _cache_tokens(self) -> int:
+        footprint = memory.Footprint.of(self.model, self.precision, self.kv_precision)
+        budget = memory.device_budget(self.accelerator, self.accelerators)
+        layout = memory.Layout(self.tensor_parallel, self.pipeline_parallel)
+        return footprint.kv_tokens(budget, layout, self.input_tokens + self.output_tokens)

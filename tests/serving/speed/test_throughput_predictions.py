@@ -1,0 +1,246 @@
+"""Predictions: what is measured, what is modelled, and what is neither."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from planner.errors import NotFoundError, UnknownNameError, UsageError
+from planner.serving import accelerators, models
+from planner.serving.speed import residuals
+from planner.serving.speed.families import choose
+from planner.serving.speed.predict import Throughput, predict, usd_per_million_tokens
+from planner.serving.speed.workload import Workload
+
+
+def ask(model: str, accelerator: str, count: int, precision: str, **options: Any) -> Throughput:
+    setup = {"input_tokens": 1000, "output_tokens": 500, "concurrency": 16} | options
+    return predict(
+        models.get(model), accelerators.get(accelerator), count=count, precision=precision, **setup
+    )
+
+
+def test_a_measured_run_of_the_very_set_up_is_returned_with_its_source() -> None:
+    found = ask("llama-2-70b", "H100", 4, "fp16", input_tokens=128, output_tokens=128)
+    assert found.throughput_basis == "measured"
+    assert found.tokens_per_second == pytest.approx(733.598, abs=0.001)
+    assert "argonne-lcf/LLM-Inference-Bench" in found.source
+    assert "2024-10" in found.source
+
+
+def test_both_16_bit_formats_share_a_measurement() -> None:
+    load = {"input_tokens": 128, "output_tokens": 128}
+    half, brain = (ask("llama-2-70b", "H100", 4, p, **load) for p in ("fp16", "bf16"))
+    assert half.tokens_per_second == brain.tokens_per_second
+    assert brain.throughput_basis == "measured"
+
+
+def test_maximum_load_finds_the_published_maximum_load_run() -> None:
+    found = ask(
+        "llama-3.1-70b",
+        "H200",
+        1,
+        "fp8",
+        engine="tensorrt-llm",
+        output_tokens=1000,
+        concurrency=None,
+    )
+    assert found.throughput_basis == "measured"
+    assert found.tokens_per_second == pytest.approx(2585.0953)
+    assert found.concurrency == found.max_concurrency
+
+
+def test_measured_token_times_are_returned_where_the_source_has_them() -> None:
+    found = ask(
+        "llama-3.1-70b", "B200", 4, "fp8", input_tokens=1024, output_tokens=1024, concurrency=8
+    )
+    assert found.throughput_basis == "measured"
+    assert found.time_to_first_token_s == pytest.approx(0.1089)
+    assert found.time_per_output_token_s == pytest.approx(0.008179)
+
+
+def test_a_run_faster_than_its_hardware_is_never_returned() -> None:
+    # Published as 150 times what the card can calculate.
+    found = ask(
+        "qwen2.5-7b",
+        "H100",
+        1,
+        "fp16",
+        engine="tensorrt-llm",
+        input_tokens=2048,
+        output_tokens=2048,
+        concurrency=64,
+    )
+    assert found.throughput_basis == "modelled"
+    assert found.tokens_per_second < 20_000
+
+
+@pytest.mark.parametrize(
+    ("model", "accelerator", "count", "precision", "engine", "family"),
+    [
+        ("llama-2-70b", "H100", 8, "fp16", "vllm", "vllm/static-batch/NVIDIA"),
+        ("llama-2-70b", "A100-40GB", 8, "fp16", "vllm", "vllm/static-batch/NVIDIA"),
+        ("llama-3.1-70b", "H100", 8, "fp8", "vllm", "vllm/serving/NVIDIA"),
+        ("llama-2-70b", "A100-80GB", 4, "fp16", "vllm", "vllm/serving/NVIDIA"),
+        ("llama-2-70b", "MI300X", 2, "fp16", "vllm", "vllm/static-batch/AMD"),
+        ("llama-2-70b", "H100", 4, "fp16", "tensorrt-llm", "tensorrt-llm/static-batch/NVIDIA"),
+        ("llama-3.1-70b", "H200", 2, "fp8", "tensorrt-llm", "tensorrt-llm/serving/NVIDIA"),
+        ("llama-2-70b", "L40S", 4, "fp8", "tensorrt-llm", "tensorrt-llm/max-load/NVIDIA"),
+        ("llama-2-70b", "A10G", 8, "fp16", "tgi", "tgi/virtual-users/NVIDIA"),
+    ],
+)
+def test_the_family_that_knows_model_and_card_speaks(  # noqa: PLR0917 - the columns above
+    model: str, accelerator: str, count: int, precision: str, engine: str, family: str
+) -> None:
+    workload = Workload(
+        models.get(model), accelerators.get(accelerator), precision, engine, count, 1, 1024, 1024
+    )
+    assert choose(residuals.calibration(), workload, 16).name == family
+
+
+def test_maximum_load_asks_the_maximum_load_family() -> None:
+    workload = Workload(
+        models.get("llama-2-70b"),
+        accelerators.get("H100"),
+        "fp8",
+        "tensorrt-llm",
+        *(4, 1, 1024, 1024),
+    )
+    assert choose(residuals.calibration(), workload, None).regime == "max-load"
+
+
+def test_a_static_batch_that_fills_the_cache_asks_the_maximum_load_family() -> None:
+    found = ask(
+        "llama-2-7b",
+        "H100",
+        1,
+        "fp8",
+        engine="tensorrt-llm",
+        input_tokens=128,
+        output_tokens=100,
+        concurrency=896,
+    )
+    assert "TensorRT-LLM docs" in found.source
+
+
+@pytest.mark.parametrize(
+    ("model", "accelerator", "count", "precision", "reason"),
+    [
+        ("llama-2-7b", "T4", 2, "fp16", "nothing like T4"),
+        ("llama-2-13b", "L4", 2, "fp16", "nothing like L4"),
+        ("llama-2-70b", "A10G", 8, "fp16", "nothing like A10G"),
+        ("llama-2-70b", "RTX-4090", 8, "fp16", "nothing like RTX-4090"),
+        ("llama-2-70b", "Trainium2", 16, "fp16", "AWS accelerators"),
+        ("llama-2-70b", "MI300X", 1, "fp8", "fp8 was not measured"),
+        ("llama-2-70b", "H100", 1, "int4", "int4 was not measured"),
+        ("deepseek-v3", "H200", 8, "fp8", "no model built like deepseek-v3"),
+    ],
+)
+def test_what_nothing_was_measured_like_is_unvalidated_and_at_least_twofold(
+    model: str, accelerator: str, count: int, precision: str, reason: str
+) -> None:
+    found = ask(model, accelerator, count, precision)
+    assert found.throughput_basis == "unvalidated"
+    assert reason in found.source
+    assert found.tokens_per_second_high >= 2 * found.tokens_per_second * 0.999
+    assert found.tokens_per_second_low <= found.tokens_per_second / 2 * 1.001
+
+
+def test_a_load_far_from_all_measured_ones_is_unvalidated() -> None:
+    # TGI was measured with prompts of ten tokens only.
+    found = ask("llama-2-70b", "A10G", 8, "fp16", engine="tgi", input_tokens=1000)
+    assert found.throughput_basis == "unvalidated"
+    assert "far from what was measured" in found.source
+
+
+def test_bands_widen_as_the_evidence_thins() -> None:
+    def spread(found: Throughput) -> float:
+        return found.tokens_per_second_high / found.tokens_per_second_low
+
+    measured = ask("llama-2-70b", "H100", 4, "fp16", input_tokens=128, output_tokens=128)
+    between = ask("llama-2-70b", "H100", 4, "fp16", input_tokens=200, output_tokens=200)
+    other_size = ask("llama-2-70b", "H100", 8, "fp16", input_tokens=200, output_tokens=200)
+    other_model = ask("phi-4", "H100", 2, "fp16", engine="tensorrt-llm")
+    other_card = ask("llama-2-70b", "A100-80GB", 4, "fp16")
+    spreads = [spread(f) for f in (measured, between, other_size, other_card)]
+    assert spreads == sorted(spreads)
+    assert spread(other_model) > spread(other_size)
+    assert [f.throughput_basis for f in (between, other_size, other_card)] == ["modelled"] * 3
+
+
+def test_replicas_share_the_requests_and_add_their_speed() -> None:
+    one = ask("llama-2-7b", "H100", 1, "fp16", concurrency=10)
+    four = ask("llama-2-7b", "H100", 4, "fp16", concurrency=40, tensor_parallel=1)
+    assert four.tokens_per_second == pytest.approx(4 * one.tokens_per_second)
+    assert four.max_concurrency == 4 * one.max_concurrency
+    assert four.time_per_output_token_s == pytest.approx(one.time_per_output_token_s)
+
+
+def test_one_request_keeps_one_replica_busy() -> None:
+    one = ask("llama-2-7b", "H100", 1, "fp16", concurrency=1)
+    four = ask("llama-2-7b", "H100", 4, "fp16", concurrency=1, tensor_parallel=1)
+    assert four.tokens_per_second == pytest.approx(one.tokens_per_second)
+
+
+def test_requests_beyond_the_cache_wait() -> None:
+    fits = ask("llama-2-70b", "A100-80GB", 2, "fp16", concurrency=20)
+    waits = ask("llama-2-70b", "A100-80GB", 2, "fp16", concurrency=200)
+    assert waits.concurrency > waits.max_concurrency
+    assert waits.time_to_first_token_s > 3 * fits.time_to_first_token_s
+
+
+def test_the_times_of_a_request_add_up_to_the_speed() -> None:
+    found = ask("llama-2-70b", "H100", 8, "fp16", concurrency=32)
+    seconds = found.time_to_first_token_s + 499 * found.time_per_output_token_s
+    assert 32 * 500 / seconds == pytest.approx(found.tokens_per_second)
+
+
+def test_tensor_parallel_is_as_wide_as_the_heads_allow() -> None:
+    assert ask("llama-2-70b", "H100", 8, "fp16").tensor_parallel == 8
+    assert ask("falcon-7b", "H100", 4, "fp16").tensor_parallel == 1
+
+
+def test_a_million_tokens_cost_what_the_published_run_costs() -> None:
+    # SageMaker ml.p4d.24xlarge at $37.69/h and 321.54 tokens/s: $32.56, not the $10.43 published.
+    assert usd_per_million_tokens(37.69, 321.54, 1.0) == pytest.approx(32.56, abs=0.005)
+    assert usd_per_million_tokens(37.69, 321.54, 0.5) == pytest.approx(65.12, abs=0.01)
+
+
+def test_a_model_that_does_not_fit_is_named_with_the_reason() -> None:
+    with pytest.raises(NotFoundError, match="does not fit 4 x A10G") as error:
+        ask("llama-2-70b", "A10G", 4, "fp16")
+    assert error.value.advice == "planner fit llama-2-70b"
+
+
+def test_a_precision_the_card_cannot_run_is_refused() -> None:
+    with pytest.raises(NotFoundError, match="cannot run fp8"):
+        ask("llama-2-7b", "V100-32GB", 1, "fp8")
+
+
+def test_a_card_of_unknown_speed_has_no_throughput() -> None:
+    with pytest.raises(NotFoundError, match="no throughput can be estimated on H100-NVL"):
+        ask("llama-2-7b", "H100-NVL", 1, "fp16")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"input_tokens": 0},
+        {"output_tokens": -1},
+        {"concurrency": 0},
+        {"tensor_parallel": 3},
+        {"tensor_parallel": 0},
+        {"tensor_parallel": 8},
+        {"pipeline_parallel": 2, "tensor_parallel": 4},
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(options: dict[str, int]) -> None:
+    with pytest.raises(UsageError):
+        ask("llama-2-70b", "H100", 4, "fp16", **options)
+
+
+def test_an_unknown_engine_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="vlm") as error:
+        ask("llama-2-7b", "H100", 1, "fp16", engine="vlm")
+    assert "vllm" in error.value.nearest
