@@ -15,7 +15,7 @@ from planner.endpoints.deploying import access
 from planner.endpoints.local import engines
 from planner.errors import DataError, NotFoundError, PlannerError, UnknownNameError, UsageError
 from planner.serving import models
-from planner.serving.models import Model, hf_config
+from planner.serving.models import Model, columns, hf_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -198,7 +198,9 @@ def _from_gguf(path: Path) -> Model:
         parsed = hf_config.parse(_as_config(values), fallback_name=path.stem)
     except (ValueError, KeyError, IndexError, OSError) as error:
         raise DataError(f"{path} is not a GGUF file of a model", why=f"{error!r}") from error
-    return Model(aliases=(), license="not known", gated="not known", source=str(path), **parsed)
+    return columns.completed(
+        Model(aliases=(), license="not known", gated="not known", source=str(path), **parsed)
+    )
 
 
 def _as_config(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,20 @@
 """What a model is: the table of known models, and any Hugging Face configuration."""
 
-from planner.serving.models.registry import Model, add, all_models, from_config, get
+from planner.serving.models.model import Adapter, Cache, Model, Part, Quantization
+from planner.serving.models.registry import add, all_models, forget, from_config, get
+from planner.serving.models.weights import loaded_bytes, table_bytes
 
-__all__ = ["Model", "add", "all_models", "from_config", "get"]
+__all__ = [
+    "Adapter",
+    "Cache",
+    "Model",
+    "Part",
+    "Quantization",
+    "add",
+    "all_models",
+    "forget",
+    "from_config",
+    "get",
+    "loaded_bytes",
+    "table_bytes",
+]

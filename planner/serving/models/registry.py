@@ -5,69 +5,17 @@ Source: ``pricing_data/models.csv``; every row cites the configuration it was re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from planner.bundled import pricing_data
 from planner.errors import UnknownNameError, UsageError
 from planner.serving import table
-from planner.serving.models import hf_config
+from planner.serving.models import columns, hf_config
+from planner.serving.models.model import Model
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """The shape of one model: what memory and speed depend on.
-
-    Parameters are in billions (``active_params_b``: those used per token, less than all in a
-    mixture of experts). ``head_dim`` is None for multi-head latent attention (MLA), whose cache
-    is ``kv_lora_rank + qk_rope_head_dim`` values a token and layer.
-
-    ``sliding_window`` is how many tokens a windowed (or chunked) layer looks back;
-    ``full_attention_every`` 6 means that of each six layers one looks back without limit, None
-    that none does. ``native_precision`` is what the published weights are stored in;
-    ``fp16_safe`` is False where fp16 overflows and only bf16 works.
-    """
-
-    name: str
-    aliases: tuple[str, ...]
-    hf_id: str
-    params_b: float
-    active_params_b: float
-    layers: int
-    hidden: int
-    intermediate: int
-    heads: int
-    kv_heads: int
-    head_dim: int | None
-    vocab: int
-    max_context: int
-    attention: str
-    kv_lora_rank: int | None
-    qk_rope_head_dim: int | None
-    moe_experts: int | None
-    moe_active: int | None
-    moe_intermediate: int | None
-    shared_experts: int | None
-    dense_layers: int | None
-    sliding_window: int | None
-    full_attention_every: int | None
-    tied_embeddings: bool
-    native_precision: str
-    fp16_safe: bool
-    license: str
-    gated: str
-    source: str
-
-    @property
-    def full_attention_layers(self) -> int:
-        """Layers whose cache grows with the whole context."""
-        if self.sliding_window is None:
-            return self.layers
-        return self.layers // self.full_attention_every if self.full_attention_every else 0
 
 
 @cache
@@ -112,6 +60,11 @@ def add(model: Model) -> None:
         _by_name()[_fold(key)] = model
 
 
+def forget() -> None:
+    """Forget the models that ``add`` made known."""
+    _by_name.cache_clear()
+
+
 def from_config(path: Path) -> Model:
     """Return a model that is not in the table, from its Hugging Face ``config.json``.
 
@@ -126,12 +79,14 @@ def from_config(path: Path) -> Model:
         UsageError: A family whose parameters planner cannot count.
     """
     file = path / "config.json" if path.is_dir() else path
-    return Model(
-        aliases=(),
-        license="not known",
-        gated="not known",
-        source=str(file),
-        **hf_config.read(file),
+    return columns.completed(
+        Model(
+            aliases=(),
+            license="not known",
+            gated="not known",
+            source=str(file),
+            **hf_config.read(file),
+        )
     )
 
 
@@ -140,34 +95,36 @@ def _fold(name: str) -> str:
 
 
 def _parse(row: dict[str, str]) -> Model:
-    return Model(
-        name=row["name"],
-        aliases=tuple(row["aliases"].split()),
-        hf_id=row["hf_id"],
-        params_b=float(row["params_b"]),
-        active_params_b=float(row["active_params_b"]),
-        layers=int(row["layers"]),
-        hidden=int(row["hidden"]),
-        intermediate=int(row["intermediate"]),
-        heads=int(row["heads"]),
-        kv_heads=int(row["kv_heads"]),
-        head_dim=table.integer(row["head_dim"]),
-        vocab=int(row["vocab"]),
-        max_context=int(row["max_context"]),
-        attention=row["attention"],
-        kv_lora_rank=table.integer(row["kv_lora_rank"]),
-        qk_rope_head_dim=table.integer(row["qk_rope_head_dim"]),
-        moe_experts=table.integer(row["moe_experts"]),
-        moe_active=table.integer(row["moe_active"]),
-        moe_intermediate=table.integer(row["moe_intermediate"]),
-        shared_experts=table.integer(row["shared_experts"]),
-        dense_layers=table.integer(row["dense_layers"]),
-        sliding_window=table.integer(row["sliding_window"]),
-        full_attention_every=table.integer(row["full_attention_every"]),
-        tied_embeddings=row["tied_embeddings"] == "1",
-        native_precision=row["native_precision"],
-        fp16_safe=row["fp16_safe"] == "1",
-        license=row["license"],
-        gated=row["gated"],
-        source=row["source"],
+    return columns.completed(
+        Model(
+            name=row["name"],
+            aliases=tuple(row["aliases"].split()),
+            hf_id=row["hf_id"],
+            params_b=float(row["params_b"]),
+            active_params_b=float(row["active_params_b"]),
+            layers=int(row["layers"]),
+            hidden=int(row["hidden"]),
+            intermediate=int(row["intermediate"]),
+            heads=int(row["heads"]),
+            kv_heads=int(row["kv_heads"]),
+            head_dim=table.integer(row["head_dim"]),
+            vocab=int(row["vocab"]),
+            max_context=int(row["max_context"]),
+            attention=row["attention"],
+            kv_lora_rank=table.integer(row["kv_lora_rank"]),
+            qk_rope_head_dim=table.integer(row["qk_rope_head_dim"]),
+            moe_experts=table.integer(row["moe_experts"]),
+            moe_active=table.integer(row["moe_active"]),
+            moe_intermediate=table.integer(row["moe_intermediate"]),
+            shared_experts=table.integer(row["shared_experts"]),
+            dense_layers=table.integer(row["dense_layers"]),
+            sliding_window=table.integer(row["sliding_window"]),
+            full_attention_every=table.integer(row["full_attention_every"]),
+            tied_embeddings=row["tied_embeddings"] == "1",
+            native_precision=row["native_precision"],
+            fp16_safe=row["fp16_safe"] == "1",
+            license=row["license"],
+            gated=row["gated"],
+            source=row["source"],
+        )
     )

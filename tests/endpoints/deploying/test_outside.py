@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _forget_what_was_learned() -> Iterator[None]:
     yield
-    models._by_name.cache_clear()
+    models.forget()
 
 
 @pytest.fixture
