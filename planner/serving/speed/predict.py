@@ -17,14 +17,19 @@ from typing import TYPE_CHECKING, Literal
 from planner.errors import NotFoundError, UnknownNameError, UsageError
 from planner.serving import memory
 from planner.serving.engines import support
-from planner.serving.speed import measurements, residuals, roofline
+from planner.serving.speed import generations, measurements, residuals, roofline
 from planner.serving.speed.families import STATIC, choose, situation
+from planner.serving.speed.replicas import together
 from planner.serving.speed.workload import Workload
 
 if TYPE_CHECKING:
     from planner.serving.accelerators import Accelerator
     from planner.serving.models import Model
     from planner.serving.speed.measurements import Measurement
+
+# The slowest request in twenty over the middle one.
+_FIRST_P95 = 2.0
+_EACH_P95 = 1.15
 
 ENGINES = ("vllm", "tensorrt-llm", "tgi", "sglang", "deepspeed-mii")
 
@@ -45,10 +50,14 @@ class Throughput:
         tokens_per_second: Output tokens, all requests together.
         tokens_per_second_low, tokens_per_second_high: Where nine of ten set-ups would lie.
         throughput_basis: ``measured``, ``modelled`` or ``unvalidated``.
-        time_to_first_token_s: Prompt and queueing; an estimate unless measured.
-        time_per_output_token_s: Between two tokens of one request.
+        time_to_first_token_s: Prompt and queueing, the middle request; an estimate unless measured.
+        time_to_first_token_p95_s: Of the slowest request in twenty.
+        time_per_output_token_s: Between two tokens of one request, the middle one.
+        time_per_output_token_p95_s: Of the slowest request in twenty.
         source: What the figures rest on.
-        software: The engine and its generation that the figures are for.
+        software: The software that the figures are for, as people write it.
+        engine_generation: The engine release they are stated for, as ``--engine-generation``
+            takes it.
     """
 
     model: str
@@ -67,38 +76,49 @@ class Throughput:
     tokens_per_second_high: float
     throughput_basis: Basis
     time_to_first_token_s: float
+    time_to_first_token_p95_s: float
     time_per_output_token_s: float
+    time_per_output_token_p95_s: float
     source: str
     software: str
+    engine_generation: str
 
 
 def predict(
     model: Model,
     accelerator: Accelerator,
     *,
-    count: int,
+    count: int | None = None,
     precision: str,
     engine: str = "vllm",
+    engine_generation: str | None = None,
     input_tokens: int,
     output_tokens: int,
     concurrency: int | None,
     tensor_parallel: int | None = None,
     pipeline_parallel: int = 1,
+    kv_tokens: int | None = None,
 ) -> Throughput:
     """Return the throughput of a set-up.
+
+    One replica: give ``tensor_parallel`` and ``pipeline_parallel`` and leave ``count`` out.
 
     Args:
         model: The model.
         accelerator: One of the accelerators.
-        count: Accelerators in all.
+        count: Accelerators in all; by default those of one replica.
         precision: Of the weights.
         engine: One of ``ENGINES``.
+        engine_generation: The release that the figures are for; by default the one that
+            planner deploys.
         input_tokens: Prompt tokens of each request.
         output_tokens: Tokens generated for each request.
         concurrency: Requests at once, all replicas together; None for as many as fit.
         tensor_parallel: Accelerators that share each layer; by default as many as there are
             and the model's attention heads allow.
         pipeline_parallel: Stages that the layers are split into.
+        kv_tokens: Tokens that the KV cache of one replica surely holds (the low end of the
+            memory range); by default planner's plain budget of the memory.
 
     Raises:
         UsageError: A number makes no sense.
@@ -108,6 +128,8 @@ def predict(
     """
     if engine not in ENGINES:
         raise UnknownNameError("engine", engine, ENGINES, advice=f"--engine {'|'.join(ENGINES)}")
+    generation = generations.named(engine, engine_generation)
+    count = count or (tensor_parallel or 1) * pipeline_parallel
     _check_positive(
         count=count,
         input_tokens=input_tokens,
@@ -137,13 +159,14 @@ def predict(
         pipeline_parallel,
         input_tokens,
         output_tokens,
+        kv_tokens,
     )
     replicas = count // workload.accelerators
     if replicas == 1:
         rows = _measured(workload, concurrency)
         if rows:
-            return _from_measurement(workload, concurrency, rows)
-    return _from_model(workload, concurrency, replicas, count)
+            return _from_measurement(workload, generation, concurrency, rows)
+    return _from_model(workload, generation, concurrency, replicas, count)
 
 
 def usd_per_million_tokens(
@@ -183,7 +206,10 @@ def _measured(workload: Workload, concurrency: int | None) -> tuple[Measurement,
 
 
 def _from_measurement(
-    workload: Workload, concurrency: int | None, rows: tuple[Measurement, ...]
+    workload: Workload,
+    generation: str,
+    concurrency: int | None,
+    rows: tuple[Measurement, ...],
 ) -> Throughput:
     """Return what was measured: the median of the newest runs of this very set-up."""
     speed = statistics.median(row.tokens_per_second for row in rows)
@@ -192,7 +218,7 @@ def _from_measurement(
     requests = concurrency or workload.most_requests()
     first, each = _measured_times(rows)
     if first is None or each is None:
-        model = _from_model(workload, concurrency, 1, workload.accelerators)
+        model = _from_model(workload, generation, concurrency, 1, workload.accelerators)
         first = model.time_to_first_token_s
         each = _time_per_token(workload, workload.batch(requests), speed, first)
     newest = rows[0]
@@ -209,12 +235,13 @@ def _from_measurement(
         each=each,
         source=f"{newest.software}, {newest.as_of or 'date not stated'}: {newest.source}",
         software=newest.software,
+        generation=generation,
     )
 
 
 @cache
 def _from_model(
-    workload: Workload, concurrency: int | None, replicas: int, count: int
+    workload: Workload, generation: str, concurrency: int | None, replicas: int, count: int
 ) -> Throughput:
     """Return what the fitted model expects of the replicas together."""
     calibration = residuals.calibration()
@@ -227,7 +254,7 @@ def _from_model(
     plain = roofline.tokens_per_second(work, rates)
     factor = math.exp(residuals.correction(family, calibration.kernel, workload, load))
     basis, band, why = situation(calibration, family, workload, load)
-    speed = busy * plain * factor
+    speed = together(busy) * plain * factor
     batch = workload.batch(load)
     # A static batch prefills every prompt before it decodes. In a closed loop a prompt shares
     # the machine with some others: a power of the batch, fitted to measured first tokens.
@@ -250,6 +277,7 @@ def _from_model(
         each=_time_per_token(workload, batch, plain * factor, first),
         source=f"roofline fitted to {family.source} ({family.software}); {why}",
         software=family.software,
+        generation=generation,
     )
 
 
@@ -267,6 +295,7 @@ def _throughput(
     each: float,
     source: str,
     software: str,
+    generation: str,
 ) -> Throughput:
     return Throughput(
         model=workload.model.name,
@@ -285,9 +314,12 @@ def _throughput(
         tokens_per_second_high=high,
         throughput_basis=basis,
         time_to_first_token_s=first,
+        time_to_first_token_p95_s=first * _FIRST_P95,
         time_per_output_token_s=each,
+        time_per_output_token_p95_s=each * _EACH_P95,
         source=source,
         software=software,
+        engine_generation=generation,
     )
 
 

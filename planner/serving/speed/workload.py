@@ -14,20 +14,34 @@ if TYPE_CHECKING:
     from planner.serving.accelerators import Accelerator
     from planner.serving.models import Model
 
-# Requests an engine decodes together at most, unless told otherwise: vLLM's max_num_seqs (V0
-# engine, and V1 on smaller cards) and TensorRT-LLM's max_batch_size.
+# Requests an engine decodes together at most, unless told otherwise: TensorRT-LLM's
+# max_batch_size, and vLLM's max_num_seqs, which its arg_utils sets higher on large cards.
 MOST_REQUESTS = {"tensorrt-llm": 2048}
 MOST_REQUESTS_DEFAULT = 256
+_VLLM_LARGE_CARD = 1024
+_VLLM_LARGE_CARD_GIB = 70
 # TensorRT-LLM's published fp8 and fp4 runs keep an fp8 KV cache; the other engines keep 16 bits.
 _FP8_CACHE_ENGINE = "tensorrt-llm"
 _FP8_CACHE_PRECISIONS = ("fp8", "fp4")
+
+
+def engine_limit(engine: str, accelerator: Accelerator) -> int:
+    """Return how many requests an engine decodes together at most, by its own default.
+
+    vLLM takes 1,024 on cards of 70 GiB and more other than A100, 256 on others (its arg_utils).
+    """
+    large = accelerator.memory_gib >= _VLLM_LARGE_CARD_GIB
+    if engine == "vllm" and large and not accelerator.accelerator.startswith("A100"):
+        return _VLLM_LARGE_CARD
+    return MOST_REQUESTS.get(engine, MOST_REQUESTS_DEFAULT)
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
     """One replica and the shape of its requests.
 
-    ``tensor_parallel`` x ``pipeline_parallel`` accelerators make the replica.
+    ``tensor_parallel`` x ``pipeline_parallel`` accelerators make the replica. ``kv_tokens`` is
+    what its KV cache holds; None for planner's plain budget of the memory.
     """
 
     model: Model
@@ -38,6 +52,7 @@ class Workload:
     pipeline_parallel: int
     input_tokens: int
     output_tokens: int
+    kv_tokens: int | None = None
 
     @property
     def accelerators(self) -> int:
@@ -70,8 +85,7 @@ class Workload:
 
     def most_requests(self) -> int:
         """Return the concurrency of maximum load: what the cache holds and the engine takes."""
-        limit = MOST_REQUESTS.get(self.engine, MOST_REQUESTS_DEFAULT)
-        return min(self.max_concurrency(), limit)
+        return min(self.max_concurrency(), engine_limit(self.engine, self.accelerator))
 
     def batch(self, concurrency: int) -> int:
         """Return how many of the requests are decoded together; the others wait.
@@ -117,6 +131,8 @@ class Workload:
         )
 
     def _cache_tokens(self) -> int:
+        if self.kv_tokens is not None:
+            return self.kv_tokens
         footprint = memory.Footprint.of(self.model, self.precision, self.kv_precision)
         budget = memory.device_budget(self.accelerator, self.accelerators)
         layout = memory.Layout(self.tensor_parallel, self.pipeline_parallel)
