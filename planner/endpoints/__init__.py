@@ -8,5 +8,6 @@ How it is laid out, so that another cloud is one more adapter:
 * ``preflight``: everything that would make a deploy fail, found before it starts;
 * ``deployment``: plan -> preflight -> steps -> proof, over one or several candidates;
 * ``client``: talk to an endpoint; ``failures``: what its log lines mean;
-* ``interface``: what an adapter offers; ``sagemaker``: the first one.
+* ``interface``: what an adapter offers; ``sagemaker``: the first one;
+* ``machines``: what all adapters share that rent whole machines: ``gce``, ``azure_vm``.
 """

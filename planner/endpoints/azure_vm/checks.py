@@ -11,7 +11,7 @@ from planner.clouds import azure
 from planner.clouds.redact import mask
 from planner.endpoints.azure_vm import access, api, requests, sizes
 from planner.endpoints.deploying.preflight import Check, Finding, Status, good
-from planner.endpoints.machines import machine
+from planner.endpoints.machines import checks as shared
 from planner.errors import (
     CloudError,
     NotEnabledError,
@@ -39,16 +39,15 @@ _WELCOME = {
 def checks(spec: DeploymentSpec) -> list[Check]:
     """Return the checks; each asks at most a few calls."""
     azure.load()  # the checks run in threads
-    spot = spec.container.environment[requests.PROVISIONING] == "SPOT"
     return [
         Check("credentials", _credentials),
         Check("providers", lambda: _providers(spec)),
         Check("permissions", lambda: _permissions(spec)),
         Check("size", lambda: _size(spec)),
         Check("image", lambda: _image(spec)),
-        Check("quota", lambda: machine.quota(spec, spot=spot)),
+        Check("quota", lambda: shared.quota(spec)),
         Check("expiry", lambda: _expiry(spec)),
-        Check("guard", lambda: machine.guard(spec, "Azure", _GUARD)),
+        Check("guard", lambda: shared.guard(spec, "Azure", _GUARD)),
         Check("disk", lambda: _disk(spec)),
         Check("access", _access),
         Check("identity", lambda: _identity(spec)),
@@ -200,16 +199,13 @@ def _image(spec: DeploymentSpec) -> Finding:
 
 
 def _expiry(spec: DeploymentSpec) -> Finding:
-    if spec.expires_at is None:
-        return Finding("expiry", Status.WARNING, "none: it costs money until someone deletes it")
-    return good("expiry", "a Logic App deletes the resource group; it is set before the machine")
+    words = "a Logic App deletes the resource group; it is set before the machine"
+    return shared.expiry(spec, words)
 
 
 def _disk(spec: DeploymentSpec) -> Finding:
-    text = f"{requests.disk_gb(spec)} GB of Premium SSD (not in the price above)"
-    if requests.has_nvme(spec.plan.instance_type):
-        text += "; the weights go to the machine's own NVMe disks"
-    return good("disk", text)
+    local = "NVMe disks" if requests.has_nvme(spec.plan.instance_type) else ""
+    return shared.disk(requests.disk_gb(spec), "Premium SSD", local)
 
 
 def _access() -> Finding:

@@ -6,25 +6,18 @@ import base64
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from planner.clouds import azure
 from planner.clouds.settings import now
-from planner.endpoints.azure_vm import api, expiry, watch
+from planner.endpoints.azure_vm import api, expiry, machine
 from planner.endpoints.azure_vm.requests import TAG_CREATED, TAG_RUN, Group
-from planner.endpoints.machines import machine
-from planner.endpoints.model import (
-    TAG_ENDPOINT,
-    TAG_HOURLY,
-    TAG_MODEL,
-    TAG_OWNER,
-    TAG_PRECISION,
-    TAG_SETTINGS,
-    Endpoint,
-    State,
-)
-from planner.errors import NotFoundError
+from planner.endpoints.machines import found as shared
+from planner.endpoints.machines import watch
+from planner.endpoints.model import TAG_ENDPOINT, State
+
+if TYPE_CHECKING:
+    from planner.endpoints.model import Endpoint
 
 _MAKING = {"Creating": State.CREATING, "Updating": State.UPDATING, "Deleting": State.DELETING}
 _MAKING_TIME = timedelta(minutes=15)
@@ -85,19 +78,12 @@ def groups(name: str = "", region: str = "") -> list[Found]:
     return sorted(mine, key=lambda item: item.age)
 
 
-def find(name: str, region: str) -> Endpoint | None:
-    """Return the endpoint of that name in a region, or what is left of it, or None."""
-    found = groups(name, region)
-    return _one(found) if found else None
-
-
-def endpoints(region: str) -> list[Endpoint]:
-    """Return the endpoints of a region, leftovers last."""
+def look(region: str, name: str = "") -> list[shared.Found]:
+    """Return what the subscription has of endpoints in a region, or of one of them."""
     named: dict[str, list[Found]] = {}
-    for item in groups(region=region):
+    for item in groups(name, region):
         named.setdefault(item.name, []).append(item)
-    found = [_one(items) for items in named.values()]
-    return sorted(found, key=lambda item: item.state is State.LEFTOVER)
+    return [_found(items) for items in named.values()]
 
 
 def place(name: str, region: str) -> Found:
@@ -109,11 +95,7 @@ def place(name: str, region: str) -> Found:
     for item in groups(name, region):
         if not item.deleting:
             return item
-    raise NotFoundError(
-        f"{name} is gone",
-        why="its time was up, Azure took it back (Spot), or someone deleted it",
-        advice="planner status",
-    )
+    raise watch.gone(name, "Azure")
 
 
 def settings(endpoint: Endpoint) -> dict[str, str]:
@@ -124,25 +106,26 @@ def settings(endpoint: Endpoint) -> dict[str, str]:
     return dict(json.loads(base64.b64decode(written))) if written else {}
 
 
-def _one(found: list[Found]) -> Endpoint:
+def _found(items: list[Found]) -> shared.Found:
     """Return an endpoint from its groups: the oldest that has a machine counts."""
-    parts = tuple(f"group:{item.group.name}" for item in found)
-    for item in found:
+    return shared.Found(
+        name=items[0].name,
+        region=items[0].region,
+        machine=_machine_in(items),
+        parts=[f"group:{item.group.name}" for item in items],
+        deleting=items[0].deleting,
+    )
+
+
+def _machine_in(items: list[Found]) -> shared.Machine | None:
+    for item in items:
         shown = api.machine(item.group, item.name)
         if shown is not None:
-            return _endpoint(item, shown, parts)
-    for item in found:
+            return _machine(item, shown)
+    for item in items:
         if is_being_made(item):
-            return _endpoint(item, _NO_MACHINE_YET, parts)
-    first = found[0]
-    return Endpoint(
-        name=first.name,
-        cloud="azure",
-        service="azure-vm",
-        region=first.region,
-        state=State.DELETING if first.deleting else State.LEFTOVER,
-        parts=parts,
-    )
+            return _machine(item, _NO_MACHINE_YET)
+    return None
 
 
 def is_being_made(item: Found) -> bool:
@@ -155,49 +138,36 @@ def is_being_made(item: Found) -> bool:
     return young and not item.deleting
 
 
-def _endpoint(item: Found, shown: dict[str, Any], parts: tuple[str, ...]) -> Endpoint:
+def _machine(item: Found, shown: dict[str, Any]) -> shared.Machine:
     state, problem, occupied = _state(item, shown)
-    properties, tags = shown["properties"], item.tags
-    price = tags.get(TAG_HOURLY)
-    ends = expiry.of(item.group)
-    power = watch.power(shown)
-    return Endpoint(
+    properties = shown["properties"]
+    provisioning = properties.get("provisioningState", "")
+    written = properties.get("timeCreated")
+    return shared.Machine(
         name=item.name,
-        cloud="azure",
-        service="azure-vm",
         region=item.region,
+        place=item.group.name,
+        run=item.run,
         state=state,
-        native_state=f"{properties.get('provisioningState', '')} {power}".strip(),
-        model=tags.get(TAG_MODEL, ""),
-        precision=tags.get(TAG_PRECISION, ""),
-        owner=tags.get(TAG_OWNER, ""),
+        native_state=f"{provisioning} {machine.power(shown)}".strip(),
         instance_type=properties["hardwareProfile"]["vmSize"],
-        hourly_usd=Decimal(price) if price else None,
-        created_at=_created(shown),
-        expires_at=ends,
-        guarded=ends is not None,
-        settings_hash=tags.get(TAG_SETTINGS, ""),
-        parts=parts,
-        occupied=occupied,
+        created_at=datetime.fromisoformat(written).astimezone(UTC) if written else None,
+        tags=item.tags,
+        console=machine.AzureMachine(item.group, item.name).console,
+        expires_at=expiry.of(item.group),
         problem=problem,
+        occupied=occupied,
     )
 
 
 def _state(item: Found, shown: dict[str, Any]) -> tuple[State, str, bool]:
     """Return state, problem, and whether a machine costs money although it has failed."""
-    provisioning, power = shown["properties"].get("provisioningState", ""), watch.power(shown)
+    power = machine.power(shown)
+    provisioning = shown["properties"].get("provisioningState", "")
     if item.deleting or provisioning in _MAKING:
         return (State.DELETING if item.deleting else _MAKING[provisioning]), "", False
     if provisioning == "Failed" and power != "running":
-        return State.FAILED, watch.refusal(shown), False
+        return State.FAILED, machine.refusal(shown), False
     if power in _STOPPED:
         return State.FAILED, _STOPPED[power], power == "stopped"
-    stage = machine.stage(watch.lines(item.group, item.name))
-    if stage.startswith(machine.FAILED):
-        return State.FAILED, stage, True
-    return (State.IN_SERVICE if stage == machine.READY else State.CREATING), "", False
-
-
-def _created(shown: dict[str, Any]) -> datetime | None:
-    written = shown["properties"].get("timeCreated")
-    return datetime.fromisoformat(written).astimezone(UTC) if written else None
+    return State.IN_SERVICE, "", False

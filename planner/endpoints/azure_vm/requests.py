@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from planner.bundled import deploy_templates
-from planner.endpoints.machines import machine
+from planner.endpoints.machines import boot
+from planner.endpoints.machines.checks import PROVISIONING
 from planner.endpoints.model import TAG_ENDPOINT
 from planner.serving import table
 
@@ -30,7 +31,6 @@ SSH = 22
 USER = "planner"
 SECRET = "hf-token"  # noqa: S105 - its name
 TAG_RUN, TAG_CREATED = "planner:run", "planner:created"
-PROVISIONING = "PROVISIONING_MODEL"
 MODELS = ("STANDARD", "SPOT")
 NSG, NETWORK, SUBNET = "closed", "network", "machines"
 IDENTITY = "machine"
@@ -184,12 +184,12 @@ def virtual_network(spec: DeploymentSpec, where: Group) -> dict[str, Any]:
 
 def arguments(spec: DeploymentSpec) -> list[str]:
     """Return the arguments of vLLM, which listens on the machine's loopback alone."""
-    return machine.vllm_arguments(spec, "127.0.0.1", PORT)
+    return boot.vllm_arguments(spec, "127.0.0.1", PORT)
 
 
 def user_data(spec: DeploymentSpec) -> str:
     """Return the cloud-init of the machine."""
-    return machine.user_data(
+    return boot.user_data(
         "azure-vm.yaml.j2",
         arguments=arguments(spec),
         image=spec.container.image,

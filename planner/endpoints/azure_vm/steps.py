@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from planner.clouds import azure, settings
 from planner.endpoints.azure_vm import access, api, expiry, lookup, requests, secret, sizes
 from planner.endpoints.deploying.lifecycle import Step
-from planner.errors import CapacityError, CloudError, PlannerError
-from planner.ledger import Resource
+from planner.endpoints.machines import steps
+from planner.errors import CapacityError
 
 if TYPE_CHECKING:
     from planner.endpoints.azure_vm.requests import Group
     from planner.endpoints.interface import Context
     from planner.endpoints.model import DeploymentSpec
+    from planner.ledger import Resource
 
 _MACHINES = "Microsoft.Compute/virtualMachines"
 _NETWORK = "Microsoft.Network"
@@ -25,7 +26,7 @@ _NETWORK = "Microsoft.Network"
 def create(spec: DeploymentSpec, context: Context) -> list[Step]:
     """Return the steps that make an endpoint; it is not in service yet after them."""
     where = api.group(requests.group_name(spec))
-    steps = [
+    made = [
         Step(
             f"create the resource group {where.name}",
             lambda: _create_group(spec, where),
@@ -37,28 +38,28 @@ def create(spec: DeploymentSpec, context: Context) -> list[Step]:
     ends = spec.expires_at
     if ends is not None:
         tags = requests.short_tags(spec.name, spec.run)
-        steps.append(
+        made.append(
             Step(
                 "set the expiry",
                 lambda: expiry.put(where, spec.region, tags, ends, context),
             )
         )
     if spec.token is not None:
-        steps.append(
+        made.append(
             Step("store the token in Key Vault", lambda: secret.create(spec, where, context))
         )
-    steps += [
+    made += [
         Step("make a closed network", lambda: _create_network(spec, where, context)),
         Step(f"create the machine {spec.name}", lambda: _create_machine(spec, where, context)),
     ]
     if ends is not None:
-        steps.append(
+        made.append(
             Step(
                 "set the auto-shutdown",
                 lambda: expiry.set_shutdown(where, spec.name, spec.region, ends, context),
             )
         )
-    return [*steps, Step("claim the name again", lambda: _claim(spec))]
+    return [*made, Step("claim the name again", lambda: _claim(spec))]
 
 
 def remove_run(spec: DeploymentSpec, context: Context) -> None:
@@ -83,19 +84,7 @@ def _claim(spec: DeploymentSpec) -> str:
     Looked at before the machine is made and after it: clocks may differ.
     """
     living = [item for item in lookup.groups(spec.name, spec.region) if not item.deleting]
-    runs = [item.run for item in living]
-    if spec.run not in runs:
-        raise CloudError(
-            f"the resource group of {spec.name} is gone",
-            why="someone else removed it in the meantime",
-            advice="planner status",
-        )
-    if runs[0] != spec.run:
-        raise PlannerError(
-            f"{spec.name} was made by someone else in the meantime",
-            why="another deploy of the same name got there first; nothing of it was touched",
-            advice=f"planner status, or deploy under another --name than {spec.name}",
-        )
+    steps.claim(spec, [item.run for item in living], "Azure")
     return ""
 
 
@@ -125,29 +114,20 @@ def _create_network(spec: DeploymentSpec, where: Group, context: Context) -> str
 
 
 def _create_machine(spec: DeploymentSpec, where: Group, context: Context) -> str:
-    """Create the machine where there is room: wherever Azure likes, then zone by zone.
+    """Create the machine where there is room: wherever Azure likes, then zone by zone."""
+    zones = sizes.zones(spec.plan.instance_type, spec.region)
+    places = [("", spec.region), *((zone, f"{spec.region} zone {zone}") for zone in zones)]
 
-    Raises:
-        CapacityError: There is none in the region.
-    """
-    full: list[str] = []
-    for zone in ("", *sizes.zones(spec.plan.instance_type, spec.region)):
-        context.interruption.check()
-        named = f"{spec.region} zone {zone}" if zone else spec.region
-        context.progress(f"asking {named} for {spec.plan.instance_type}", ())
+    def make(zone: str) -> None:
         try:
             _put_machine(spec, where, zone, context)
-        except CapacityError as error:
-            full.append(f"{named}: {error.why}")
+        except CapacityError:
             # It stays as a machine that failed, bound to its zone.
             _delete_machine(spec, where, context)
-            continue
-        return where.part(_MACHINES, spec.name)
-    raise CapacityError(
-        f"no {spec.plan.instance_type} is to be had in {spec.region} now",
-        why="\n".join(full),
-        advice=f"planner deploy {spec.plan.model} --to cheapest (wherever there is room)",
-    )
+            raise
+
+    steps.where_there_is_room(spec, context, places, make)
+    return where.part(_MACHINES, spec.name)
 
 
 def _put_machine(spec: DeploymentSpec, where: Group, zone: str, context: Context) -> None:
@@ -177,16 +157,11 @@ def _delete_machine(spec: DeploymentSpec, where: Group, context: Context) -> Non
 
 
 def _record(spec: DeploymentSpec, where: Group) -> Resource:
-    mark = "sandbox/" if settings.current().simulated else ""
-    return Resource(
-        id=f"{mark}{spec.region}/azure-vm-endpoint/{where.name}/{spec.run}",
-        endpoint=spec.name,
+    return steps.record(
+        spec,
         cloud="azure",
         account=azure.subscription(),
-        region=spec.region,
         kind="azure-vm:endpoint",
-        recorded_at=settings.now(),
+        name=where.name,
         hourly_usd=spec.plan.hourly_usd,
-        tags={**spec.tags, "instance-type": spec.plan.instance_type},
-        expires_at=spec.expires_at,
     )

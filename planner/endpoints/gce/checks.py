@@ -10,7 +10,7 @@ from planner.clouds import gcp
 from planner.clouds.redact import redact
 from planner.endpoints.deploying.preflight import Check, Finding, Status, good
 from planner.endpoints.gce import api, requests, steps
-from planner.endpoints.machines import machine
+from planner.endpoints.machines import checks as shared
 from planner.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -27,16 +27,12 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
         Check("credentials", lambda: good("credentials", f"project {redact(gcp.project())}")),
         Check("identity", lambda: _identity(spec, may_create=may_create_roles)),
         Check("zones", lambda: _zones(spec)),
-        Check("quota", lambda: machine.quota(spec, spot=_is_spot(spec))),
+        Check("quota", lambda: shared.quota(spec)),
         Check("expiry", lambda: _expiry(spec)),
-        Check("guard", lambda: machine.guard(spec, "Compute Engine", _GUARD)),
+        Check("guard", lambda: shared.guard(spec, "Compute Engine", _GUARD)),
         Check("disk", lambda: _disk(spec)),
         Check("name", lambda: _name(spec)),
     ]
-
-
-def _is_spot(spec: DeploymentSpec) -> bool:
-    return spec.container.environment[requests.PROVISIONING] == "SPOT"
 
 
 def _identity(spec: DeploymentSpec, *, may_create: bool) -> Finding:
@@ -77,7 +73,7 @@ def _zones(spec: DeploymentSpec) -> Finding:
 
 
 def _expiry(spec: DeploymentSpec) -> Finding:
-    flex = spec.container.environment[requests.PROVISIONING] == "FLEX_START"
+    flex = spec.container.environment[shared.PROVISIONING] == "FLEX_START"
     if flex and spec.expires_at is None:
         return Finding(
             "expiry",
@@ -86,18 +82,14 @@ def _expiry(spec: DeploymentSpec) -> Finding:
             "--expires 7d at most",
             UsageError,
         )
-    if spec.expires_at is None:
-        return Finding("expiry", Status.WARNING, "none: it costs money until someone deletes it")
     words = "Compute Engine deletes the machine itself; it cannot be moved while it runs"
-    return good("expiry", words)
+    return shared.expiry(spec, words)
 
 
 def _disk(spec: DeploymentSpec) -> Finding:
     kind = requests.disk_type(spec.plan.instance_type)
-    text = f"{requests.disk_gb(spec)} GB of {kind} (not in the price above)"
-    if requests.has_local_ssd(spec.plan.instance_type):
-        text += "; the weights go to the machine's own local SSDs"
-    return good("disk", text)
+    local = "local SSDs" if requests.has_local_ssd(spec.plan.instance_type) else ""
+    return shared.disk(requests.disk_gb(spec), kind, local)
 
 
 def _name(spec: DeploymentSpec) -> Finding:

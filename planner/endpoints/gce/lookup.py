@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from planner.endpoints.gce import api, requests, secret, watch
-from planner.endpoints.machines import machine
-from planner.endpoints.model import (
-    TAG_HOURLY,
-    TAG_MODEL,
-    TAG_OWNER,
-    TAG_PRECISION,
-    TAG_SETTINGS,
-    Endpoint,
-    State,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from planner.endpoints.gce import api, requests, secret
+from planner.endpoints.gce.machine import GceMachine
+from planner.endpoints.machines.found import Found, Machine
+from planner.endpoints.model import TAG_OWNER, State
 
 _STATES = {
     "PENDING": State.CREATING,
@@ -58,75 +47,50 @@ def instances(name: str = "") -> list[dict[str, Any]]:
     return sorted(mine, key=lambda item: (item["creationTimestamp"], item["id"]))
 
 
-def find(name: str, region: str) -> Endpoint | None:
-    """Return the endpoint of that name in a region, or what is left of it, or None."""
-    found = [item for item in instances(name) if region_of(item) == region]
-    secrets = list(secret.stored(region, name))
-    if found:
-        return endpoint(found[0], secrets)
-    return leftover(name, region, secrets) if secrets else None
-
-
-def endpoints(region: str) -> list[Endpoint]:
-    """Return the endpoints of a region, leftovers last."""
-    machines = instances()
+def look(region: str, name: str = "") -> list[Found]:
+    """Return what the project has of planner's endpoints in a region, or of one of them."""
+    machines: dict[str, list[dict[str, Any]]] = {}
+    for item in instances(name):
+        if region_of(item) == region:
+            machines.setdefault(label(item, requests.LABEL_ENDPOINT), []).append(item)
     secrets: dict[str, list[secret.Stored]] = {}
-    for item in secret.stored(region):
-        secrets.setdefault(item.endpoint, []).append(item)
-    machines = [item for item in machines if region_of(item) == region]
-    living = {label(item, requests.LABEL_ENDPOINT) for item in machines}
-    here = [
-        endpoint(item, secrets.get(label(item, requests.LABEL_ENDPOINT), [])) for item in machines
-    ]
-    left = [leftover(name, region, parts) for name, parts in secrets.items() if name not in living]
-    return [*here, *left]
+    for kept in secret.stored(region, name):
+        secrets.setdefault(kept.endpoint, []).append(kept)
+    names = dict.fromkeys([*machines, *secrets])
+    return [_found(each, region, machines.get(each, []), secrets.get(each, [])) for each in names]
 
 
-def leftover(name: str, region: str, secrets: list[secret.Stored]) -> Endpoint:
-    """Return what remains of an endpoint that is gone, or what there is of one to come."""
-    return Endpoint(
+def _found(
+    name: str, region: str, machines: list[dict[str, Any]], secrets: list[secret.Stored]
+) -> Found:
+    return Found(
         name=name,
-        cloud="gcp",
-        service="gce",
         region=region,
-        state=State.LEFTOVER,
+        machine=_machine(machines[0]) if machines else None,
+        parts=[
+            *(f"instance:{zone_of(item)}/{item['name']}" for item in machines),
+            *(f"secret:{item.name}" for item in secrets),
+        ],
         created_at=max((item.created for item in secrets if item.created), default=None),
-        parts=tuple(f"secret:{item.name}" for item in secrets),
     )
 
 
-def endpoint(item: dict[str, Any], secrets: list[secret.Stored]) -> Endpoint:
-    """Return a machine as an endpoint."""
-    written = details(item)
-    tags = written.get("tags", {})
-    state = _STATES.get(item["status"], State.FAILED)
-    name, zone = item["name"], zone_of(item)
-    stage = ""
-    if state is State.IN_SERVICE:
-        stage = machine.stage(watch.lines(name, zone))
-        if stage != machine.READY:
-            state = State.FAILED if stage.startswith(machine.FAILED) else State.CREATING
+def _machine(item: dict[str, Any]) -> Machine:
     created = datetime.fromisoformat(item["creationTimestamp"]).astimezone(UTC)
-    price = tags.get(TAG_HOURLY)
-    ends = expiry(item, created)
-    return Endpoint(
+    tags = details(item).get("tags", {})
+    name, zone = item["name"], zone_of(item)
+    return Machine(
         name=name,
-        cloud="gcp",
-        service="gce",
         region=region_of(item),
-        state=state,
+        place=zone,
+        run=label(item, requests.LABEL_RUN),
+        state=_STATES.get(item["status"], State.FAILED),
         native_state=item["status"],
-        model=tags.get(TAG_MODEL, ""),
-        precision=tags.get(TAG_PRECISION, ""),
-        owner=tags.get(TAG_OWNER, label(item, requests.LABEL_OWNER)),
         instance_type=item["machineType"].rsplit("/", 1)[-1],
-        hourly_usd=Decimal(price) if price else None,
         created_at=created,
-        expires_at=ends,
-        guarded=ends is not None,
-        settings_hash=tags.get(TAG_SETTINGS, ""),
-        parts=(f"instance:{zone}/{name}", *(f"secret:{part.name}" for part in secrets)),
-        problem=stage if state is State.FAILED else "",
+        tags={TAG_OWNER: label(item, requests.LABEL_OWNER), **tags},
+        console=GceMachine(name, zone).console,
+        expires_at=expiry(item, created),
     )
 
 
@@ -167,11 +131,3 @@ def zone_of(item: dict[str, Any]) -> str:
 def region_of(item: dict[str, Any]) -> str:
     """Return the region of a machine."""
     return zone_of(item).rpartition("-")[0]
-
-
-def machine_zones(endpoint: Endpoint) -> Iterator[str]:
-    """Yield the zones in which an endpoint has a machine."""
-    for part in endpoint.parts:
-        kind, _, rest = part.partition(":")
-        if kind == "instance":
-            yield rest.partition("/")[0]

@@ -8,7 +8,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from planner.bundled import deploy_templates
-from planner.endpoints.machines import machine
+from planner.endpoints.machines import boot
+from planner.endpoints.machines.checks import PROVISIONING
 from planner.serving import table
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ LABEL_REGION = "planner-region"
 """Secrets are of no region; this is the one of their machine."""
 DETAILS = "planner-details"
 """The metadata key with tags and settings in full: labels take few characters."""
-PROVISIONING = "PROVISIONING_MODEL"
 MODELS = ("STANDARD", "SPOT", "FLEX_START")
 # "Use IAP for TCP forwarding": the addresses that its tunnels come from.
 IAP_ADDRESSES = "35.235.240.0/20"
@@ -40,7 +40,9 @@ _CARDS = re.compile(r"(?P<machine>[^+]+)\+(?P<count>\d+)x(?P<card>[\w-]+)")
 
 def settings() -> dict[str, str]:
     """Return what ``deploy_templates/gce.csv`` pins: image, driver, machine image."""
-    return {row["setting"]: row["value"] for row in table.read(deploy_templates() / "gce.csv")}
+    pinned = {row["setting"]: row["value"] for row in table.read(deploy_templates() / "gce.csv")}
+    project, family = pinned["machine_image_project"], pinned["machine_image_family"]
+    return {**pinned, "machine_image": f"projects/{project}/global/images/family/{family}"}
 
 
 def secret_name(spec: DeploymentSpec) -> str:
@@ -87,7 +89,7 @@ def seconds_of_life(spec: DeploymentSpec, now: datetime) -> int | None:
 
 def arguments(spec: DeploymentSpec) -> list[str]:
     """Return the arguments of vLLM, one a line of the file they go into."""
-    return machine.vllm_arguments(spec, "0.0.0.0", PORT)  # noqa: S104 - the firewall admits IAP alone
+    return boot.vllm_arguments(spec, "0.0.0.0", PORT)  # noqa: S104 - the firewall admits IAP alone
 
 
 def user_data(spec: DeploymentSpec, secret: str) -> str:
@@ -97,7 +99,7 @@ def user_data(spec: DeploymentSpec, secret: str) -> str:
         spec: The deployment.
         secret: Resource name of the secret with the token; empty where none is needed.
     """
-    return machine.user_data(
+    return boot.user_data(
         "gce.yaml.j2",
         arguments=arguments(spec),
         driver=settings()["driver"],

@@ -9,28 +9,29 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from planner.clouds import gcp, settings
-from planner.endpoints.deploying.lifecycle import NotMadeError, Step
+from planner.clouds import gcp
+from planner.endpoints.deploying.lifecycle import Step
 from planner.endpoints.gce import api, identities, lookup, requests, secret
 from planner.endpoints.gce import zones as known_zones
-from planner.errors import CapacityError, CloudError
-from planner.ledger import Resource
+from planner.endpoints.machines import steps
+from planner.errors import CloudError
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from planner.endpoints.interface import Context
     from planner.endpoints.model import DeploymentSpec
+    from planner.ledger import Resource
 
 _LETTERS = ("a", "b", "c")
 
 
 def create(spec: DeploymentSpec, context: Context) -> list[Step]:
     """Return the steps that make an endpoint; it is not in service yet after them."""
-    steps = [Step("close the firewall", lambda: _close(context))]
+    made = [Step("close the firewall", lambda: _close(context))]
     if spec.token is not None:
         name = requests.secret_name(spec)
-        steps.append(
+        made.append(
             Step(
                 "store the token in Secret Manager",
                 lambda: secret.create(spec),
@@ -39,7 +40,7 @@ def create(spec: DeploymentSpec, context: Context) -> list[Step]:
             )
         )
     return [
-        *steps,
+        *made,
         Step(
             f"create the machine {spec.name}",
             lambda: _create_machine(spec, context),
@@ -85,28 +86,13 @@ def _close(context: Context) -> str:
 
 
 def _create_machine(spec: DeploymentSpec, context: Context) -> str:
-    """Create the machine in the first zone that has room.
-
-    Raises:
-        CapacityError: No zone of the region has room.
-        NotMadeError: A machine of that name is there already.
-    """
-    full: list[str] = []
+    """Create the machine in the first zone that has room."""
     key = secret.path(requests.secret_name(spec)) if spec.token is not None else ""
-    for zone in zones_to_try(spec):
-        context.interruption.check()
-        context.progress(f"asking {zone} for {spec.plan.instance_type}", ())
-        try:
-            _insert(spec, zone, key, context)
-        except CapacityError as error:
-            full.append(f"{zone}: {error.why}")
-            continue
-        return f"{zone}/{spec.name}"
-    raise CapacityError(
-        f"no zone of {spec.region} has a {spec.plan.instance_type} now",
-        why="\n".join(full),
-        advice=f"planner deploy {spec.plan.model} --to cheapest (wherever there is room)",
+    zones = [(zone, zone) for zone in zones_to_try(spec)]
+    zone = steps.where_there_is_room(
+        spec, context, zones, lambda zone: _insert(spec, zone, key, context)
     )
+    return f"{zone}/{spec.name}"
 
 
 def _insert(spec: DeploymentSpec, zone: str, key: str, context: Context) -> None:
@@ -124,18 +110,14 @@ def _insert(spec: DeploymentSpec, zone: str, key: str, context: Context) -> None
     except CloudError as error:
         if not api.is_taken(error):
             raise
-        raise _taken(spec) from error
+        raise steps.taken(spec) from error
 
 
 def _claim(spec: DeploymentSpec) -> str:
     """Give way to an older machine of the name: names are unique per zone only."""
-    runs = [lookup.label(item, requests.LABEL_RUN) for item in lookup.instances(spec.name)]
-    if spec.run not in runs:
-        raise CloudError(
-            f"{spec.name} is gone", why="Compute Engine or someone else took it back at once"
-        )
-    if runs[0] != spec.run:
-        raise _taken(spec)
+    living = [item for item in lookup.instances(spec.name) if lookup.region_of(item) == spec.region]
+    runs = [lookup.label(item, requests.LABEL_RUN) for item in living]
+    steps.claim(spec, runs, "Compute Engine")
     own = requests.secret_name(spec)
     for item in secret.stored(spec.region, spec.name):
         if item.name != own:
@@ -143,27 +125,14 @@ def _claim(spec: DeploymentSpec) -> str:
     return ""
 
 
-def _taken(spec: DeploymentSpec) -> NotMadeError:
-    return NotMadeError(
-        f"{spec.name} was made by someone else in the meantime",
-        why="another deploy of the same name got there first; nothing of it was touched",
-        advice=f"planner status, or deploy under another --name than {spec.name}",
-    )
-
-
 def _record(
     spec: DeploymentSpec, kind: str, name: str, hourly_usd: Decimal | None = None
 ) -> Resource:
-    mark = "sandbox/" if settings.current().simulated else ""
-    return Resource(
-        id=f"{mark}{spec.region}/gce-{kind}/{name}/{spec.run}",
-        endpoint=spec.name,
+    return steps.record(
+        spec,
         cloud="gcp",
         account=gcp.project(),
-        region=spec.region,
         kind=f"gce:{kind}",
-        recorded_at=datetime.now(UTC),
+        name=name,
         hourly_usd=hourly_usd,
-        tags={**spec.tags, "instance-type": spec.plan.instance_type},
-        expires_at=spec.expires_at,
     )

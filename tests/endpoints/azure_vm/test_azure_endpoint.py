@@ -14,7 +14,8 @@ import pytest
 from azure_rig import OPTIONS, TOKEN, Rig, cheapest, machines, rig, store
 
 from planner.clouds import settings
-from planner.endpoints.azure_vm import Adapter, access, api, checks, lookup, tunnel
+from planner.endpoints.azure_vm import Adapter, access, api, checks, lookup
+from planner.endpoints.azure_vm.machine import host_keys
 from planner.endpoints.deploying.preflight import PreflightError
 from planner.endpoints.model import State
 from planner.endpoints.talking.client import ChatClient
@@ -388,11 +389,11 @@ def test_the_machine_s_ssh_keys_come_from_its_console_or_from_its_agent(
 ) -> None:
     bench.deploy(plan, replace(OPTIONS, wait=False))
     (group,) = lookup.groups("llama-2-70b")
-    told = tunnel.host_keys(group.group, "llama-2-70b")
+    told = host_keys(group.group, "llama-2-70b")
     assert [key.split()[0] for key in told] == ["ssh-ed25519"]
     # Nothing is on the console yet.
     bench.scenario(endpoint_startup_s=10_000)
-    assert tunnel.host_keys(group.group, "llama-2-70b") == told
+    assert host_keys(group.group, "llama-2-70b") == told
 
 
 def test_a_spot_machine_that_azure_takes_back_is_deleted_and_said_to_be_gone(
@@ -495,7 +496,7 @@ def test_the_printed_role_allows_what_is_called_and_nothing_else(bench: Rig, pla
     made.extend(shown, None)
     bench.scenario(endpoint_startup_s=10_000)
     (group,) = lookup.groups(shown.name)
-    tunnel.host_keys(group.group, shown.name)
+    host_keys(group.group, shown.name)
     bench.destroy(shown.name, plan.region)
     called = {name for cloud, name in bench.world.calls if cloud == "azure"}
     called = {name for name in called if name.startswith("Microsoft.")}

@@ -1,0 +1,82 @@
+"""One machine of Compute Engine: its serial port, its state, the tunnel to its engine.
+
+cloud-init and vLLM write to the serial port; no way in is needed to read it. The way in is a
+tunnel of Identity-Aware Proxy, through gcloud; nothing is open to the world.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from planner.clouds import gcp, settings
+from planner.endpoints.gce import api, requests
+from planner.endpoints.machines import watch, way_in
+from planner.errors import CloudError
+
+if TYPE_CHECKING:
+    from planner.endpoints.talking.http_transport import HttpTransport
+
+_GONE = {"STOPPING", "TERMINATED", "STOPPED", "SUSPENDED"}
+
+
+@dataclass(frozen=True, slots=True)
+class GceMachine:
+    """A machine by its name and zone."""
+
+    name: str
+    zone: str
+
+    def console(self) -> list[str]:
+        """Return what the machine wrote to its first serial port; the last megabyte of it."""
+        try:
+            found = api.get(
+                f"zones/{self.zone}/instances/{self.name}/serialPort",
+                "read the machine's console",
+                action="compute.instances.getSerialPortOutput",
+                port="1",
+            )
+        except CloudError as error:
+            # A machine that is just being made has no console yet.
+            if api.is_missing(error) or error.code == "400":
+                return []
+            raise
+        return [line.rstrip("\r") for line in str(found.get("contents", "")).splitlines()]
+
+    def stopped(self) -> str:
+        """Return why the machine does not run any more; empty where it does.
+
+        Raises:
+            NotFoundError: It is gone.
+        """
+        found = api.find(
+            f"zones/{self.zone}/instances/{self.name}",
+            f"look at {self.name}",
+            action="compute.instances.get",
+        )
+        if found is None:
+            raise watch.gone(self.name, "Compute Engine")
+        status = found["status"]
+        return f"Compute Engine has stopped the machine ({status})" if status in _GONE else ""
+
+    def transport(self) -> HttpTransport:
+        """Return the way to the engine of the machine.
+
+        Raises:
+            PlannerError: gcloud is not installed, or cannot open the tunnel.
+        """
+        where = f"{gcp.project()}/{self.zone}/{self.name}"
+        return way_in.transport(self.name, where, settings.current().gcp_endpoint, self._tunnel)
+
+    def _tunnel(self) -> way_in.Tunnel:
+        project = gcp.project()
+        return way_in.Tunnel(
+            program="gcloud",
+            install="https://cloud.google.com/sdk/docs/install, then gcloud auth login",
+            arguments=lambda port: [
+                *("compute", "start-iap-tunnel", self.name, str(requests.PORT)),
+                *(f"--local-host-port=127.0.0.1:{port}", f"--zone={self.zone}"),
+                f"--project={project}",
+            ],
+            advice="grant yourself roles/iap.tunnelResourceAccessor; planner doctor --permissions",
+        )

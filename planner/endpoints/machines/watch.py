@@ -1,0 +1,78 @@
+"""Follow a machine to its first answer, by its console, whichever cloud rents it out."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from planner.endpoints.machines import console
+from planner.endpoints.watching import failures
+from planner.errors import CloudError, NotFoundError, PlannerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from planner.endpoints.interface import Context
+    from planner.endpoints.machines.adapter import Handle
+    from planner.endpoints.model import DeploymentSpec
+
+PROVISION_S = 900
+"""How long a machine may take until it starts vLLM, beside the time that vLLM may take."""
+
+
+def follow(spec: DeploymentSpec, context: Context, machine: Handle) -> None:
+    """Return when the machine serves the model.
+
+    Args:
+        spec: What it was made of.
+        context: How to wait, and whom to tell.
+        machine: What to look at.
+
+    Raises:
+        CloudError: It failed, is gone, or takes too long; with the telling lines.
+    """
+    deadline = time.monotonic() + spec.startup_timeout_s + PROVISION_S
+    seen = 0
+    while True:
+        try:
+            ended = machine.stopped()
+        except NotFoundError as error:
+            raise CloudError(str(error), why=error.why, advice=error.advice) from error
+        lines = machine.console()
+        now = console.stage(lines)
+        context.progress(now, lines[seen:])
+        seen = len(lines)
+        if now == console.READY:
+            return
+        if now.startswith(console.FAILED):
+            raise _failure(spec, now, lines)
+        if ended:
+            raise _failure(spec, ended, lines)
+        if time.monotonic() > deadline:
+            raise _failure(spec, f"not ready in time: still {now}", lines)
+        context.interruption.pause(context.pace.poll_s)
+
+
+def gone(name: str, cloud: str) -> NotFoundError:
+    """Return the error of a machine that is not there any more.
+
+    Args:
+        name: Of the endpoint.
+        cloud: Who may have taken it back: ``Azure``.
+    """
+    return NotFoundError(
+        f"{name} is gone",
+        why=f"its time was up, {cloud} took it back (spot), or someone deleted it",
+        advice="planner status",
+    )
+
+
+def _failure(spec: DeploymentSpec, why: str, lines: Sequence[str]) -> PlannerError:
+    found = failures.diagnose(why, lines, model=spec.plan.model, name=spec.name)
+    known = found.text if found.cause != "unknown" else why
+    return CloudError(
+        f"{spec.name} failed to start: {known}",
+        code=found.cause,
+        why="\n".join([found.reason, *(f"log: {line}" for line in found.lines)]),
+        advice=found.advice.replace("--to sagemaker", f"--to {spec.plan.service}"),
+    )
