@@ -94,6 +94,15 @@ def advance(step: timedelta) -> None:
     note(f"Simulated time: {process.advance(step)[:19]} UTC.")
 
 
+@sandbox.command("sign-in")
+def sign_in() -> None:
+    """Sign in anew, where the sign-in ends after a time (knob sign_in_s)."""
+    from planner.sandbox import process
+
+    process.sign_in()
+    note("Signed in to the simulated clouds.")
+
+
 @sandbox.command("set")
 @click.option("--scenario", metavar="NAME", help="Take this scenario instead.")
 @click.option("--reset", is_flag=True, help="Forget quotas and requests, too.")
@@ -116,6 +125,42 @@ def scenarios(output_format: str) -> None:
         {"name": scenario.name, "summary": scenario.summary} for scenario in SCENARIOS.values()
     ]
     emit(rows, [Column("name", "Scenario"), Column("summary", "What happens")], output_format)
+
+
+@sandbox.command()
+@format_option
+def knobs(output_format: str) -> None:
+    """List how badly the services can behave, with the source of each.
+
+    \b
+    planner sandbox start --set world=bad
+    planner sandbox start --set world=calm --set read_lag_s=30
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
+    from planner.sandbox import reality
+
+    rows: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "what": item.what,
+            **{world: _value(getattr(item, world)) for world in reality.WORLDS},
+            "source": item.source,
+        }
+        for name, item in reality.about().items()
+    ]
+    columns = [
+        Column("name", "Knob"),
+        *(Column(world, world.capitalize(), "right") for world in reality.WORLDS),
+        Column("what", "What happens"),
+        Column("source", "Source", drop_below=150),
+    ]
+    emit(rows, columns, output_format)
+
+
+def _value(value: object) -> object:
+    """Return a knob's value as it is given to --set."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(value) if isinstance(value, tuple) else value
 
 
 def _pairs(settings: tuple[str, ...]) -> dict[str, str]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_SANDBOX_TIMEOUT_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,7 @@ class CloudSettings:
         gcp_project: Project id.
         gcp_endpoint: Base URL of all Google APIs.
         simulated: True while the clients talk to the sandbox; nothing is real then.
-        clock_ahead: How far the clock of the clouds is ahead of this machine's; the sandbox's
-            can be moved.
+        sandbox_control: Base URL of the sandbox's own API, which keeps its clock.
     """
 
     aws_profile: str | None = None
@@ -39,7 +40,7 @@ class CloudSettings:
     gcp_project: str | None = None
     gcp_endpoint: str | None = None
     simulated: bool = False
-    clock_ahead: timedelta = timedelta(0)
+    sandbox_control: str | None = None
 
 
 _chosen: CloudSettings | None = None
@@ -53,8 +54,28 @@ def current() -> CloudSettings:
 
 
 def now() -> datetime:
-    """Return what time it is where the clouds are, UTC: real, or the sandbox's."""
-    return datetime.now(UTC) + current().clock_ahead
+    """Return what this machine's clock shows, UTC: really, or in the sandbox."""
+    return _simulated("now") if current().sandbox_control else datetime.now(UTC)
+
+
+def advance(seconds: float) -> datetime:
+    """Move the sandbox's clock and return what time it is then."""
+    return _simulated("advance", {"seconds": seconds})
+
+
+def _simulated(path: str, body: dict[str, float] | None = None) -> datetime:
+    """Ask the sandbox for its time, or move it."""
+    import json
+    import urllib.request
+
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(  # noqa: S310 - loopback
+        f"{current().sandbox_control}/{path}",
+        data=data,
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=_SANDBOX_TIMEOUT_S) as answer:  # noqa: S310 - loopback
+        return datetime.fromisoformat(json.load(answer)["here"])
 
 
 def from_environment() -> CloudSettings:

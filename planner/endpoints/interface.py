@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from planner.clouds import settings
 from planner.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ SERVICES = {
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often to look, in seconds. Simulated clouds answer at once, so they are asked often.
+    """How often to look, in seconds on the clouds' time (:mod:`planner.clouds.clock`).
 
     Attributes:
         poll_s: Between two looks at an endpoint.
@@ -47,8 +46,6 @@ class Pace:
     @classmethod
     def current(cls) -> Pace:
         """Return the pace for the clouds in use."""
-        if settings.current().simulated:
-            return cls(poll_s=0.1, settle_s=2, removal_s=60, round_s=0.2)
         return cls()
 
 

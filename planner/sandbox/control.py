@@ -38,7 +38,16 @@ def app(world: World) -> Flask:
         with world.lock:
             world.clock.advance(timedelta(seconds=float(request.get_json()["seconds"])))
             world.settle()
-            return jsonify(now=world.now().isoformat())
+            return jsonify(_times(world))
+
+    @made.get("/now")
+    def now() -> Response:
+        return jsonify(_times(world))
+
+    @made.post("/sign-in")
+    def sign_in() -> Response:
+        world.sign_in()
+        return jsonify(_times(world))
 
     @made.post("/scenario")
     def scenario() -> Response | tuple[Response, int]:
@@ -56,6 +65,11 @@ def app(world: World) -> Flask:
         return jsonify(asdict(changed))
 
     return made
+
+
+def _times(world: World) -> dict[str, str]:
+    """Return the time of the clouds, and what the clock of the user's machine shows."""
+    return {"now": world.now().isoformat(), "here": world.here().isoformat()}
 
 
 def _show(filed: Any) -> dict[str, Any]:  # noqa: ANN401 - world.Request

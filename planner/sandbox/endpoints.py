@@ -23,4 +23,5 @@ class Endpoints:
             azure_endpoint=self.azure,
             gcp_endpoint=self.gcp,
             simulated=True,
+            sandbox_control=self.control,
         )

@@ -11,8 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from planner import state
@@ -21,6 +20,7 @@ from planner.sandbox.endpoints import Endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
     from pathlib import Path
 
     from planner.clouds.settings import CloudSettings
@@ -39,11 +39,8 @@ class Running:
     status: dict[str, Any]
 
     def settings(self) -> CloudSettings:
-        """Return the settings that point planner's clients at it, on its own time."""
-        ahead = datetime.fromisoformat(self.status["now"]) - datetime.now(UTC)
-        # What is left of a second is the time of the call.
-        whole = timedelta(seconds=round(ahead.total_seconds()))
-        return replace(self.endpoints.settings(), clock_ahead=whole)
+        """Return the settings that point planner's clients at it."""
+        return self.endpoints.settings()
 
 
 def write_state(endpoints: Endpoints) -> Path:
@@ -167,6 +164,11 @@ def advance(step: timedelta) -> str:
     """Move the simulated time forward; return what it is now (ISO 8601)."""
     body = {"seconds": step.total_seconds()}
     return str(_call("POST", require().endpoints, "advance", body)["now"])
+
+
+def sign_in() -> None:
+    """Sign in anew to all simulated clouds, where the sign-in ends after a time."""
+    _call("POST", require().endpoints, "sign-in")
 
 
 def change(scenario: str | None, settings: Mapping[str, str], *, reset: bool) -> dict[str, Any]:

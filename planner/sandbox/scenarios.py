@@ -1,7 +1,9 @@
 """The ways a simulated cloud can behave.
 
 A scenario is a set of knobs; each can be set alone (``planner sandbox start --set
-latency_s=0.1``). Whether and when a request is granted is invented: no cloud documents it.
+latency_s=0.1``). Here stand those of the account; how badly the services behave stands in
+:mod:`planner.sandbox.reality` and is set all at once with ``--set world=calm``. Whether and when a
+request is granted is invented: no cloud documents it.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from planner.errors import UnknownNameError, UsageError
+from planner.sandbox import reality
+from planner.sandbox.reality import Reality
 
 OUTCOMES = (
     "approved",
@@ -25,7 +29,7 @@ _HOUR_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Reality):
     """How the simulated clouds behave.
 
     Attributes:
@@ -150,7 +154,11 @@ def with_settings(scenario: Scenario, settings: dict[str, str]) -> Scenario:
     """
     changes: dict[str, Any] = {}
     known = {field.name: str(field.type) for field in fields(Scenario)}
+    if "world" in settings:
+        changes = reality.of(settings["world"])
     for key, text in settings.items():
+        if key == "world":
+            continue
         if key not in known:
             raise UnknownNameError("scenario setting", key, known)
         try:

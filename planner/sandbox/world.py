@@ -11,12 +11,16 @@ import uuid
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from planner.sandbox.lag import Lag
 from planner.sandbox.scenarios import Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from planner.sandbox.reality import Reality
 
 QuotaKey = tuple[str, str, str, tuple[tuple[str, str], ...]]
 """(cloud, region, quota id, dimensions); region is empty for a quota of the whole account."""
@@ -64,6 +68,46 @@ class Request:
         return self.decided is None or now < self.decided
 
 
+class Disturbance(StrEnum):
+    """What the network does to a call."""
+
+    RESET = "reset"
+    """The connection breaks before the call has any effect."""
+    LOST = "lost"
+    """The call has its effect; the connection breaks before the answer."""
+
+
+@dataclass(slots=True)
+class Line:
+    """The network between the user's machine and the clouds.
+
+    Attributes:
+        calls: How many there were, an outage's own left out.
+        changes: How many of them change something.
+        first_change: When the first of these was.
+    """
+
+    calls: int = 0
+    changes: int = 0
+    first_change: datetime | None = None
+
+    def disturbs(self, knobs: Reality, now: datetime, *, changes: bool) -> Disturbance | None:
+        """Count a call and return what happens to it."""
+        if self.first_change is not None and knobs.outage_s:
+            past = (now - self.first_change).total_seconds() - knobs.outage_after_s
+            if 0 <= past < knobs.outage_s:
+                return Disturbance.RESET
+        self.calls += 1
+        if knobs.reset_every and self.calls % knobs.reset_every == 0:
+            return Disturbance.RESET
+        if not changes:
+            return None
+        self.changes += 1
+        self.first_change = self.first_change or now
+        lost = knobs.lose_every and self.changes % knobs.lose_every == 0
+        return Disturbance.LOST if lost else None
+
+
 class World:
     """Clock, scenario, quotas, requests and a count of the calls."""
 
@@ -83,6 +127,9 @@ class World:
             self.requests: list[Request] = []
             self.calls: Counter[tuple[str, str]] = Counter()
             self.notes: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+            self.lag = Lag(self.now)
+            self.line = Line()
+            self._signed_in_at = self.now()
             self._throttled: Counter[tuple[str, ...]] = Counter()
             for forget in self.on_reset:
                 forget()
@@ -90,6 +137,29 @@ class World:
     def now(self) -> datetime:
         """Return the simulated time."""
         return self.clock.now()
+
+    def here(self) -> datetime:
+        """Return what the clock of the user's machine shows."""
+        return self.now() - timedelta(seconds=self.scenario.clock_skew_s)
+
+    def sign_in(self) -> None:
+        """Sign in anew."""
+        self._signed_in_at = self.now()
+
+    @property
+    def signed_out(self) -> bool:
+        """Tell whether the sign-in has run out."""
+        life = self.scenario.sign_in_s
+        return bool(life) and (self.now() - self._signed_in_at).total_seconds() > life
+
+    def disturbs(self, *, changes: bool) -> Disturbance | None:
+        """Count a call and return how the network disturbs it; None where it does not.
+
+        Args:
+            changes: Whether the call makes, changes or deletes something.
+        """
+        with self.lock:
+            return self.line.disturbs(self.scenario, self.now(), changes=changes)
 
     def limit(self, key: QuotaKey, initial: int) -> int:
         """Return a quota's limit; ``initial`` until a request has moved it."""

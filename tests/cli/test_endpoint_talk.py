@@ -152,7 +152,7 @@ def test_an_endpoint_at_zero_is_shown_asleep_and_waited_for(
     assert loaded.returncode == 6
     assert "--wait" in loaded.stderr
     world.world.scenario = scenarios.with_settings(
-        world.world.scenario, {"endpoint_startup_s": "2"}
+        world.world.scenario, {"endpoint_startup_s": "60"}
     )
     refused = installed_planner("chat", NAME, "hello", "--max-tokens", "4")
     assert refused.returncode == 6

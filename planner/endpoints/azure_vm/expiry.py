@@ -7,11 +7,10 @@ needs no role, but knows only the time of day: it is on during the last day alon
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from planner.clouds import azure, settings
+from planner.clouds import azure, clock, settings
 from planner.endpoints.azure_vm import api, parts
 from planner.endpoints.model import TAG_EXPIRES
 from planner.errors import CloudError
@@ -40,13 +39,13 @@ def put(
         kind=_LOGIC,
     )
     id_, body = parts.role_assignment(where, made["identity"]["principalId"])
-    deadline = time.monotonic() + context.pace.settle_s
+    deadline = clock.monotonic() + context.pace.settle_s
     while True:
         try:
             api.put(id_, body, "let the expiry delete the group", context, kind=_ROLES)
         except CloudError as error:
             # A new identity is not known everywhere at once.
-            if error.code != "PrincipalNotFound" or time.monotonic() > deadline:
+            if error.code != "PrincipalNotFound" or clock.monotonic() > deadline:
                 raise
             context.interruption.pause(context.pace.poll_s / 10)
         else:

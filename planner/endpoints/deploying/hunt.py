@@ -15,6 +15,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from planner.clouds import clock
 from planner.endpoints.deploying import deployment, places, race
 from planner.endpoints.deploying.choices import Attempt, Observers, Result
 from planner.endpoints.deploying.preflight import PreflightError, require
@@ -211,17 +212,20 @@ def _repeatedly(
         RetryCallState,
         Retrying,
         retry_if_exception_type,
-        stop_before_delay,
         wait_random_exponential,
     )
 
     def told(state: RetryCallState) -> None:
         seen.waiting(state.upcoming_sleep)
 
+    def too_late(state: RetryCallState) -> bool:
+        return clock.monotonic() + state.upcoming_sleep > until
+
     pace = Pace.current()
+    until = clock.monotonic() + keep_trying.total_seconds()
     return Retrying(
         retry=retry_if_exception_type(CapacityError),
-        stop=stop_before_delay(keep_trying.total_seconds()),
+        stop=too_late,
         wait=wait_random_exponential(multiplier=2 * pace.round_s, min=pace.round_s, max=900),
         sleep=interruption.pause,
         before_sleep=told,

@@ -12,6 +12,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
+from planner.clouds import clock
 from planner.errors import InterruptedByUserError
 
 if TYPE_CHECKING:
@@ -81,13 +82,21 @@ class Interruption:
             raise InterruptedByUserError(f"interrupted {self._reason}")
 
     def pause(self, seconds: float) -> None:
-        """Wait, but not longer than until the first signal.
+        """Wait for a cloud, but not longer than until the first signal.
 
         Raises:
             InterruptedByUserError: A signal came.
         """
         if self._rolling_back:
             # The mark is set already and would end every wait; only a second signal ends it.
+            clock.pause(seconds)
+            return
+        clock.pause(seconds, self._event)
+        self.check()
+
+    def pause_here(self, seconds: float) -> None:
+        """Wait likewise for something on this machine, whose time no sandbox moves."""
+        if self._rolling_back:
             threading.Event().wait(seconds)
             return
         self._event.wait(seconds)

@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from planner.clouds import clock, settings
 from planner.endpoints.deploying import deployment, places
 from planner.endpoints.deploying.choices import Attempt, Observers, Result
 from planner.endpoints.deploying.interruption import Interruption
@@ -74,10 +75,10 @@ class Lane(Interruption):
 
     def pause(self, seconds: float) -> None:
         """Wait, but not longer than until one of both."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
+        until = clock.monotonic() + seconds
+        while (left := until - clock.monotonic()) > 0:
             self.check()
-            threading.Event().wait(min(left, _LOOK_S))
+            clock.pause(min(left, _LOOK_S if not settings.current().simulated else left))
         self.check()
 
 

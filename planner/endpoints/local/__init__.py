@@ -129,7 +129,7 @@ class Adapter:
                 why = f"it did not answer within {spec.startup_timeout_s / 60:.0f} minutes"
             if why:
                 raise _failure(spec, why, lines)
-            context.interruption.pause(_LOOK_EVERY_S)
+            context.interruption.pause_here(_LOOK_EVERY_S)
 
     def settle(self, before: Endpoint) -> None:
         """Do nothing: an update leaves nothing of what it replaced."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
+from planner.clouds import clock
 from planner.endpoints.machines import console
 from planner.endpoints.watching import failures
 from planner.errors import CloudError, NotFoundError, PlannerError
@@ -31,7 +31,7 @@ def follow(spec: DeploymentSpec, context: Context, machine: Handle) -> None:
     Raises:
         CloudError: It failed, is gone, or takes too long; with the telling lines.
     """
-    deadline = time.monotonic() + spec.startup_timeout_s + PROVISION_S
+    deadline = clock.monotonic() + spec.startup_timeout_s + PROVISION_S
     seen = 0
     while True:
         try:
@@ -48,7 +48,7 @@ def follow(spec: DeploymentSpec, context: Context, machine: Handle) -> None:
             raise _failure(spec, now, lines)
         if ended:
             raise _failure(spec, ended, lines)
-        if time.monotonic() > deadline:
+        if clock.monotonic() > deadline:
             raise _failure(spec, f"not ready in time: still {now}", lines)
         context.interruption.pause(context.pace.poll_s)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
+from planner.clouds import clock
 from planner.endpoints.sagemaker import api, expiry, requests
 from planner.errors import CloudError
 
@@ -95,7 +95,7 @@ def _until_gone(
     is_gone: Callable[[], bool],
     on_busy: Callable[[], None] | None,
 ) -> bool:
-    deadline = time.monotonic() + context.pace.removal_s
+    deadline = clock.monotonic() + context.pace.removal_s
     ordered = False
     while True:
         try:
@@ -113,7 +113,7 @@ def _until_gone(
             context.progress("waiting until SageMaker allows to delete it", ())
         if ordered and is_gone():
             return True
-        if time.monotonic() > deadline:
+        if clock.monotonic() > deadline:
             raise CloudError(
                 f"{what} is still there",
                 why="SageMaker has not deleted it within "

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from planner.clouds import clock
 from planner.endpoints.interface import LogLine
 from planner.endpoints.sagemaker import api, requests
 from planner.endpoints.watching import failures
@@ -71,7 +71,7 @@ def machine_in_service(spec: DeploymentSpec, context: Context) -> None:
 
 def _follow(spec: DeploymentSpec, context: Context, subject: _Subject) -> dict[str, Any]:
     """Return the description once it is in service."""
-    deadline = time.monotonic() + spec.startup_timeout_s + _PROVISION_S
+    deadline = clock.monotonic() + spec.startup_timeout_s + _PROVISION_S
     seen = 0
     since: datetime | None = None
     while True:
@@ -92,7 +92,7 @@ def _follow(spec: DeploymentSpec, context: Context, subject: _Subject) -> dict[s
             return described
         if status not in _CHANGING:
             raise _failure(spec, described, subject, lines)
-        if time.monotonic() > deadline:
+        if clock.monotonic() > deadline:
             raise CloudError(
                 f"{subject.title} was not ready in time",
                 why=f"after {(spec.startup_timeout_s + _PROVISION_S) / 60:.0f} minutes it is "
@@ -104,12 +104,12 @@ def _follow(spec: DeploymentSpec, context: Context, subject: _Subject) -> dict[s
 
 def until_settled(name: str, region: str, context: Context) -> dict[str, Any] | None:
     """Return the endpoint once nothing changes any more; None where there is none."""
-    deadline = time.monotonic() + context.pace.removal_s
+    deadline = clock.monotonic() + context.pace.removal_s
     while True:
         described = api.describe(name, region)
         if described is None or described["EndpointStatus"] not in _CHANGING:
             return described
-        if time.monotonic() > deadline:
+        if clock.monotonic() > deadline:
             raise CloudError(
                 f"{name} is still {described['EndpointStatus']}", advice="planner status"
             )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, TypeVar
 
+from planner.clouds import clock
 from planner.endpoints.interface import Pace
 from planner.errors import AsleepError
 
@@ -45,15 +45,15 @@ def until_awake(attempt: Callable[[], _T], told: Callable[[float], None]) -> _T:
     from tenacity import (
         Retrying,
         retry_if_exception_type,
-        stop_after_delay,
         wait_fixed,
     )
 
-    started = time.monotonic()
+    started = clock.monotonic()
     return Retrying(
         retry=retry_if_exception_type(AsleepError),
-        stop=stop_after_delay(_LONGEST_S),
+        stop=lambda _: clock.monotonic() - started > _LONGEST_S,
         wait=wait_fixed(Pace.current().poll_s),
-        before_sleep=lambda _: told(time.monotonic() - started),
+        sleep=clock.pause,
+        before_sleep=lambda _: told(clock.monotonic() - started),
         reraise=True,
     )(attempt)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,15 +17,6 @@ if TYPE_CHECKING:
     from planner.plan import Plan
 
 NAME = "llama-2-70b"
-
-
-@pytest.fixture(autouse=True)
-def _patience_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let ten minutes go by between two looks at the computer's clock, which waits go by."""
-    clock = itertools.count(0, 600)
-    hurried = SimpleNamespace(monotonic=lambda: next(clock))
-    for module in ("watch", "removal"):
-        monkeypatch.setattr(f"planner.endpoints.sagemaker.{module}.time", hurried)
 
 
 def test_it_is_given_up_after_its_time_and_leaves_nothing(sandbox: Rig, plan: Plan) -> None:
