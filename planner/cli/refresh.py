@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.output import Column, console, emit, format_option, note
+from planner.cli import refresh_view as view
+from planner.cli.output import console, emit, format_option, note
 from planner.errors import InterruptedByUserError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from planner.pricing.refresh import Outcome
     from planner.pricing.sources.interface import Files, Progress, Source
 
 CLOUDS = ("aws", "azure", "gcp")
 # What there is to count: AWS comes as files, the others as pages.
 _UNITS = {"aws": "bytes", "azure": "pages", "gcp": "pages"}
 _FAILED, _NEWER = 1, 7
-FIELDS = ("cloud", "status", "as_of", "offers", "rose", "fell", "appeared", "vanished", "notes",
-          "error")  # fmt: skip
 
 
 @click.command()
@@ -54,7 +52,7 @@ FIELDS = ("cloud", "status", "as_of", "offers", "rose", "fell", "appeared", "van
     "accepted",
     multiple=True,
     metavar="GATE=GLOB",
-    help="Publish although rows break this gate, where the row matches (repeatable).",
+    help="Publish although a price jumped or a card vanished, where the row matches (repeatable).",
 )
 @click.option(
     "--keep",
@@ -63,6 +61,12 @@ FIELDS = ("cloud", "status", "as_of", "offers", "rose", "fell", "appeared", "van
     show_default=True,
     metavar="N",
     help="Snapshots to keep of each cloud.",
+)
+@click.option(
+    "--explain",
+    "explained",
+    metavar="INSTANCE_TYPE",
+    help="Print the raw rows about one machine and what became of each; publish nothing.",
 )
 @format_option
 @click.pass_context
@@ -77,19 +81,22 @@ def refresh(
     save: Path | None,
     accepted: tuple[str, ...],
     keep: int,
+    explained: str | None,
 ) -> None:
     """Bring today's prices from AWS, Azure and Google Cloud.
 
     AWS and Azure need no account; Google needs an API key in PLANNER_GCP_API_KEY. Prices are
-    checked before they are published, and a cloud that fails keeps those of before.
+    checked before they are published. A machine, a service or a cloud whose prices are in
+    doubt keeps those of before, and is named.
     Exit code 1: a cloud failed. Exit code 7 with --check: newer prices exist.
 
     \b
     planner refresh
     planner refresh --cloud aws --region us-east-1
     planner refresh --check
+    planner refresh --cloud azure --region westeurope --explain Standard_NCC40ads_H100_v5
     """  # noqa: D301 - click reads the backspace as "keep these lines"
-    from planner.pricing.refresh import Refresh, Status
+    from planner.pricing.refresh import Refresh, Status, standing_exceptions
     from planner.pricing.store import open_store
     from planner.serving import accelerators
 
@@ -106,13 +113,19 @@ def refresh(
                 a.accelerator: a.memory_gib for a in accelerators.all_accelerators()
             },
             regions=wanted,
-            accepted=[_accepted(text) for text in accepted],
+            accepted=[*standing_exceptions(), *map(_accepted, accepted)],
             keep=keep,
             optional=frozenset() if clouds else frozenset({"gcp"}),
         )
-        outcomes = run.check() if check else run.run()
-    emit([_record(o) for o in outcomes], _columns(), output_format, fields=FIELDS)
-    _tell(outcomes, str(store))
+        if explained:
+            traces = run.explain(explained)
+        else:
+            outcomes = run.check() if check else run.run()
+    if explained:
+        view.show_traces(explained, traces, output_format)
+        return
+    emit([view.record(o) for o in outcomes], view.columns(), output_format, fields=view.FIELDS)
+    view.tell(outcomes, str(store))
     if any(o.status is Status.FAILED for o in outcomes):
         context.exit(_FAILED)
     if any(o.status is Status.NEWER for o in outcomes):
@@ -130,53 +143,6 @@ def _ended_by_ctrl_c() -> Iterator[None]:
     except KeyboardInterrupt:
         note("Interrupted. Prices of before stay; the next refresh resumes.")
         os._exit(InterruptedByUserError.exit_code)
-
-
-def _tell(outcomes: Sequence[Outcome], store: str) -> None:
-    """Say what was left out, what failed and why, and last how it ended."""
-    for o in outcomes:
-        for text in o.notes:
-            note(f"{o.cloud}: {text}.")
-        if o.error is not None:
-            note(f"{o.cloud}: {o.error}.")
-            for line in o.error.why.splitlines():
-                note(f"  {line}")
-            if o.error.advice:
-                note(f"  Try: {o.error.advice}")
-    ended: dict[str, list[str]] = {}
-    for o in outcomes:
-        ended.setdefault(str(o.status), []).append(o.cloud)
-    summary = "; ".join(f"{status}: {', '.join(names)}" for status, names in ended.items())
-    note(f"{summary[:1].upper()}{summary[1:]} ({store}).")
-
-
-def _record(outcome: Outcome) -> dict[str, Any]:
-    kinds = [str(change.kind) for change in outcome.changes]
-    return {
-        "cloud": outcome.cloud,
-        "status": str(outcome.status),
-        "as_of": outcome.as_of,
-        "offers": outcome.offers,
-        **{kind: kinds.count(kind) for kind in ("rose", "fell", "appeared", "vanished")},
-        "notes": "; ".join(outcome.notes),
-        "error": None if outcome.error is None else str(outcome.error),
-    }
-
-
-def _columns() -> list[Column]:
-    return [
-        Column("cloud", "Cloud"),
-        Column("status", "Prices"),
-        Column("as_of", "As of"),
-        *(
-            Column(key, key.capitalize(), "right", _count(key))
-            for key in ("offers", "rose", "fell", "appeared", "vanished")
-        ),
-    ]
-
-
-def _count(key: str) -> Callable[[Mapping[str, Any]], str]:
-    return lambda record: f"{record[key]:,}" if record[key] else ""
 
 
 def _source(cloud: str) -> Source:
@@ -222,7 +188,7 @@ def _by_cloud(names: Sequence[str], clouds: Sequence[str]) -> dict[str, list[str
 
 
 def _accepted(text: str) -> tuple[str, str]:
-    from planner.pricing.gates import GATES
+    from planner.pricing.gates import ACCEPTABLE, GATES
 
     gate, separator, subject = text.partition("=")
     known = [function.__name__ for function in GATES]
@@ -233,6 +199,12 @@ def _accepted(text: str) -> tuple[str, str]:
         )
     if gate not in known:
         raise UnknownNameError("gate", gate, known)
+    if gate not in ACCEPTABLE:
+        raise UsageError(
+            f"{gate} cannot be accepted",
+            why="two prices for one thing, a price of 0 or a row without a source is no price",
+            advice=f"one of: {', '.join(sorted(ACCEPTABLE))}",
+        )
     return gate, subject
 
 

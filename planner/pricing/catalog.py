@@ -197,12 +197,14 @@ class Catalog:
         session.execute(
             "CREATE TABLE coverage (cloud VARCHAR, as_of DATE, service VARCHAR, region VARCHAR,"
             " pricing_model VARCHAR, commitment VARCHAR, term_years TINYINT,"
-            " payment_option VARCHAR, instance_types VARCHAR)"
+            " payment_option VARCHAR, instance_types VARCHAR, left_out VARCHAR)"
         )
         clouds = {s.path: (s.cloud, s.as_of) for s in self.snapshots}
         session.execute(
-            "INSERT INTO coverage SELECT f.cloud, f.as_of, c[1], c[2], c[3], c[4],"
-            " c[5]::TINYINT, c[6], c[7] FROM (SELECT file_name, unnest(from_json("
+            "INSERT INTO coverage SELECT f.cloud, f.as_of, c[1], c[2], c[3], c[4], c[5]::TINYINT,"
+            # A scope is a glob, then the machines it leaves out (planner.pricing.scopes).
+            " c[6], split_part(c[7], ' -', 1), nullif(substr(c[7], strpos(c[7] || ' -', ' -')), '')"
+            " FROM (SELECT file_name, unnest(from_json("
             "  decode(value), '[[\"VARCHAR\"]]')) AS c"
             f"  FROM parquet_kv_metadata([{listed}]) WHERE decode(key) = $key)"
             " JOIN (SELECT unnest($paths) AS path, unnest($clouds) AS cloud,"
@@ -257,6 +259,7 @@ FROM offers o ANTI JOIN coverage c ON (
     AND coalesce(c.payment_option, '') = coalesce(o.payment_option, '')
     AND c.as_of > o.as_of AND c.as_of <= ?
     AND o.instance_type GLOB c.instance_types
+    AND (c.left_out IS NULL OR NOT contains(c.left_out || ' ', ' -' || o.instance_type || ' '))
 )
 WHERE o.as_of <= ?"""
 

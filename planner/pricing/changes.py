@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from planner.pricing.scopes import holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -104,7 +105,7 @@ class Covered:
     def __contains__(self, offer: Offer) -> bool:
         """Tell whether the offer, were it still sold, would be in the list."""
         scopes = self._scopes.get((offer.service, offer.region, *offer.terms), ())
-        return any(fnmatchcase(offer.instance_type, scope) for scope in scopes)
+        return any(holds(scope, offer.instance_type) for scope in scopes)
 
 
 class _Kinds:

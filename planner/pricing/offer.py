@@ -1,7 +1,10 @@
 """Offer: one price of one instance type in one region under one pricing model.
 
 Words follow FinOps FOCUS: a pricing category is Standard (``on_demand``), Dynamic (``spot``)
-or Committed. Money is ``Decimal`` US dollars to nine places, as Google's price API gives it.
+or Committed. Two more are ways to get a machine that is scarce: a ``capacity_block`` of fixed
+days that is booked ahead (EC2 Capacity Blocks, SageMaker training plans, Google's calendar
+mode), and ``flex_start``, where Google starts the machine when there is room. Money is
+``Decimal`` US dollars to nine places, as Google's price API gives it.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ class PricingModel(StrEnum):
     ON_DEMAND = "on_demand"
     SPOT = "spot"
     COMMITTED = "committed"
+    CAPACITY_BLOCK = "capacity_block"
+    FLEX_START = "flex_start"
 
 
 class Commitment(StrEnum):

@@ -1,7 +1,9 @@
 """Bring today's prices from the clouds into a store: collect, check, publish, say what changed.
 
 Clouds are refreshed side by side, and one that fails leaves its old snapshot in place and
-does not hold the others back.
+does not hold the others back. Of a cloud's list as little as possible is withheld: a machine
+that breaks an integrity gate keeps its old price, then a service; a cloud is refused whole only
+where nothing of its list is left, or the list itself cannot be read.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from planner.bundled import pricing_data
-from planner.errors import AccessError, PlannerError, SnapshotRefusedError
-from planner.pricing import gates, instance_types, snapshots, store
+from planner.errors import AccessError, NotFoundError, PlannerError, SnapshotRefusedError
+from planner.pricing import gates, instance_types, snapshots, store, withheld
 from planner.pricing.catalog import Catalog, Query
 from planner.pricing.changes import Change, Covered, compare
 from planner.pricing.sources import names
@@ -28,9 +30,10 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from planner.pricing.gates import Violation
     from planner.pricing.instance_types import InstanceType, InstanceTypes
     from planner.pricing.offer import Offer
-    from planner.pricing.sources.interface import Collected, Files, Source
+    from planner.pricing.sources.interface import Collected, Files, Source, Trace
     from planner.pricing.store import Store
 
 KEEP = 60
@@ -52,6 +55,8 @@ class Outcome:
 
     Attributes:
         changes: Against what was known before, within what the new snapshot covers.
+        withheld: The rows that broke a gate; their machines keep the prices of before.
+        kept: Why a service keeps its prices of before, by service.
         error: Why it failed or was skipped.
     """
 
@@ -62,7 +67,20 @@ class Outcome:
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
     path: Path | None = None
+    withheld: tuple[Violation, ...] = ()
+    kept: Mapping[str, tuple[Violation, ...]] = field(default_factory=dict)
     error: PlannerError | None = None
+
+    @property
+    def machines_withheld(self) -> list[tuple[str, str, str]]:
+        """The machines withheld: service, region (empty: all), instance type."""
+        return gates.machines_of(self.withheld)
+
+
+def standing_exceptions() -> list[tuple[str, str]]:
+    """Return the exceptions that hold on any day: those without a date in ``accepted.csv``."""
+    with (pricing_data() / "accepted.csv").open(encoding="utf-8", newline="") as file:
+        return [(row["gate"], row["subject"]) for row in csv.DictReader(file) if not row["as_of"]]
 
 
 @dataclass(frozen=True)
@@ -101,6 +119,27 @@ class Refresh:
         AWS names the version of each file; the other clouds' lists are read and compared.
         """
         return self._each(self._look)
+
+    def explain(self, instance_type: str) -> dict[str, list[Trace]]:
+        """Return the raw rows about one instance type, and what became of each, by cloud.
+
+        Raises:
+            NotFoundError: No list names it.
+        """
+        found = {}
+        for source in self.sources:
+            with closing(self.files(source.cloud)) as files:
+                known = self._known(source, self._catalog())
+                found[source.cloud] = source.explain(
+                    files, known, self._regions(source), instance_type
+                )
+        if not any(found.values()):
+            raise NotFoundError(
+                f"no price list names {instance_type}",
+                why=f"read those of {', '.join(found)}",
+                advice="check the name; planner prices --geo all",
+            )
+        return found
 
     def _each(self, work: Callable[[Source, Files], Outcome]) -> list[Outcome]:
         def guarded(source: Source) -> Outcome:
@@ -149,28 +188,32 @@ class Refresh:
         # Another machine may have published into the store meanwhile.
         self.target.pull()
         before = self._catalog()
-        collected = _with_same_day(collected, before, source.cloud)
         types = instance_types.InstanceTypes([*before.instance_types, *collected.instance_types])
-        self._require(collected, types, self._previous(source.cloud, collected, before))
-        changes = self._changes(source.cloud, collected, before)
-        self._add_types(collected.instance_types)
-        path = snapshots.write(
-            self.target.root, collected.offers, collected.coverage, collected.versions
-        )
+        sifted = self._sift(collected, types, self._previous(source.cloud, collected, before))
+        sound = replace(collected, offers=sifted.offers, coverage=sifted.coverage)
+        changes = self._changes(source.cloud, sound, before)
+        self._add_types(sound.instance_types)
+        sound = _with_same_day(sound, before, source.cloud)
+        path = snapshots.write(self.target.root, sound.offers, sound.coverage, sound.versions)
         self.target.push(path)
+        if sifted.withheld or sifted.kept:
+            self.target.push(withheld.write(path, sifted))
         store.prune(self.target, source.cloud, keep=self.keep)
         return Outcome(
-            source.cloud, Status.PUBLISHED, files.as_of, len(collected.offers), changes,
-            collected.notes, path,
+            source.cloud, Status.PUBLISHED, files.as_of, len(sound.offers), changes,
+            sound.notes, path, sifted.withheld, sifted.kept,
         )  # fmt: skip
 
-    def _collect(self, source: Source, files: Files, before: Catalog) -> Collected:
+    def _known(self, source: Source, before: Catalog) -> Known:
         offered = before.offers(Query(clouds=(source.cloud,))) if before.snapshots else []
-        known = Known(
+        return Known(
             instance_types=before.instance_types,
             names=names.load(self.accelerator_memory_gib),
             machines=frozenset((o.service, o.region, o.instance_type) for o in offered),
         )
+
+    def _collect(self, source: Source, files: Files, before: Catalog) -> Collected:
+        known = self._known(source, before)
         collected = source.collect(files, known, self._regions(source))
         if not collected.offers:
             raise PlannerError(
@@ -180,9 +223,9 @@ class Refresh:
             )
         return collected
 
-    def _require(
+    def _sift(
         self, collected: Collected, types: InstanceTypes, previous: Sequence[Offer]
-    ) -> None:
+    ) -> gates.Sifted:
         candidate = gates.Candidate(
             offers=collected.offers,
             coverage=collected.coverage,
@@ -190,16 +233,17 @@ class Refresh:
             accelerator_memory_gib=self.accelerator_memory_gib,
             previous=previous,
         )
-        violations = gates.check(candidate, self.accepted)
-        if violations:
-            first, cloud = violations[0], collected.offers[0].cloud
+        sifted = gates.sift(candidate, self.accepted)
+        if not sifted.offers:
+            violations = [*sifted.withheld, *(v for why in sifted.kept.values() for v in why)]
+            cloud = collected.offers[0].cloud
             raise SnapshotRefusedError(
                 f"today's {cloud} prices are refused, and those of before stay: "
-                f"{len(violations)} rows break an integrity gate",
+                "nothing that was read passes the integrity gates",
                 [str(violation) for violation in violations],
-                advice="look at the rows; where one is right after all: "
-                f"planner refresh --cloud {cloud} --accept '{first.gate}={first.subject}'",
+                advice=withheld.advice(cloud, violations),
             )
+        return sifted
 
     def _previous(self, cloud: str, collected: Collected, before: Catalog) -> list[Offer]:
         """Return what was known before the day of the new prices, or on it."""

@@ -182,6 +182,11 @@ def find(root: Path) -> list[tuple[str, date, Path]]:
     return sorted((cloud, as_of, path) for (cloud, as_of), path in newest.items())
 
 
+def withheld_beside(path: Path) -> Path:
+    """Return where the list of what a snapshot withheld lies."""
+    return path.with_name(f"{path.stem}.withheld.json")
+
+
 def verify(path: Path) -> None:
     """Check that a snapshot file still is what was published.
 

@@ -108,7 +108,7 @@ class RemoteStore:
                 listed[relative] = (name, details)
         for relative, (name, details) in listed.items():
             self._fetch(self.root / relative, name, details)
-        for path in (self.root / snapshots.FOLDER).glob("*/*.parquet"):
+        for path in (self.root / snapshots.FOLDER).glob("*/[0-9]*"):
             if path.relative_to(self.root).as_posix() not in listed:
                 path.unlink(missing_ok=True)
 
@@ -229,13 +229,19 @@ def prune(store: Store, cloud: str, *, keep: int) -> list[date]:
     now = time.time()
     for path in (store.root / snapshots.FOLDER / cloud).glob("*.parquet"):
         if path not in current and now - path.stat().st_mtime > _GRACE_SECONDS:
-            store.remove(path)
+            _remove(store, path)
     for _, path in old:
-        store.remove(path)
+        _remove(store, path)
     for scratch in (store.root / snapshots.FOLDER / cloud).glob(".writing-*"):
         if now - scratch.stat().st_mtime > _GRACE_SECONDS:  # a killed run's
             shutil.rmtree(scratch, ignore_errors=True)
     return [day for day, _ in old]
+
+
+def _remove(store: Store, path: Path) -> None:
+    """Remove a snapshot, and the list of what it withheld."""
+    store.remove(path)
+    store.remove(snapshots.withheld_beside(path))
 
 
 def _mirror(url: str) -> Path:

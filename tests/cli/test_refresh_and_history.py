@@ -82,6 +82,8 @@ def test_nothing_found_is_told_apart_from_an_alert() -> None:
     [
         (["--accept", "price_did_not_jump"], 2, "is not GATE=GLOB"),
         (["--accept", "no_such_gate=*"], 2, "unknown gate"),
+        (["--accept", "offers_are_unique=*"], 2, "cannot be accepted"),
+        (["--accept", "price_is_positive=*"], 2, "cannot be accepted"),
         (["--region", "us-east-99"], 2, "unknown region"),
         (["--from", ".", "--save", "x"], 2, "exclude each other"),
     ],

@@ -13,7 +13,7 @@ import price_lists
 import pytest
 from fake_price_servers import GCP_KEY, Cut, PriceServer, ShortLength, Throttle, serve
 
-from planner.errors import NoCredentialsError, SnapshotRefusedError, ThrottledError
+from planner.errors import NoCredentialsError, ThrottledError
 from planner.pricing import snapshots
 from planner.pricing.catalog import Catalog, Query
 from planner.pricing.offer import Offer, PricingModel
@@ -329,24 +329,31 @@ def test_a_next_page_on_another_host_is_not_followed(world: World) -> None:
     assert isinstance(failed.error, SourceChangedError)
 
 
-def test_a_snapshot_that_breaks_a_gate_is_refused_with_the_row_and_the_old_one_stays(
+def test_a_machine_that_breaks_a_gate_is_withheld_with_the_row_and_its_old_price_stays(
     world: World,
 ) -> None:
     world.refresh("aws")
     slipped = price_lists.ec2_row("P4DLINUX", "p4d.24xlarge", "2.0")
-    world.server.files |= price_lists.aws_files([slipped, price_lists.G5])
-    failed = world.refresh("aws")["aws"]
-    assert isinstance(failed.error, SnapshotRefusedError)
-    assert any("price_did_not_jump: ec2 us-east-1 p4d.24xlarge" in v
-               for v in failed.error.violations)  # fmt: skip
-    assert world.published("aws") == rounded(AWS)
+    dearer = price_lists.G5 | {"PricePerUnit": "1.1000000000"}
+    world.server.files |= price_lists.aws_files([slipped, dearer])
+    outcome = world.refresh("aws")["aws"]
+    assert outcome.status is Status.PUBLISHED
+    assert any("price_did_not_jump: ec2 us-east-1 p4d.24xlarge" in str(v)
+               for v in outcome.withheld)  # fmt: skip
+    machine = "p4d.24xlarge"
+    published = {row for row in world.published("aws") if row[1] == machine}
+    assert published == {row for row in rounded(AWS) if row[1] == machine}
+    assert ("ec2", "g5.xlarge", "on_demand", None, None, None, "1.1", "0", "1.1") in (
+        world.published("aws")
+    )
 
 
 def test_an_accepted_row_is_published(world: World) -> None:
     world.known_before(("ec2", "us-east-1", "p4d.24xlarge", "2"))
-    assert world.refresh("aws")["aws"].status is Status.FAILED
+    assert world.refresh("aws")["aws"].machines_withheld == [("ec2", "us-east-1", "p4d.24xlarge")]
     accepted = [("price_did_not_jump", "ec2 us-east-1 p4d.24xlarge on_demand")]
-    assert world.refresh("aws", accepted=accepted)["aws"].status is Status.PUBLISHED
+    assert not world.refresh("aws", accepted=accepted)["aws"].withheld
+    assert world.published("aws") == rounded(AWS)
 
 
 def test_check_tells_newer_versions_and_publishes_nothing(world: World) -> None:

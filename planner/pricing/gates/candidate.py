@@ -22,11 +22,19 @@ LARGEST_JUMP = 3
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One row (or missing thing) that breaks one gate."""
+    """One row (or missing thing) that breaks one gate, and how much of a snapshot it spoils.
+
+    Attributes:
+        region: Where; empty for every region.
+        instance_type: The machine that is spoilt; empty for the whole service.
+    """
 
     gate: str
     subject: str
     problem: str
+    service: str
+    region: str = ""
+    instance_type: str = ""
 
     def __str__(self) -> str:
         return f"{self.gate}: {self.subject}: {self.problem}"
@@ -59,6 +67,13 @@ class Candidate:
     def type_of(self, offer: Offer) -> InstanceType | None:
         """Return the instance type of an offer."""
         return self.instance_types.find(offer.service, offer.instance_type)
+
+
+def broken(gate: str, offer: Offer, problem: str) -> Violation:
+    """Return the violation of one offer, which spoils its machine in that region."""
+    return Violation(
+        gate, describe(offer), problem, offer.service, offer.region, offer.instance_type
+    )
 
 
 def describe(offer: Offer) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from planner.pricing.gates.candidate import LARGEST_JUMP, Violation, describe
+from planner.pricing import lifecycle
+from planner.pricing.changes import Covered
+from planner.pricing.gates.candidate import LARGEST_JUMP, Violation, broken
 from planner.pricing.offer import PricingModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from planner.pricing.gates.candidate import Candidate
     from planner.pricing.offer import Offer
-    from planner.pricing.snapshots import Coverage
 
 
 def price_did_not_jump(candidate: Candidate) -> Iterator[Violation]:
@@ -25,25 +25,28 @@ def price_did_not_jump(candidate: Candidate) -> Iterator[Violation]:
         limit = LARGEST_JUMP if o.pricing_model is not PricingModel.SPOT else LARGEST_JUMP**2
         if old and not old / limit <= o.effective_hourly_usd <= old * limit:
             problem = f"{o.effective_hourly_usd} USD/h, was {old}"
-            yield Violation("price_did_not_jump", describe(o), problem)
+            yield broken("price_did_not_jump", o, problem)
 
 
 def nothing_vanished(candidate: Candidate) -> Iterator[Violation]:
     """Every accelerator and region of before is still there (g6 was missing for weeks).
 
-    Counts only what the snapshot claims to cover.
+    Counts only what the snapshot claims to cover, and no machine that its cloud has retired.
+    It spoils the whole service, because a list without a card is half a list.
     """
     now: set[tuple[str, str, str]] = set()
     for o in candidate.offers:
         now.update(_presence(candidate, o))
+    covered = Covered(candidate.coverage)
     gone = {
         presence
         for o in candidate.previous
-        if _is_covered(candidate.coverage, o)
+        if o in covered and not _is_retired(candidate, o)
         for presence in _presence(candidate, o)
     } - now
     for kind, service, name in sorted(gone):
-        yield Violation("nothing_vanished", f"{service} {kind} {name}", "no longer in the list")
+        subject, problem = f"{service} {kind} {name}", "no longer in the list"
+        yield Violation("nothing_vanished", subject, problem, service)
 
 
 def _presence(candidate: Candidate, offer: Offer) -> Iterator[tuple[str, str, str]]:
@@ -55,11 +58,6 @@ def _presence(candidate: Candidate, offer: Offer) -> Iterator[tuple[str, str, st
         yield ("accelerator", offer.service, found.accelerator)
 
 
-def _is_covered(coverage: Iterable[Coverage], offer: Offer) -> bool:
-    return any(
-        entry.service == offer.service
-        and entry.region == offer.region
-        and entry.pricing_model == offer.pricing_model
-        and fnmatchcase(offer.instance_type, entry.instance_types)
-        for entry in coverage
-    )
+def _is_retired(candidate: Candidate, offer: Offer) -> bool:
+    day = candidate.offers[0].as_of if candidate.offers else offer.as_of
+    return lifecycle.of(offer.service, offer.instance_type).is_retired(day)

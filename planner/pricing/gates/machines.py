@@ -8,7 +8,7 @@ from itertools import permutations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from planner.pricing.gates.candidate import LARGEST_JUMP, ROUNDING, Violation, describe
+from planner.pricing.gates.candidate import LARGEST_JUMP, ROUNDING, Violation, broken
 from planner.pricing.offer import PricingModel
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def instance_types_are_known(candidate: Candidate) -> Iterator[Violation]:
             problem = f"its accelerator {found.accelerator!r} is not in accelerators.csv"
         else:
             continue
-        yield Violation("instance_types_are_known", f"{service} {name}", problem)
+        yield _type_broken("instance_types_are_known", service, name, problem)
 
 
 def accelerator_memory_agrees(candidate: Candidate) -> Iterator[Violation]:
@@ -48,10 +48,10 @@ def accelerator_memory_agrees(candidate: Candidate) -> Iterator[Violation]:
         expected = marketed * min(count, 1)
         if abs(found.accelerator_memory_gib - expected) > expected * _MEMORY_TOLERANCE:
             problem = f"{found.accelerator_memory_gib:g} GiB each, the table says {expected:g}"
-            yield Violation("accelerator_memory_agrees", f"{service} {name}", problem)
+            yield _type_broken("accelerator_memory_agrees", service, name, problem)
         if count <= 0 or (count >= 1 and count not in (1, 2, 4, 6, 8, 12, 16)):
             problem = f"{count:g} accelerators"
-            yield Violation("accelerator_memory_agrees", f"{service} {name}", problem)
+            yield _type_broken("accelerator_memory_agrees", service, name, problem)
 
 
 def accelerator_is_in_the_price(candidate: Candidate) -> Iterator[Violation]:
@@ -65,15 +65,17 @@ def accelerator_is_in_the_price(candidate: Candidate) -> Iterator[Violation]:
         usual = max(by_type[o.instance_type], min(others, default=Decimal(0)))
         if share < usual * _SMALLEST_SHARE:
             problem = f"{share:.4f} USD per {accelerator} hour, usually {usual:.4f}"
-            yield Violation("accelerator_is_in_the_price", describe(o), problem)
+            yield broken("accelerator_is_in_the_price", o, problem)
 
 
 def more_accelerators_cost_more(candidate: Candidate) -> Iterator[Violation]:
     """Eight cards are not cheaper than four (8xA100-80GB on Azure was).
 
     Held where the machine with more cards has no less of anything else, as g5.12xlarge has
-    more cards but less host than g5.16xlarge.
+    more cards but less host than g5.16xlarge. Of the two, one whose price stood before is not
+    to blame; where that settles nothing, both are.
     """
+    before = {o.key: o.effective_hourly_usd for o in candidate.previous}
     alike: dict[tuple[object, ...], list[tuple[InstanceType, Offer]]] = defaultdict(list)
     for o in candidate.offers:
         found = candidate.type_of(o)
@@ -84,10 +86,13 @@ def more_accelerators_cost_more(candidate: Candidate) -> Iterator[Violation]:
             cheaper = offer.effective_hourly_usd + ROUNDING < other.effective_hourly_usd
             if cheaper and _dominates(larger, smaller):
                 problem = (
-                    f"{offer.effective_hourly_usd} USD/h, less than {other.instance_type} "
-                    f"at {other.effective_hourly_usd}"
+                    f"{offer.instance_type} at {offer.effective_hourly_usd} USD/h, less than "
+                    f"{other.instance_type} at {other.effective_hourly_usd}"
                 )
-                yield Violation("more_accelerators_cost_more", describe(offer), problem)
+                pair = (offer, other)
+                new = [o for o in pair if before.get(o.key) != o.effective_hourly_usd]
+                for o in new or pair:
+                    yield broken("more_accelerators_cost_more", o, problem)
 
 
 def regions_agree(candidate: Candidate) -> Iterator[Violation]:
@@ -96,7 +101,11 @@ def regions_agree(candidate: Candidate) -> Iterator[Violation]:
         usual = by_type[o.instance_type]
         if share > usual * LARGEST_JUMP:
             problem = f"{share:.4f} USD per {accelerator} hour, usually {usual:.4f}"
-            yield Violation("regions_agree", describe(o), problem)
+            yield broken("regions_agree", o, problem)
+
+
+def _type_broken(gate: str, service: str, name: str, problem: str) -> Violation:
+    return Violation(gate, f"{service} {name}", problem, service, instance_type=name)
 
 
 def _share(candidate: Candidate, offer: Offer) -> Decimal | None:

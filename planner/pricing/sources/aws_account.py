@@ -13,11 +13,12 @@ from planner.errors import PlannerError
 from planner.pricing.instance_types import InstanceType
 from planner.pricing.offer import Offer, PricingModel, to_nano
 from planner.pricing.snapshots import Coverage
+from planner.pricing.sources import aws_blocks
 from planner.pricing.sources.aws_types import RegionPart
 from planner.pricing.sources.interface import named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import date
 
     from planner.pricing.sources.interface import Known
@@ -26,20 +27,26 @@ _WORKERS = 4
 _MIB_PER_GIB = 1024
 
 
-def collect_spot(parts: Sequence[RegionPart], as_of: date) -> RegionPart:
-    """Return spot offers for the regions read.
+def collect(parts: Sequence[RegionPart], as_of: date) -> list[RegionPart]:
+    """Return spot and capacity block offers for the regions read.
 
     Without credentials, and where the account may not ask, the notes say so.
     """
-    found = RegionPart("")
     if not has_credentials():
-        found.notes.append("no AWS credentials: spot prices are those of before")
-        return found
-    with ThreadPoolExecutor(_WORKERS, "aws spot") as pool:
-        for spot in pool.map(lambda part: _spot(part, as_of), parts):
-            found.offers += spot.offers
-            found.coverage += spot.coverage
-            found.notes += spot.notes
+        note = "no AWS credentials: spot and capacity block prices are those of before"
+        return [RegionPart("", notes=[note])]
+    return [_everywhere(ask, parts, as_of) for ask in (_spot, aws_blocks.in_region)]
+
+
+def _everywhere(
+    ask: Callable[[RegionPart, date], RegionPart], parts: Sequence[RegionPart], as_of: date
+) -> RegionPart:
+    found = RegionPart("")
+    with ThreadPoolExecutor(_WORKERS, "aws account") as pool:
+        for answer in pool.map(lambda part: ask(part, as_of), parts):
+            found.offers += answer.offers
+            found.coverage += answer.coverage
+            found.notes += answer.notes
     if found.notes:
         found.notes = [named(sorted(set(found.notes)), 1)]
     return found
@@ -111,9 +118,12 @@ def instance_type(item: Any, known: Known) -> InstanceType | None:  # noqa: ANN4
     if len(gpus) != 1:
         return None
     gpu = gpus[0]
+    # A share of a card has Count 0; LogicalGpuCount says how much of it there is.
+    count, share = _count(gpu), float(gpu.get("GpuPartitionSize") or 1)
     memory = gpu["MemoryInfo"]["SizeInMiB"] / _MIB_PER_GIB
-    accelerator = known.names.find(f"{gpu.get('Manufacturer', '')} {gpu['Name']}", memory)
-    if accelerator is None:
+    maker = f"{gpu.get('Manufacturer', '')} {gpu['Name']}"
+    accelerator = known.names.find(maker, memory) or known.names.find(maker, memory / share)
+    if accelerator is None or count <= 0:
         return None
     storage = item.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0)
     return InstanceType(
@@ -121,8 +131,8 @@ def instance_type(item: Any, known: Known) -> InstanceType | None:  # noqa: ANN4
         service="ec2",
         instance_type=item["InstanceType"],
         accelerator=accelerator,
-        accelerator_count=gpu["Count"],
-        accelerator_memory_gib=known.names.memory_gib[accelerator],
+        accelerator_count=int(count) if count.is_integer() else count,
+        accelerator_memory_gib=known.names.memory_gib[accelerator] * min(count, 1),
         vcpus=item["VCpuInfo"]["DefaultVCpus"],
         memory_gib=item["MemoryInfo"]["SizeInMiB"] / _MIB_PER_GIB,
         interconnect="",
@@ -130,6 +140,19 @@ def instance_type(item: Any, known: Known) -> InstanceType | None:  # noqa: ANN4
         quota_family="",
         source="EC2 DescribeInstanceTypes",
     )
+
+
+def _count(gpu: Any) -> float:  # noqa: ANN401 - the API's answer
+    """Return how many cards a machine has, below 1 for a share of one.
+
+    LogicalGpuCount counts devices as whole or partial cards; where GpuPartitionSize says that
+    each is a part, a count of devices is that many parts.
+    """
+    logical = float(gpu.get("LogicalGpuCount") or 0)
+    share = float(gpu.get("GpuPartitionSize") or 1)
+    if logical and share < 1 and logical.is_integer():
+        return logical * share
+    return logical or float(gpu.get("Count") or 0)
 
 
 def has_credentials() -> bool:

@@ -26,7 +26,8 @@ class RegionPart:
     Attributes:
         unknown: Instance types whose accelerator is not known.
         free: Offers priced 0, which is no price.
-        doubtful: Offers that the file prices twice, differently.
+        later: Machines with a price that is not yet in force.
+        unread: Rows whose price is no number.
     """
 
     region: str
@@ -36,7 +37,8 @@ class RegionPart:
     versions: dict[str, str] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     free: set[str] = field(default_factory=set)
-    doubtful: list[str] = field(default_factory=list)
+    later: set[str] = field(default_factory=set)
+    unread: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def add(self, offer: Offer) -> None:

@@ -21,12 +21,20 @@ from planner.errors import NoCredentialsError, PlannerError
 from planner.pricing.offer import Commitment, Offer, PaymentOption, PricingModel, to_nano
 from planner.pricing.snapshots import Coverage
 from planner.pricing.sources import gcp_account
-from planner.pricing.sources.gcp_skus import FAMILIES, UnitPrices, Way, family_of, read_skus
+from planner.pricing.sources.gcp_skus import (
+    FAMILIES,
+    UnitPrices,
+    Way,
+    explain_skus,
+    family_of,
+    read_skus,
+)
 from planner.pricing.sources.interface import (
     Collected,
     Document,
     DownloadError,
     SourceChangedError,
+    Trace,
     named,
 )
 
@@ -42,6 +50,8 @@ _COMPUTE_ENGINE = "services/6F81-5844-456A"
 _SERVICE = "gce"
 _PAGE_SIZE = "5000"
 _MOST_PAGES = 200
+_BY_THE_HOUR = (PricingModel.ON_DEMAND, PricingModel.SPOT, PricingModel.FLEX_START,
+                PricingModel.CAPACITY_BLOCK)  # fmt: skip
 # "Consumption options for accelerator-optimized machines" (Compute Engine docs): these are
 # sold through reservations, Flex-start or as Spot only, whatever SKUs are listed.
 _NOT_ON_DEMAND = ("a3-ultragpu-*", "a4-*", "a4x-*", "a3-highgpu-1g", "a3-highgpu-2g",
@@ -80,6 +90,17 @@ class GcpSource:
         prices = read_skus(self._skus(files, online=online))
         sold = gcp_account.machine_types(known) if online else None
         return to_offers(prices, known, files.as_of, regions, sold=sold)
+
+    def explain(
+        self, files: Files, known: Known, regions: Sequence[str], instance_type: str
+    ) -> list[Trace]:
+        """Return the SKUs of the units that a machine is made of."""
+        del known
+        family = family_of(instance_type)
+        if family is None:
+            return []
+        skus = self._skus(files, online=files.listing("gcp") is None)
+        return explain_skus(skus, family, regions)
 
     def _skus(self, files: Files, *, online: bool) -> Iterable[Mapping[str, Any]]:
         headers = self._headers() if online else {}
@@ -181,12 +202,13 @@ def _compose(
     family = family_of(machine.instance_type)
     if family is None:
         return None
-    storage = Decimal(str(machine.local_storage_gb or 0))
-    parts = [
-        (Decimal(machine.vcpus), prices.find(family.core, region, way)),
-        (Decimal(str(machine.memory_gib)), prices.find(family.memory, region, way)),
-        (Decimal(str(machine.accelerator_count)), prices.find(family.gpu, region, way)),
-    ]
+    storage = Decimal(0 if family.is_sliced else str(machine.local_storage_gb or 0))
+    parts = [(Decimal(str(machine.accelerator_count)), prices.find(family.gpu, region, way))]
+    if not family.is_sliced:
+        parts += [
+            (Decimal(machine.vcpus), prices.find(family.core, region, way)),
+            (Decimal(str(machine.memory_gib)), prices.find(family.memory, region, way)),
+        ]
     if storage:
         # A commitment to cores and GPUs need not hold the disks: they cost what they cost.
         disk = prices.find("ssd", region, way)
@@ -211,12 +233,14 @@ def _compose(
         currency="USD",
         as_of=as_of,
         source="Cloud Billing Catalog API",
-        sku=f"{family.core} + {family.memory} + {family.gpu}" + (" + ssd" if storage else ""),
+        sku=" + ".join(filter(None, (family.core, family.memory, family.gpu)))
+        + (" + ssd" if storage else ""),
     )
 
 
 def _is_sold(name: str, way: Way) -> bool:
-    return way is Way.SPOT or not any(fnmatchcase(name, glob) for glob in _NOT_ON_DEMAND)
+    asked_ahead = way in (Way.SPOT, Way.FLEX_START, Way.CALENDAR)
+    return asked_ahead or not any(fnmatchcase(name, glob) for glob in _NOT_ON_DEMAND)
 
 
 def _known_places(known: Known) -> dict[str, frozenset[str]]:
@@ -232,7 +256,7 @@ def _coverage(region: str) -> list[Coverage]:
     scopes = sorted({family.scope for family in FAMILIES})
     standard = [
         Coverage(_SERVICE, region, model, None, None, None, scope)
-        for model, scope in product((PricingModel.ON_DEMAND, PricingModel.SPOT), scopes)
+        for model, scope in product(_BY_THE_HOUR, scopes)
     ]
     kind, payment = Commitment.COMMITTED_USE_DISCOUNT, PaymentOption.NO_UPFRONT
     return standard + [

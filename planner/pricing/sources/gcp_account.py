@@ -37,7 +37,7 @@ class Sold:
 
 
 def authorization() -> dict[str, str]:
-    """Return the header of the application default credentials.
+    """Return the headers of the application default credentials, the quota project among them.
 
     Raises:
         PlannerError: There are none.
@@ -52,7 +52,9 @@ def authorization() -> dict[str, str]:
             scopes=["https://www.googleapis.com/auth/cloud-billing.readonly"]
         )
         credentials.refresh(google.auth.transport.requests.Request())
-    return {"Authorization": f"Bearer {credentials.token}"}
+    headers: dict[str, str] = {}
+    credentials.apply(headers)
+    return headers
 
 
 def machine_types(known: Known) -> Sold | None:

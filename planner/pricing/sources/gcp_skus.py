@@ -15,11 +15,12 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from planner.errors import DataError
 from planner.pricing.offer import PricingModel
-from planner.pricing.sources.interface import SourceChangedError, named
+from planner.pricing.sources.interface import Trace, named, require_readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _HOURS_PER_MONTH = 730
 # A gibibyte is this many gigabytes; some SKUs (C4D memory) are priced per gigabyte.
@@ -32,8 +33,20 @@ _UNITS = {
     "GBy.mo": _GB_PER_GIB / _HOURS_PER_MONTH,
 }
 _NOT_OURS = re.compile(
-    r"sole tenancy|reserved|custom|premium|suspended|dws|flex|calendar|defined duration|upgrade"
-    r"|extended|windows|byol|license",
+    r"sole tenancy|custom|premium|suspended|upgrade|extended|windows|byol|license"
+    # A reservation bills what it holds at the on-demand price, and its own SKUs at 0.
+    r"|reserved(?!.*calendar mode)",
+    re.IGNORECASE,
+)
+# How a way of paying is written in a description, wherever it is filed.
+_WAYS = (
+    ("spot", re.compile(r"spot preemptible", re.IGNORECASE)),
+    ("capacity_block", re.compile(r"calendar mode", re.IGNORECASE)),
+    ("flex_start", re.compile(r"\bdws\b|defined duration|flex[ -]start", re.IGNORECASE)),
+)
+_BEFORE_THE_UNIT = re.compile(
+    r"^(commitment v1: |spot preemptible |dws |defined duration |flex[ -]start |calendar mode "
+    r"|reserved )+",
     re.IGNORECASE,
 )
 
@@ -45,6 +58,10 @@ class Way(Enum):
     SPOT = "spot"
     ONE_YEAR = "1"
     THREE_YEARS = "3"
+    # Dynamic Workload Scheduler: started when there is room, for up to seven days, or booked
+    # ahead in a calendar as a fixed block of days.
+    FLEX_START = "flex_start"
+    CALENDAR = "capacity_block"
 
     @property
     def years(self) -> int | None:
@@ -73,12 +90,20 @@ class Family:
     memory: str
     gpu: str
 
+    @property
+    def is_sliced(self) -> bool:
+        """Tell whether the GPU's SKU is a slice of the whole machine, its host included."""
+        return not self.core
+
 
 FAMILIES = (
     Family("a2-highgpu-*", "a2-*", "A2 core", "A2 memory", "A100-40GB"),
     Family("a2-megagpu-*", "a2-*", "A2 core", "A2 memory", "A100-40GB"),
     Family("a2-ultragpu-*", "a2-*", "A2 core", "A2 memory", "A100-80GB"),
     Family("a3-highgpu-*", "a3-highgpu-*", "A3 core", "A3 memory", "H100"),
+    Family("a3-ultragpu-*", "a3-ultragpu-*", "A3 Ultra core", "A3 Ultra memory", "H200"),
+    Family("a4-highgpu-*", "a4-highgpu-*", "", "", "B200 slice"),
+    Family("a4x-highgpu-*", "a4x-highgpu-*", "", "", "GB200 slice"),
     Family("a3-megagpu-*", "a3-megagpu-*", "A3 Mega core", "A3 Mega memory", "H100 Mega"),
     Family("g2-standard-*", "g2-*", "G2 core", "G2 memory", "L4"),
     Family("g4-standard-*", "g4-*", "G4 core", "G4 memory", "RTX-PRO-6000"),
@@ -93,10 +118,12 @@ _PATTERNS = tuple(
     for unit, pattern in (
         ("A2 core", r"A2 (Instance )?(Core|Cpu)\b"),
         ("A2 memory", r"A2 (Instance )?Ram\b"),
-        ("A3 core", r"A3 (Instance )?(Core|Cpu)\b"),
-        ("A3 memory", r"A3 (Instance )?Ram\b"),
-        ("A3 Mega core", r"A3Plus (Instance )?(Core|Cpu)\b"),
-        ("A3 Mega memory", r"A3Plus (Instance )?Ram\b"),
+        ("A3 core", r"A3 (High )?(Instance )?(Core|Cpu)\b"),
+        ("A3 memory", r"A3 (High )?(Instance )?Ram\b"),
+        ("A3 Mega core", r"A3 ?Plus (Instance )?(Core|Cpu)\b"),
+        ("A3 Mega memory", r"A3 ?Plus (Instance )?Ram\b"),
+        ("A3 Ultra core", r"A3 ?Ultra (Instance )?(Core|Cpu)\b"),
+        ("A3 Ultra memory", r"A3 ?Ultra (Instance )?Ram\b"),
         ("G2 core", r"G2 (Instance )?(Core|Cpu)\b"),
         ("G2 memory", r"G2 (Instance )?Ram\b"),
         ("G4 core", r"G4 (Instance )?(Core|Cpu)\b"),
@@ -107,7 +134,10 @@ _PATTERNS = tuple(
         ("A100-40GB", r"Nvidia Tesla A100 GPU\b"),
         ("A100-80GB", r"Nvidia Tesla A100 80GB GPU\b"),
         ("H100", r"Nvidia H100 80GB GPU\b"),
-        ("H100 Mega", r"Nvidia H100 80GB (Mega|Plus) GPU\b"),
+        ("H100 Mega", r"Nvidia H100 (80GB (Mega|Plus)|(Mega|Plus) 80GB) GPU\b"),
+        ("H200", r"(Nvidia )?H200 141GB GPU\b"),
+        ("B200 slice", r"A4 Nvidia B200 \(1 gpu slice\)"),
+        ("GB200 slice", r"A4X Nvidia GB200 \(1 gpu slice\)"),
         ("L4", r"Nvidia L4 GPU\b"),
         ("RTX-PRO-6000", r"(Nvidia )?RTX 6000 96GB\b"),
         ("T4", r"Nvidia Tesla T4 GPU\b"),
@@ -130,11 +160,15 @@ class UnitPrices:
 
     _prices: dict[tuple[str, str, Way], Decimal] = field(default_factory=dict)
     _doubtful: set[tuple[str, str, Way]] = field(default_factory=set)
+    unread: list[str] = field(default_factory=list)
 
     def add(self, unit: str, region: str, way: Way, price: Decimal) -> None:
-        """Add a price; a second, different one for the same thing makes both doubtful."""
+        """Add a price; a second, different one for the same thing makes both doubtful.
+
+        A SKU at 0 is a placeholder or a free tier, and no price.
+        """
         key = (unit, region, way)
-        if self._prices.setdefault(key, price) != price:
+        if price > 0 and self._prices.setdefault(key, price) != price:
             self._doubtful.add(key)
 
     def find(self, unit: str, region: str, way: Way) -> Decimal | None:
@@ -144,11 +178,11 @@ class UnitPrices:
 
     @property
     def notes(self) -> list[str]:
-        """What is doubtful, for people."""
-        if not self._doubtful:
-            return []
-        names = sorted(f"{unit} in {region}" for unit, region, _ in self._doubtful)
-        return [f"left out, two SKUs with different prices: {named(names)}"]
+        """What is doubtful or could not be read, for people."""
+        names = sorted({f"{unit} in {region}" for unit, region, _ in self._doubtful})
+        notes = [f"left out, two SKUs with different prices: {named(names)}"] if names else []
+        unread = sorted(set(self.unread))
+        return notes + ([f"left out, not readable: {named(unread)}"] if unread else [])
 
 
 def family_of(machine: str) -> Family | None:
@@ -160,46 +194,88 @@ def read_skus(skus: Iterable[Mapping[str, Any]]) -> UnitPrices:
     """Read unit prices from the catalog's SKUs.
 
     Raises:
-        SourceChangedError: A SKU lacks a field, or has a unit or currency never seen.
+        SourceChangedError: Many SKUs lack a field, or have a unit or currency never seen.
     """
     prices = UnitPrices()
+    total = 0
     for sku in skus:
+        total += 1
         try:
-            understood = _read(sku)
-            if understood is None:
-                continue
+            understood = read_sku(sku)
+        except (KeyError, IndexError, TypeError, AttributeError, ArithmeticError) as error:
+            prices.unread.append(f"{_name(sku)}: {type(error).__name__} {error}")
+            continue
+        except DataError as error:
+            prices.unread.append(str(error))
+            continue
+        if understood is not None:
             unit, way, price = understood
-            for region in sku["serviceRegions"]:
+            for region in sku.get("serviceRegions", ()):
                 prices.add(unit, region, way, price)
-        except (KeyError, IndexError, TypeError) as error:
-            raise SourceChangedError(
-                f"Google changed its price list: no {error} in SKU {sku.get('skuId')}",
-                advice="use the prices you have, and upgrade planner: pip install -U gpu-planner",
-            ) from error
+    require_readable("Google's price list", prices.unread, total)
     return prices
 
 
-def _read(sku: Mapping[str, Any]) -> tuple[str, Way, Decimal] | None:
-    """Return (unit, way of paying, USD per hour), or None for what planner does not price."""
+def read_sku(sku: Mapping[str, Any]) -> tuple[str, Way, Decimal] | None:
+    """Return (unit, way of paying, USD per hour), or None for what planner does not price.
+
+    Raises:
+        DataError: It is priced in a way planner does not know.
+    """
     description = sku["description"]
     if _NOT_OURS.search(description):
         return None
     committed = description.startswith("Commitment v1: ")
-    plain = description.removeprefix("Commitment v1: ").removeprefix("Spot Preemptible ")
+    plain = _BEFORE_THE_UNIT.sub("", description)
     unit = next((unit for unit, pattern in _PATTERNS if pattern.match(plain)), None)
-    way = _USAGE.get(sku["category"]["usageType"])
-    if "Spot Preemptible" in description:
-        way = Way.SPOT
+    written = next((way for way, pattern in _WAYS if pattern.search(description)), None)
+    way = Way(written) if written else _USAGE.get(sku["category"]["usageType"])
     if unit is None or way is None or committed != bool(way.years):
         return None
     expression = sku["pricingInfo"][0]["pricingExpression"]
-    rate = expression["tieredRates"][0]["unitPrice"]
     scale = _UNITS.get(expression["usageUnit"])
-    if scale is None or rate.get("currencyCode", "USD") != "USD":
-        raise SourceChangedError(
-            f"Google prices {description!r} in a way planner does not know",
-            why=f"{rate.get('currencyCode')} per {expression['usageUnit']}",
+    tiers = [tier["unitPrice"] for tier in expression["tieredRates"]]
+    currencies = {tier.get("currencyCode", "USD") for tier in tiers}
+    if scale is None or not currencies <= {"USD"}:
+        raise DataError(
+            f"{description!r} is priced in {', '.join(sorted(currencies))} "
+            f"per {expression['usageUnit']}"
         )
-    # ``units`` is a string of whole dollars, absent where there are none.
-    price = Decimal(rate.get("units") or 0) + Decimal(rate.get("nanos") or 0) / 10**9
-    return unit, way, price * scale
+    # A first tier at 0 is a free tier; a machine runs beyond it.
+    paid = [rate for tier in tiers if (rate := _price(tier)) > 0]
+    return (unit, way, paid[0] * scale) if paid else None
+
+
+def explain_skus(
+    skus: Iterable[Mapping[str, Any]], family: Family, regions: Sequence[str]
+) -> list[Trace]:
+    """Return the SKUs of a family's units, with what an hour of the unit costs."""
+    units = {family.core, family.memory, family.gpu}
+    if not family.is_sliced:
+        units.add("ssd")
+    traces = []
+    for sku in skus:
+        try:
+            understood = read_sku(sku)
+        except (KeyError, IndexError, TypeError, AttributeError, ArithmeticError, DataError):
+            continue
+        if understood is None or understood[0] not in units:
+            continue
+        unit, way, price = understood
+        raw = {"skuId": sku.get("skuId"), "description": sku["description"]}
+        traces += [
+            Trace(region, raw, f"{way.pricing_model} {unit}: {price:f}", is_used=True)
+            for region in sku.get("serviceRegions", ())
+            if not regions or region in regions
+        ]
+    return traces
+
+
+def _price(rate: Mapping[str, Any]) -> Decimal:
+    """Read a price; ``units`` is a string of whole dollars, absent where there are none."""
+    return Decimal(rate.get("units") or 0) + Decimal(rate.get("nanos") or 0) / 10**9
+
+
+def _name(sku: object) -> str:
+    found = sku if isinstance(sku, dict) else {}
+    return str(found.get("description") or found.get("skuId") or "a SKU without a name")

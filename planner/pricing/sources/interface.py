@@ -126,6 +126,22 @@ class Collected:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One raw row about an instance type, and what became of it.
+
+    Attributes:
+        region: Where; empty where the row does not say.
+        raw: The row as the cloud wrote it.
+        verdict: The price it made, or why it made none.
+    """
+
+    region: str
+    raw: Mapping[str, Any]
+    verdict: str
+    is_used: bool = False
+
+
 class Source(Protocol):
     """The price interface of one cloud."""
 
@@ -143,8 +159,34 @@ class Source(Protocol):
             PlannerError: Prices cannot be had or understood.
         """
 
+    def explain(
+        self, files: Files, known: Known, regions: Sequence[str], instance_type: str
+    ) -> list[Trace]:
+        """Return every raw row about one instance type, and what became of it."""
+
     def versions(self, files: Files, regions: Sequence[str]) -> Mapping[str, str]:
         """Return the versions published now, cheaply; empty where the cloud has none."""
+
+
+# A list of which more than a tenth cannot be read has changed its shape; so few rows may err.
+_MOST_UNREAD = 0.1
+_FEW_UNREAD = 3
+
+
+def require_readable(what: str, unread: Sequence[str], total: int) -> None:
+    """Raise SourceChangedError where too many rows of a list cannot be understood."""
+    if len(unread) > max(_FEW_UNREAD, total * _MOST_UNREAD) or 0 < total <= len(unread):
+        reasons = sorted(set(unread))
+        raise SourceChangedError(
+            f"{what} changed: {len(unread)} of {total} rows cannot be read: {reasons[0]}",
+            why=named(reasons),
+            advice="use the prices you have, and upgrade planner: pip install -U gpu-planner",
+        )
+
+
+def terms_of(offer: Offer) -> str:
+    """Return the terms of an offer in words: ``committed savings_plan 1 no_upfront``."""
+    return " ".join(str(term) for term in offer.terms if term is not None)
 
 
 def named(names: Sequence[str], limit: int = 5) -> str:

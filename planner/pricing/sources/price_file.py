@@ -41,18 +41,30 @@ class Selection:
         columns: What to return.
         where: SQL over the file's columns; ``$names`` are bound to ``parameters``.
         reads: The columns that ``where`` reads.
+        where_present: (column, SQL) conditions that hold where the file has the column.
+        columns_present: Returned too; None for each row where the file lacks them.
     """
 
     columns: tuple[str, ...]
     where: str
     reads: tuple[str, ...]
     parameters: tuple[tuple[str, Any], ...] = ()
+    where_present: tuple[tuple[str, str], ...] = ()
+    columns_present: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:
         """Changes when what is taken changes."""
         return hashlib.sha256(
-            repr((self.columns, self.where, self.parameters)).encode()
+            repr(
+                (
+                    self.columns,
+                    self.where,
+                    self.parameters,
+                    self.where_present,
+                    self.columns_present,
+                )
+            ).encode()
         ).hexdigest()
 
     def __call__(self, path: str, head: bytes, *, gzipped: bool) -> list[dict[str, Any]]:
@@ -83,18 +95,21 @@ class Selection:
                     why=str(error).splitlines()[0],
                     advice="planner refresh",
                 ) from error
-        return [dict(zip(self.columns, row, strict=True)) for row in rows]
+        names = (*self.columns, *self.columns_present)
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def _sql(self, path: str, header: list[str], *, gzipped: bool) -> str:
         kinds = ", ".join(f"'{name}': 'VARCHAR'" for name in header)
         compression = "gzip" if gzipped else "none"
         quoted = path.replace("'", "''")
+        more = [name if name in header else f"NULL AS {name}" for name in self.columns_present]
+        where = [self.where, *(sql for name, sql in self.where_present if name in header)]
         return (
-            f"SELECT {', '.join(self.columns)} FROM read_csv('{quoted}',"
+            f"SELECT {', '.join((*self.columns, *more))} FROM read_csv('{quoted}',"
             f" skip={_METADATA_LINES + 1}, header=false, auto_detect=false, delim=',',"
             f""" quote='"', escape='"', compression='{compression}', buffer_size={_BUFFER},"""
             f" columns={{{kinds}}})"
-            f" WHERE {self.where}"
+            f" WHERE {' AND '.join(where)}"
         )
 
 
