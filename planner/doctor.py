@@ -126,7 +126,7 @@ def _gcp_quotas() -> str:
 def _gcp_usage() -> str:
     api = "compute.googleapis.com"
     with gcp.errors("read the project", action="compute.projects.get", api=api):
-        gcp.compute_get(f"projects/{gcp.project()}", fields="name")
+        gcp.read("", fields="name")
     return "Compute Engine answers"
 
 

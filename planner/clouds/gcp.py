@@ -1,16 +1,17 @@
 """Google Cloud: clients, and what their errors mean.
 
 Credentials are the application default credentials. The project is ``GOOGLE_CLOUD_PROJECT``,
-else the one that comes with the credentials (gcloud's current project). Cloud Quotas is
-called through Google's own client over REST. Compute Engine is read with google-auth's
-``AuthorizedSession``, because importing ``google.cloud.compute_v1`` alone takes more than
-two seconds (69 MB of generated code), longer than a whole check of all regions.
+else the one that comes with the credentials (gcloud's current project).
+
+Cloud Quotas and Compute Engine have Google's own clients, over REST (:mod:`gcp_transport`,
+:mod:`gcp_compute`). Lists of Compute Engine (quota checks, prices, status) are read here with
+google-auth's ``AuthorizedSession``: importing the client of Compute Engine takes more than a
+second, longer than a whole check of all regions. So are the few calls to Secret Manager and IAM.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +19,15 @@ from planner.clouds import pacing, settings
 from planner.errors import NoCredentialsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     import google.auth.credentials
     from google.auth.transport.requests import AuthorizedSession
     from google.cloud.cloudquotas_v1 import CloudQuotasClient
 
 SANDBOX_PROJECT = "sandbox-project"
-COMPUTE = "https://compute.googleapis.com"
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
-_RETRIES = 3
-_RETRY_STATUS = (429, 500, 502, 503, 504)
 _CONNECTIONS = 48
-_BACKOFF_S = 0.1
 
 _lock = threading.RLock()
 _made: dict[str, Any] = {}
@@ -76,32 +73,35 @@ def quotas() -> CloudQuotasClient:
         if "quotas" not in _made:
             from planner.clouds import gcp_transport
 
-            credentials, _ = _default()
             endpoint = settings.current().gcp_endpoint
-            _made["quotas"] = gcp_transport.cloud_quotas(credentials, endpoint)
+            _made["quotas"] = gcp_transport.cloud_quotas(credentials(), endpoint)
         client: CloudQuotasClient = _made["quotas"]
         return client
 
 
-def compute_get(path: str, **parameters: str) -> dict[str, Any]:
+def read(path: str, **parameters: str) -> dict[str, Any]:
     """Read one resource of the Compute Engine API (v1).
 
     Args:
-        path: Below ``/compute/v1/``: ``projects/P/regions``, ...
+        path: Below ``/compute/v1/projects/P/``; empty for the project itself.
         parameters: Query parameters.
 
     Returns:
-        The JSON answer. Read pages with :func:`compute_list`.
+        The JSON answer. Read lists with :func:`pages`.
     """
-    from google.api_core.exceptions import from_http_response
+    where = "/".join(part for part in (f"projects/{project()}", path) if part)
+    return call(
+        "GET", f"/compute/v1/{where}", api="compute", repeatable=True, parameters=parameters
+    )
 
-    base = settings.current().gcp_endpoint or COMPUTE
-    pacing.pace("gcp", "compute", project())
-    response = _session().get(f"{base}/compute/v1/{path}", params=parameters, timeout=60)
-    if not response.ok:
-        raise from_http_response(response)
-    answer: dict[str, Any] = response.json()
-    return answer
+
+def pages(path: str, **parameters: str) -> Iterator[dict[str, Any]]:
+    """Yield the pages of a list of the Compute Engine API; ``path`` as for :func:`read`."""
+    page = read(path, **parameters)
+    yield page
+    while token := page.get("nextPageToken"):
+        page = read(path, **parameters, pageToken=token)
+        yield page
 
 
 def call(
@@ -111,44 +111,38 @@ def call(
     api: str,
     body: dict[str, Any] | None = None,
     repeatable: bool = False,
-    **parameters: str,
+    parameters: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Call any of Google's REST APIs.
+    """Call one of Google's APIs with no client of its own in planner; return the JSON.
 
     Args:
         method: Of HTTP.
-        path: With the version: ``/compute/v1/projects/...``.
+        path: With the version: ``/v1/projects/...``.
         api: ``compute``, ``secretmanager``, ``iam``.
         body: Sent as JSON.
         repeatable: Send it again when the answer was an error of the server or was lost: it
-            reads, deletes, or carries a request id.
+            may happen twice.
         parameters: Query parameters.
     """
     from google.api_core.exceptions import from_http_response
 
+    from planner.clouds import gcp_retry
+
     base = settings.current().gcp_endpoint or f"https://{api}.googleapis.com"
-    attempts = _RETRIES + 1 if repeatable else 1
-    for attempt in range(1, attempts + 1):
+
+    def send() -> dict[str, Any]:
         pacing.pace("gcp", api, project())
         response = _session().request(
             method, f"{base}{path}", params=parameters, json=body, timeout=60
         )
-        if response.status_code not in _RETRY_STATUS or attempt == attempts:
-            break
-        time.sleep(_BACKOFF_S * 2**attempt)
-    if not response.ok:
-        raise from_http_response(response)
-    answer: dict[str, Any] = response.json() if response.content else {}
-    return answer
+        if not response.ok:
+            raise from_http_response(response)
+        answer: dict[str, Any] = response.json() if response.content else {}
+        return answer
 
-
-def compute_list(path: str, **parameters: str) -> Iterator[dict[str, Any]]:
-    """Yield the pages of a list of the Compute Engine API."""
-    page = compute_get(path, **parameters)
-    yield page
-    while token := page.get("nextPageToken"):
-        page = compute_get(path, **parameters, pageToken=token)
-        yield page
+    # google-api-core is half typed.
+    sent: Callable[[], dict[str, Any]] = gcp_retry.patient()(send) if repeatable else send
+    return sent()
 
 
 @contextmanager
@@ -175,6 +169,15 @@ def errors(what: str, *, action: str = "", api: str = "", region: str = "") -> I
         ) from error
 
 
+def credentials() -> google.auth.credentials.Credentials:
+    """Return the application default credentials, or the sandbox's.
+
+    Raises:
+        NoCredentialsError: There are none.
+    """
+    return _default()[0]
+
+
 def _default() -> tuple[google.auth.credentials.Credentials, str | None]:
     with _lock:
         if "default" not in _made:
@@ -196,20 +199,11 @@ def _default() -> tuple[google.auth.credentials.Credentials, str | None]:
 def _session() -> AuthorizedSession:
     from google.auth.transport.requests import AuthorizedSession
     from requests.adapters import HTTPAdapter
-    from urllib3.util import Retry
 
     with _lock:
         if "session" not in _made:
-            credentials, _ = _default()
-            made = AuthorizedSession(credentials)
-            retry = Retry(
-                total=_RETRIES,
-                status_forcelist=_RETRY_STATUS,
-                allowed_methods=["GET"],
-                backoff_factor=0.2,
-                raise_on_status=False,
-            )
-            adapter = HTTPAdapter(max_retries=retry, pool_maxsize=_CONNECTIONS)
+            made = AuthorizedSession(credentials())
+            adapter = HTTPAdapter(pool_maxsize=_CONNECTIONS)
             made.mount("https://", adapter)
             made.mount("http://", adapter)
             _made["session"] = made

@@ -73,7 +73,7 @@ class Usage:
 
 def _project() -> Counts:
     with gcp.errors("read the project's quotas", action="compute.projects.get", api=_API):
-        answer = gcp.compute_get(f"projects/{gcp.project()}", fields="quotas")
+        answer = gcp.read("", fields="quotas")
     return Counter({("", row["metric"]): int(row["usage"]) for row in answer.get("quotas", [])})
 
 
@@ -81,7 +81,7 @@ def _regions() -> Counts:
     counts: Counts = Counter()
     with gcp.errors("read the regions' quotas", action="compute.regions.list", api=_API):
         fields = "items(name,quotas),nextPageToken"
-        for page in gcp.compute_list(f"projects/{gcp.project()}/regions", fields=fields):
+        for page in gcp.pages("regions", fields=fields):
             for region in page.get("items", []):
                 for row in region.get("quotas", []):
                     counts[region["name"], row["metric"]] = int(row["usage"])
@@ -91,9 +91,8 @@ def _regions() -> Counts:
 def _instances() -> Counts:
     counts: Counts = Counter()
     with gcp.errors("list the instances", action="compute.instances.list", api=_API):
-        path = f"projects/{gcp.project()}/aggregated/instances"
         fields = "items/*/instances(status,machineType,zone,scheduling),nextPageToken"
-        for page in gcp.compute_list(path, fields=fields, returnPartialSuccess="true"):
+        for page in gcp.pages("aggregated/instances", fields=fields, returnPartialSuccess="true"):
             for zone, found in page.get("items", {}).items():
                 region = zone.rsplit("/", 1)[-1].rsplit("-", 1)[0]
                 for machine in found.get("instances", []):

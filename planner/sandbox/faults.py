@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Refusal = Literal["refused", "throttled", "lost", "broken"]
 ATTEMPTS = 4
-"""Of one call, by the Azure and Google clients: one, and three retries."""
+"""Of one call, by the Azure clients: one, and three retries."""
 
 
 class Kind(StrEnum):
@@ -119,12 +119,14 @@ class Faults:
     Attributes:
         errors: How the cloud says that a call was ``refused``, ``throttled``, ``lost``,
             ``broken``.
+        attempts: How often the cloud's clients try a call that may be repeated.
         requests: Method and path of each request of the run, in order.
     """
 
     app: WSGIApplication
     errors: Mapping[Refusal, WSGIApplication]
     fault: Fault | None = None
+    attempts: int = ATTEMPTS
     requests: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     _key: str = ""
@@ -163,7 +165,7 @@ class Faults:
                 return 0
             if index == self.fault.index:
                 self._key = key
-            if key != self._key or self._attempts >= ATTEMPTS:
+            if key != self._key or self._attempts >= self.attempts:
                 return 0
             self._attempts += 1
             return self._attempts

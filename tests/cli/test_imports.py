@@ -71,3 +71,13 @@ def test_importing_the_package_costs_nothing() -> None:
     )
     added = {name.partition(".")[0] for name in set(whole) - set(bare)}
     assert added - sys.stdlib_module_names == {"planner"}
+
+
+def test_lists_of_google_s_machines_need_no_generated_client() -> None:
+    program = (
+        "import sys\n"
+        "from planner.clouds import gcp, gcp_compute, gcp_retry\n"
+        "import planner.endpoints.gce.lookup, planner.quotas.gcp_usage\n"
+        "assert not any('compute_v1' in name for name in sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

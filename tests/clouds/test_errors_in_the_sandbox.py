@@ -45,7 +45,7 @@ def read_gcp() -> object:
 
 def read_gce() -> object:
     with gcp.errors("read", api="compute.googleapis.com"):
-        return gcp.compute_get(f"projects/{gcp.project()}")
+        return gcp.read("")
 
 
 READS = {"aws": read_aws, "azure": read_azure, "gcp": read_gcp, "gce": read_gce}

@@ -146,13 +146,13 @@ def test_compute_answers_as_its_discovery_document_says(
         "machineType": "zones/us-central1-a/machineTypes/a3-highgpu-8g",
         "scheduling": {"provisioningModel": "SPOT"},
     }
-    answer = gcp.compute_get(f"projects/{gcp.project()}{path}")
+    answer = gcp.read(path)
     assert [error.message for error in schema(kind).iter_errors(answer)] == []
 
 
 def test_the_regions_leave_out_what_is_counted_per_family(sandbox: Sandbox) -> None:
     del sandbox
-    (page,) = gcp.compute_list(f"projects/{gcp.project()}/regions")
+    (page,) = gcp.pages("regions")
     metrics = {row["metric"] for row in page["items"][0]["quotas"]}
     assert "NVIDIA_L4_GPUS" in metrics
     assert not any("H100" in metric for metric in metrics)

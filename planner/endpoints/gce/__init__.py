@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from planner.endpoints.gce import api, checks, identities, lookup, requests, secret, steps
+from planner.endpoints.gce import api, checks, compute, identities, lookup, requests, secret, steps
 from planner.endpoints.gce.machine import GceMachine
 from planner.endpoints.machines import watch
 from planner.endpoints.machines.adapter import MachineAdapter
@@ -80,7 +80,7 @@ class Adapter(MachineAdapter):
         for item in lookup.instances(endpoint.name):
             if lookup.region_of(item) == endpoint.region:
                 zone, key = lookup.zone_of(item), f"destroy/{item['id']}"
-                yield partial(steps.remove_machine, endpoint.name, zone, context, key=key)
+                yield partial(compute.delete_machine, zone, endpoint.name, context, key=key)
         for kept in secret.stored(endpoint.region, endpoint.name):
             yield partial(secret.delete, kept.name)
 

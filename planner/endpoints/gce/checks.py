@@ -6,10 +6,10 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from planner.clouds import gcp
+from planner.clouds import gcp, gcp_compute
 from planner.clouds.redact import redact
 from planner.endpoints.deploying.preflight import Check, Finding, Status, good
-from planner.endpoints.gce import api, requests, steps
+from planner.endpoints.gce import compute, requests, steps
 from planner.endpoints.machines import checks as shared
 from planner.errors import NotFoundError, UsageError
 
@@ -23,6 +23,7 @@ _LONGEST_FLEX = timedelta(days=7)  # "About Flex-start VMs"
 
 def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
     """Return the checks; each asks at most a few calls."""
+    gcp_compute.load()  # the checks run in threads
     return [
         Check("credentials", lambda: good("credentials", f"project {redact(gcp.project())}")),
         Check("identity", lambda: _identity(spec, may_create=may_create_roles)),
@@ -52,15 +53,7 @@ def _identity(spec: DeploymentSpec, *, may_create: bool) -> Finding:
 def _zones(spec: DeploymentSpec) -> Finding:
     kind, _, _ = requests.machine_of(spec.plan.instance_type)
     tried = steps.zones_to_try(spec)
-    offering = [
-        zone
-        for zone in tried
-        if api.find(
-            f"zones/{zone}/machineTypes/{kind}",
-            "look for the machine type",
-            action="compute.machineTypes.get",
-        )
-    ]
+    offering = [zone for zone in tried if compute.zone_offers(zone, kind)]
     if not offering:
         return Finding(
             "zones",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from planner.clouds import gcp
-from planner.endpoints.gce import api, requests
+from planner.endpoints.gce import api, compute, requests
 from planner.errors import CloudError
 
 if TYPE_CHECKING:
@@ -63,21 +63,4 @@ def create_account() -> str:
 def close_firewall(context: Context) -> None:
     """Make the firewall rules that are not there yet."""
     for rule in requests.firewall_rules():
-        name = rule["name"]
-        if api.find(
-            f"global/firewalls/{name}", "look at the firewall", action="compute.firewalls.get"
-        ):
-            continue
-        try:
-            operation = api.change(
-                "POST",
-                "global/firewalls",
-                "close the firewall",
-                action="compute.firewalls.create",
-                key=f"firewall/{name}/{gcp.project()}",
-                body=rule,
-            )
-            api.finish(operation, "close the firewall", context, region="global")
-        except CloudError as error:
-            if not api.is_taken(error):
-                raise
+        compute.make_firewall_rule(rule, context)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from planner.clouds import gcp, settings
-from planner.endpoints.gce import api, requests
+from planner.endpoints.gce import compute, requests
 from planner.endpoints.machines import watch, way_in
-from planner.errors import CloudError
 
 if TYPE_CHECKING:
     from planner.endpoints.talking.http_transport import HttpTransport
@@ -29,19 +28,8 @@ class GceMachine:
 
     def console(self) -> list[str]:
         """Return what the machine wrote to its first serial port; the last megabyte of it."""
-        try:
-            found = api.get(
-                f"zones/{self.zone}/instances/{self.name}/serialPort",
-                "read the machine's console",
-                action="compute.instances.getSerialPortOutput",
-                port="1",
-            )
-        except CloudError as error:
-            # A machine that is just being made has no console yet.
-            if api.is_missing(error) or error.code == "400":
-                return []
-            raise
-        return [line.rstrip("\r") for line in str(found.get("contents", "")).splitlines()]
+        written = compute.console(self.zone, self.name)
+        return [line.rstrip("\r") for line in written.splitlines()]
 
     def stopped(self) -> str:
         """Return why the machine does not run any more; empty where it does.
@@ -49,11 +37,7 @@ class GceMachine:
         Raises:
             NotFoundError: It is gone.
         """
-        found = api.find(
-            f"zones/{self.zone}/instances/{self.name}",
-            f"look at {self.name}",
-            action="compute.instances.get",
-        )
+        found = compute.machine(self.zone, self.name)
         if found is None:
             raise watch.gone(self.name, "Compute Engine")
         status = found["status"]

@@ -6,12 +6,11 @@ moment in which it costs money unguarded.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from planner.clouds import gcp
+from planner.clouds import gcp, settings
 from planner.endpoints.deploying.lifecycle import Step
-from planner.endpoints.gce import api, identities, lookup, requests, secret
+from planner.endpoints.gce import api, compute, identities, lookup, requests, secret
 from planner.endpoints.gce import zones as known_zones
 from planner.endpoints.machines import steps
 from planner.errors import CloudError
@@ -57,27 +56,11 @@ def zones_to_try(spec: DeploymentSpec) -> tuple[str, ...]:
     return known or tuple(f"{spec.region}-{letter}" for letter in _LETTERS)
 
 
-def remove_machine(name: str, zone: str, context: Context, *, key: str) -> None:
-    """Delete a machine and wait until it is gone; one that is gone is no error."""
-    try:
-        operation = api.change(
-            "DELETE",
-            f"zones/{zone}/instances/{name}",
-            f"delete {name}",
-            action="compute.instances.delete",
-            key=f"delete/{key}/{zone}/{name}",
-        )
-        api.finish(operation, f"delete {name}", context, region=zone)
-    except CloudError as error:
-        if not api.is_missing(error):
-            raise
-
-
 def remove_run(spec: DeploymentSpec, context: Context) -> None:
     """Delete the machines that this run made, in whatever zone; others of the name stay."""
     for item in lookup.instances(spec.name):
         if lookup.label(item, requests.LABEL_RUN) == spec.run:
-            remove_machine(spec.name, lookup.zone_of(item), context, key=spec.run)
+            compute.delete_machine(lookup.zone_of(item), spec.name, context, key=spec.run)
 
 
 def _close(context: Context) -> str:
@@ -96,17 +79,9 @@ def _create_machine(spec: DeploymentSpec, context: Context) -> str:
 
 
 def _insert(spec: DeploymentSpec, zone: str, key: str, context: Context) -> None:
-    what = f"create the machine {spec.name}"
+    body = requests.instance(spec, zone, key, settings.now())
     try:
-        operation = api.change(
-            "POST",
-            f"zones/{zone}/instances",
-            what,
-            action="compute.instances.create",
-            key=f"create/{spec.run}/{zone}",
-            body=requests.instance(spec, zone, key, datetime.now(UTC)),
-        )
-        api.finish(operation, what, context, region=zone)
+        compute.create_machine(zone, body, context, key=f"{spec.run}/{zone}")
     except CloudError as error:
         if not api.is_taken(error):
             raise

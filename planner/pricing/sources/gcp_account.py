@@ -65,9 +65,8 @@ def machine_types(known: Known) -> Sold | None:
         with gcp.errors(
             "list machine types", action="compute.machineTypes.list", api="compute.googleapis.com"
         ):
-            project = gcp.project()
-            machines = list(gcp.compute_list(f"projects/{project}/aggregated/machineTypes"))
-            cards = list(gcp.compute_list(f"projects/{project}/aggregated/acceleratorTypes"))
+            machines = list(gcp.pages("aggregated/machineTypes"))
+            cards = list(gcp.pages("aggregated/acceleratorTypes"))
     except PlannerError:
         return None
     return from_lists(_items(machines, "machineTypes"), _items(cards, "acceleratorTypes"), known)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
+from planner.clouds import gcp_retry
 from planner.sandbox import faults
 
 if TYPE_CHECKING:
@@ -28,4 +29,4 @@ _ERRORS: dict[faults.Refusal, WSGIApplication] = {
 
 def in_front_of(app: WSGIApplication) -> faults.Faults:
     """Return the layer that breaks calls to the simulated Google APIs."""
-    return faults.Faults(app, _ERRORS)
+    return faults.Faults(app, _ERRORS, attempts=gcp_retry.ATTEMPTS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,12 +22,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clients wait between their attempts; the simulated cloud needs no rest."""
+def _token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    rest = SimpleNamespace(sleep=lambda _: None, time=lambda: 0.0)
-    monkeypatch.setattr("urllib3.util.retry.time", rest)
-    monkeypatch.setattr("planner.clouds.gcp.time", rest)
 
 
 @pytest.fixture(scope="module")
