@@ -9,16 +9,12 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from planner.endpoints.deploying import access
 from planner.endpoints.local import engines
-from planner.errors import DataError, NotFoundError, PlannerError, UnknownNameError, UsageError
+from planner.errors import NotFoundError, PlannerError, UnknownNameError
 from planner.serving import models
-from planner.serving.models import Model, columns, hf_config
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from planner.serving.models import Model, gguf_model
 
 _HUB = "https://huggingface.co"
 _TIMEOUT_S = 30
@@ -77,17 +73,10 @@ def find(text: str, weights: str = "") -> Source:
 
 
 def _from_path(path: Path) -> Source:
-    files = [path] if path.is_file() else sorted(path.glob("*.gguf"))
-    if len(files) > 1:
-        raise UsageError(
-            f"{path} has {len(files)} GGUF files",
-            why=", ".join(file.name for file in files),
-            advice=f"name one: {files[0]}",
-        )
-    config = (path if path.is_dir() else path.parent) / "config.json"
-    if files:
-        model = models.from_config(config) if config.exists() else _from_gguf(files[0])
-        return Source(model, str(files[0]), files[0].stat().st_size)
+    file = path if path.is_file() else gguf_model.in_folder(path)
+    if file is not None and engines.is_gguf(file.name):
+        model = models.from_config(file)
+        return Source(model, str(file), round(model.files_bytes or 0))
     return Source(models.from_config(path), str(path))
 
 
@@ -177,44 +166,3 @@ def _refused(name: str, code: int) -> PlannerError:
     return NotFoundError(
         f"there is no model {name} on Hugging Face", why=f"HTTP {code}", advice="planner models"
     )
-
-
-def _from_gguf(path: Path) -> Model:
-    """Return a model by the header of its GGUF file.
-
-    Raises:
-        DataError: It is no GGUF file, or the reader is not installed.
-    """
-    try:
-        import gguf
-    except ModuleNotFoundError as error:
-        raise DataError(
-            f"cannot read {path.name}: the package gguf is not installed",
-            advice="pip install gguf, or put the model's config.json beside the file",
-        ) from error
-    try:
-        fields = gguf.GGUFReader(path).fields
-        values = {name: field.contents() for name, field in fields.items()}
-        parsed = hf_config.parse(_as_config(values), fallback_name=path.stem)
-    except (ValueError, KeyError, IndexError, OSError) as error:
-        raise DataError(f"{path} is not a GGUF file of a model", why=f"{error!r}") from error
-    return columns.completed(
-        Model(aliases=(), license="not known", gated="not known", source=str(path), **parsed)
-    )
-
-
-def _as_config(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return GGUF metadata in the words of a Hugging Face configuration."""
-    kind = values["general.architecture"]
-    heads = values[f"{kind}.attention.head_count"]
-    return {
-        "model_type": kind,
-        "num_hidden_layers": values[f"{kind}.block_count"],
-        "hidden_size": values[f"{kind}.embedding_length"],
-        "intermediate_size": values[f"{kind}.feed_forward_length"],
-        "num_attention_heads": heads,
-        "num_key_value_heads": values.get(f"{kind}.attention.head_count_kv", heads),
-        "max_position_embeddings": values[f"{kind}.context_length"],
-        "vocab_size": values.get(f"{kind}.vocab_size") or len(values["tokenizer.ggml.tokens"]),
-        "torch_dtype": "float16",
-    }

@@ -79,6 +79,7 @@ class Quantization:
         block: Rows and columns that share a scale (block fp8); None where there are no blocks.
         unquantized: What the method leaves alone, as the checkpoint lists it.
         form: The format inside a method that has several: ``nvfp4``, ``w4a16``, ...
+        kv_cache: The precision that the checkpoint asks for its KV cache; empty for 16 bits.
     """
 
     method: str
@@ -87,6 +88,7 @@ class Quantization:
     block: tuple[int, int] | None = None
     unquantized: tuple[str, ...] = ()
     form: str = ""
+    kv_cache: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from planner.bundled import pricing_data
 from planner.errors import UnknownNameError, UsageError
 from planner.serving import table
-from planner.serving.models import columns, hf_config
+from planner.serving.models import columns, reader
 from planner.serving.models.model import Model
 
 if TYPE_CHECKING:
@@ -65,29 +65,21 @@ def forget() -> None:
     _by_name.cache_clear()
 
 
-def from_config(path: Path) -> Model:
-    """Return a model that is not in the table, from its Hugging Face ``config.json``.
+def from_config(path: Path, *, parameters: int | None = None) -> Model:
+    """Return a model that is not in the table, from its files.
 
     Parameters are counted from the configuration's own fields, so the licence and whether the
     weights are gated stay ``not known``.
 
     Args:
-        path: The file, or the folder of a downloaded model that holds it.
+        path: A folder, its ``config.json`` or ``params.json``, or a GGUF file.
+        parameters: All weights, where the user knows better than the configuration.
 
     Raises:
-        DataError: The file cannot be read, or lacks a field.
-        UsageError: A family whose parameters planner cannot count.
+        DataError: It cannot be read, or lacks a key.
+        UsageError: The folder holds several models, or only an adapter.
     """
-    file = path / "config.json" if path.is_dir() else path
-    return columns.completed(
-        Model(
-            aliases=(),
-            license="not known",
-            gated="not known",
-            source=str(file),
-            **hf_config.read(file),
-        )
-    )
+    return reader.read(path, parameters=parameters)
 
 
 def _fold(name: str) -> str:

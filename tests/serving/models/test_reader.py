@@ -1,4 +1,4 @@
-"""Models outside the table, read from a Hugging Face config.json."""
+"""Models outside the table, read from their own files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from planner.errors import DataError, UsageError
+from planner.errors import DataError
 from planner.serving import models
 
 if TYPE_CHECKING:
@@ -107,11 +107,14 @@ def test_a_configuration_gives_the_model_of_the_table(name: str, tmp_path: Path)
 
 
 def test_the_folder_of_a_downloaded_model_will_do(tmp_path: Path) -> None:
-    write(tmp_path, config_of(models.get("phi-4")))
-    read = models.from_config(tmp_path)
-    assert read.name == "phi-4"
+    folder = tmp_path / "Phi-4-of-mine"
+    folder.mkdir()
+    write(folder, config_of(models.get("phi-4")))
+    read = models.from_config(folder)
+    assert read.name == "phi-4-of-mine"
+    assert read.hf_id == models.get("phi-4").hf_id
     assert read.license == "not known"
-    assert read.source == str(tmp_path / "config.json")
+    assert read.source == str(folder / "config.json")
 
 
 def test_a_text_model_inside_a_multimodal_one_is_found(tmp_path: Path) -> None:
@@ -132,10 +135,24 @@ def test_a_quantized_checkpoint_says_its_precision(
     assert models.from_config(write(tmp_path, config)).native_precision == precision
 
 
-def test_an_unknown_family_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="mamba") as caught:
-        models.from_config(write(tmp_path, {"model_type": "mamba"}))
-    assert "llama" in caught.value.why
+def test_an_unknown_family_with_the_usual_keys_is_read_with_a_warning(tmp_path: Path) -> None:
+    config = {**config_of(models.get("llama-2-7b")), "model_type": "next_month"}
+    read = models.from_config(write(tmp_path, config))
+    assert read.params_b == pytest.approx(6.74, abs=0.01)
+    assert any("next_month" in warning for warning in read.warnings)
+
+
+def test_what_cannot_be_counted_names_the_key_and_the_way_out(tmp_path: Path) -> None:
+    config = {**config_of(models.get("llama-2-7b")), "vocab_size": None}
+    path = write(tmp_path, config)
+    with pytest.raises(DataError) as caught:
+        models.from_config(path)
+    assert caught.value.why == "vocab_size is missing"
+    assert "--parameters 34B" in caught.value.advice
+    told = models.from_config(path, parameters=34_000_000_000)
+    assert told.parameters == 34_000_000_000
+    assert told.kv_bytes_per_token() == models.get("llama-2-7b").kv_bytes_per_token()
+    assert any("the one given" in warning for warning in told.warnings)
 
 
 @pytest.mark.parametrize("content", ["not json", "[1, 2]", '{"model_type": "llama"}'])
