@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 import gzip
 import os
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import forked
 import pytest
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
 
     from planner.sandbox.server import Sandbox
@@ -82,17 +82,11 @@ def _read(path: Path) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def installed_planner() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that runs the installed ``planner`` in a process of its own."""
-    command = Path(sys.executable).with_name("planner")
+    """Return a function that runs ``planner`` in a process of its own, as new."""
+    forked.start_server()
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [command, *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, **environment},
-        )
+        return forked.command(*arguments, environment={**os.environ, **environment})
 
     return run
 

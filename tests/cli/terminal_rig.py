@@ -1,13 +1,12 @@
-"""Runs the installed command on a terminal of its own, and types what a user would."""
+"""Runs ``planner`` on a terminal of its own, and types what a user would."""
 
 from __future__ import annotations
 
 import os
 import pty
-import subprocess
-import sys
-from pathlib import Path
 from typing import NamedTuple
+
+import forked
 
 
 class Typed(NamedTuple):
@@ -20,17 +19,12 @@ class Typed(NamedTuple):
 
 def typed(*arguments: str, keys: str = "", **environment: str) -> Typed:
     """Run ``planner`` with a terminal for its standard input, with ``keys`` typed in advance."""
+    forked.start_server()
     master, slave = pty.openpty()
     try:
         os.write(master, keys.encode())
-        done = subprocess.run(
-            [Path(sys.executable).with_name("planner"), *arguments],
-            stdin=slave,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-            env={**os.environ, **environment},
+        done = forked.command(
+            *arguments, environment={**os.environ, **environment}, stdin=os.ttyname(slave)
         )
     finally:
         os.close(slave)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from children import TOKEN, child
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.scheduler.models import scheduler_backends
 from moto.stepfunctions.models import stepfunctions_backends
@@ -18,7 +16,6 @@ from planner.endpoints.deploying import deployment
 from planner.endpoints.deploying.interruption import Interruption
 from planner.endpoints.interface import Context, adapter
 from planner.endpoints.watching.guard import Guard
-from planner.errors import PlannerError
 from planner.ledger import Ledger
 from planner.planning import Request, compare
 from planner.sandbox import scenarios
@@ -29,12 +26,11 @@ from planner.sandbox.faults import Fault
 from planner.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
     from planner.clouds.settings import CloudSettings
     from planner.plan import Plan
 
-TOKEN = "hf_DoNotShowThisTokenAnywhere"  # noqa: S105 - it is what the tests search for
+__all__ = ["OPTIONS", "SHAPES", "TOKEN", "Rig", "cheapest", "child", "fault", "rig"]
+
 OPTIONS = deployment.Options(owner="tests", accept_license=True, create_roles=True)
 SHAPES = {
     "plain": OPTIONS,
@@ -118,30 +114,6 @@ def rig(**scenario: Any) -> Rig:
     chosen = replace(sandbox.endpoints.settings(), aws_endpoint=url)
     settings.use(chosen)
     return Rig(sandbox, faults, chosen, asdict(base))
-
-
-def child(
-    pipe: Connection,
-    chosen: CloudSettings,
-    plan: Plan,
-    options: deployment.Options,
-    folder: str,
-) -> None:
-    """Deploy in a process of its own, which ends with the command's exit code."""
-    pipe.recv()
-    os.environ.update(PLANNER_STATE_DIR=folder, HF_TOKEN=TOKEN)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    settings.use(chosen)
-    made = adapter("sagemaker")
-    try:
-        with Ledger() as book:
-            prepared = deployment.prepare(plan, options, made, book)
-            with Interruption(cleanup=f"planner destroy {options.name}") as interruption:
-                deployment.deploy(prepared, made, book, interruption, options=options)
-    except PlannerError as error:
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def fault(index: int, kind: Any, number: int = 0, pid: int = 0) -> Fault:

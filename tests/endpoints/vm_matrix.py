@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 import signal
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vm_rig import OPTIONS, TOKEN, Rig, child
+import forked
+from vm_rig import OPTIONS, TOKEN, Rig, vm_child
 
 from planner.clouds import pacing, settings
 from planner.errors import PermissionDeniedError, PlannerError, ThrottledError
@@ -120,7 +120,7 @@ def kill_every_call(
     folder: Path,
     *,
     unguarded: Callable[[], tuple[int, list[str]]],
-    preload: Sequence[str],
+    preload: Sequence[str] = (),
 ) -> Counts:
     """Kill the deploy before and after each call, from the first creation on.
 
@@ -131,17 +131,16 @@ def kill_every_call(
         folder: Where the processes keep their ledgers.
         unguarded: Looks at what was left: the number of machines, and those whose expiry the
             cloud does not keep.
-        preload: What the server of the processes imports, so that each starts in no time.
+        preload: What the server of the processes imports besides.
     """
     requests = calls_of_a_deploy(bench, plan)
     counts = Counts(calls=len(requests))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["vm_rig", *preload])
+    forked.start_server(*preload)
     for index, kind in itertools.product(_from(requests, first), SIGNALS):
         name = f"k-{index}-{kind.name.lower().replace('_', '-')}"
-        here, there = context.Pipe()
-        process = context.Process(
-            target=child,
+        here, there = forked.CONTEXT.Pipe()
+        process = forked.CONTEXT.Process(
+            target=vm_child,
             args=(there, bench.settings, bench.service, plan, name, str(folder / name)),
         )
         process.start()

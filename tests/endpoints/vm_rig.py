@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from planner.clouds import settings
-from planner.endpoints.deploying import deployment
+from children import OPTIONS, TOKEN, deploy, vm_child
+
 from planner.endpoints.deploying.interruption import Interruption
 from planner.endpoints.interface import Context, adapter
-from planner.errors import PlannerError
-from planner.ledger import Ledger
 from planner.planning import Request, compare
 from planner.sandbox import scenarios
 from planner.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing.connection import Connection
 
     from planner.clouds.settings import CloudSettings
+    from planner.endpoints.deploying import deployment
     from planner.endpoints.interface import EndpointAdapter
     from planner.plan import Plan
     from planner.sandbox.faults import Faults
     from planner.sandbox.world import World
 
-TOKEN = "hf_DoNotShowThisTokenAnywhere"  # noqa: S105 - it is what the tests search for
-OPTIONS = deployment.Options(owner="Ada@Example", accept_license=True, create_roles=True)
+__all__ = ["OPTIONS", "TOKEN", "Rig", "cheapest_on", "deploy", "sandbox", "vm_child"]
 
 
 def cheapest_on(service: str, model: str = "llama-2-70b", **changes: Any) -> Plan:
@@ -78,28 +73,7 @@ class Rig:
         return [item for item in self.there(self.world) if name in item]
 
 
-def deploy(plan: Plan, options: deployment.Options, made: EndpointAdapter) -> deployment.Outcome:
-    """Prepare and deploy in this process."""
-    with Ledger() as book:
-        prepared = deployment.prepare(plan, options, made, book)
-        with Interruption(cleanup=f"planner destroy {prepared.spec.name}") as interruption:
-            return deployment.deploy(prepared, made, book, interruption, options=options)
-
-
 def sandbox(**scenario: Any) -> Sandbox:
     """Start a sandbox with enough quota and endpoints that start at once."""
     base = replace(scenarios.get("approved"), endpoint_startup_s=0)
     return Sandbox(replace(base, **scenario))
-
-
-def child(  # noqa: PLR0917 - a process takes no keywords more readably
-    pipe: Connection, chosen: CloudSettings, service: str, plan: Plan, name: str, folder: str
-) -> None:
-    """Deploy in a process of its own, which ends with the command's exit code."""
-    pipe.recv()
-    os.environ.update(PLANNER_STATE_DIR=folder, HF_TOKEN=TOKEN)
-    settings.use(chosen)
-    try:
-        deploy(plan, replace(OPTIONS, name=name), adapter(service))
-    except PlannerError as error:
-        sys.exit(error.exit_code)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sqlite3
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import forked
 import pytest
 from hypothesis import given
 from hypothesis import settings as laws
@@ -169,15 +169,12 @@ def _file_one(path: Path, start: object, results: object) -> None:
 
 
 def test_two_processes_at_once_make_one_ledger_and_one_open_request(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    start, results = context.Barrier(2), context.Queue()
-    workers = [
-        context.Process(target=_file_one, args=(tmp_path / "ledger.db", start, results))
-        for _ in range(2)
-    ]
+    forked.start_server()
+    start, results = forked.CONTEXT.Barrier(2), forked.CONTEXT.Queue()
+    workers = [forked.process(_file_one, tmp_path / "ledger.db", start, results) for _ in range(2)]
     for worker in workers:
         worker.start()
-    outcomes = sorted(results.get(timeout=30) for _ in workers)
+    outcomes = sorted(results.get(timeout=forked.LONGEST_S) for _ in workers)
     for worker in workers:
         worker.join()
     assert outcomes == [False, True]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import shutil
 import time
@@ -10,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import forked
 import killed_refresh
 import price_lists
 import pytest
@@ -32,11 +32,8 @@ OLD = Offer("aws", "ec2", "us-east-1", "p4d.24xlarge", PricingModel.ON_DEMAND, N
 @pytest.fixture(scope="module")
 def processes() -> ForkServerContext:
     """Return a maker of processes that need not import planner first."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["killed_refresh", "boto3", "botocore.session", "duckdb", "filelock", "httpx", "stamina"]
-    )
-    return context
+    forked.start_server()
+    return forked.CONTEXT
 
 
 @pytest.fixture(scope="module")

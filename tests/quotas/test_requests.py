@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import forked
 import pytest
 
 from planner.clouds import settings
@@ -251,15 +251,15 @@ def _file_in_another_process(endpoints: Endpoints, start: Any, results: Any) -> 
 
 
 def test_two_processes_at_once_file_one_request(sandbox: Sandbox) -> None:
-    context = multiprocessing.get_context("spawn")
-    start, results = context.Barrier(2), context.Queue()
+    forked.start_server()
+    start, results = forked.CONTEXT.Barrier(2), forked.CONTEXT.Queue()
     workers = [
-        context.Process(target=_file_in_another_process, args=(sandbox.endpoints, start, results))
+        forked.process(_file_in_another_process, sandbox.endpoints, start, results)
         for _ in range(2)
     ]
     for worker in workers:
         worker.start()
-    outcomes = sorted(results.get(timeout=60) for _ in workers)
+    outcomes = sorted(results.get(timeout=forked.LONGEST_S) for _ in workers)
     for worker in workers:
         worker.join()
     assert outcomes == ["already open", "filed"]

@@ -1,4 +1,4 @@
-"""The whole story on each cloud, as a user types it: the installed command, the real SDKs.
+"""The whole story on each cloud, as a user types it: whole commands, the real SDKs.
 
 From all zero to enough: check, plan, request, watch, check, with days passing in between.
 """
@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import forked
 import pytest
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
+    from pathlib import Path
 
-PLANNER = Path(sys.executable).with_name("planner")
 PLACES = {
     "aws": ("p4d.24xlarge", "us-east-1"),
     "azure": ("Standard_NC48ads_A100_v4", "eastus"),
@@ -39,20 +38,14 @@ class Terminal:
         }
 
     def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [PLANNER, *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        done = forked.command(*arguments, environment=self.environment)
         assert done.returncode == code, done.stdout + done.stderr
         return done
 
 
 @pytest.fixture(scope="module")
 def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    forked.start_server()
     opened = Terminal(tmp_path_factory.mktemp("home"))
     opened.run("sandbox", "start", "--scenario", "new-account")
     yield opened

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 import queue
 import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import forked
 import pytest
 from rig import SHAPES, Rig, child, fault
 
@@ -23,6 +22,8 @@ from planner.sandbox.aws.faults import Faults
 from planner.sandbox.faults import Kind
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from planner.clouds.settings import CloudSettings
     from planner.endpoints.deploying.deployment import Options
     from planner.plan import Plan
@@ -144,12 +145,11 @@ def names_the_cause(error: PlannerError, case: Case) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_signal_at_any_call_leaves_nothing_that_costs_money_unguarded(  # noqa: PLR0917 - fixtures
+def test_a_signal_at_any_call_leaves_nothing_that_costs_money_unguarded(
     shape: str,
     bench: Rig,
     plan: Plan,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     options = SHAPES[shape]
@@ -165,10 +165,7 @@ def test_a_signal_at_any_call_leaves_nothing_that_costs_money_unguarded(  # noqa
         for kind in (Kind.SIGNAL_BEFORE, Kind.SIGNAL_AFTER)
         for number in signals_for(index, kind)
     ]
-    # The server of the processes has imported all there is, so that each starts in no time.
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["rig", "rig_preload"])
+    forked.start_server()
     lanes: queue.Queue[tuple[Faults, CloudSettings]] = queue.Queue()
     for _ in range(LANES):
         faults = Faults(bench.faults.app)
@@ -224,10 +221,11 @@ def run_case(
     faults, chosen = lanes.get()
     folder = tmp_path / case.name
     shutil.copytree(tmp_path / "state", folder)
-    context = multiprocessing.get_context("forkserver")
-    here, there = context.Pipe()
+    here, there = forked.CONTEXT.Pipe()
     chosen_options = replace(options, name=case.name)
-    process = context.Process(target=child, args=(there, chosen, plan, chosen_options, str(folder)))
+    process = forked.CONTEXT.Process(
+        target=child, args=(there, chosen, plan, chosen_options, str(folder))
+    )
     process.start()
     faults.expect(fault(case.index, case.kind, case.number, process.pid or 0))
     here.send("go")
