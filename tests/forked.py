@@ -49,9 +49,7 @@ def start_server(*more: str) -> None:
             os.environ["PYTHONPATH"] = kept
 
 
-def process(
-    target: Callable[..., object], *args: object, daemon: bool = False
-) -> ForkServerProcess:
+def process(target: Callable[..., object], *args: object) -> ForkServerProcess:
     """Return a process, not yet started, that has this process's environment."""
     return CONTEXT.Process(target=_here, args=(dict(os.environ), target, args))
 
