@@ -44,6 +44,18 @@ _WEIGHT_ONLY = {
     "gfx942": ("mxfp4",),
 }
 
+VLLM_UTILIZATION = 0.90
+"""vLLM's default ``--gpu-memory-utilization``, which deploys state too."""
+
+# vLLM's arg_utils: cards of 70 GiB and more other than A100 (H100, MI300X) serve 1,024 requests
+# and 8,192 tokens a step by default, all others 256 and 2,048.
+_LARGE_CARD_GIB = 70
+_VLLM_REQUESTS = {True: 1024, False: 256}
+_VLLM_STEP_TOKENS = {True: 8192, False: 2048}
+# TensorRT-LLM's max_batch_size; SGLang's max_running_requests is at least as many.
+_MOST_REQUESTS = {"tensorrt-llm": 2048, "sglang": 2048}
+_MOST_REQUESTS_DEFAULT = 256
+
 _NEVER = {
     "Kepler": "vLLM needs compute capability 7.0 or newer, this has 3.7",
     "Pascal": "vLLM needs compute capability 7.0 or newer, this has 6.0",
@@ -75,6 +87,23 @@ def runnable(accelerator: Accelerator) -> tuple[str, ...]:
 def weight_only(accelerator: Accelerator) -> tuple[str, ...]:
     """Return the precisions that save memory there but no arithmetic."""
     return _WEIGHT_ONLY.get(accelerator.architecture, ())
+
+
+def most_requests(engine: str, accelerator: Accelerator) -> int:
+    """Return how many requests an engine has in flight at most, unless told otherwise."""
+    if engine == "vllm":
+        return _VLLM_REQUESTS[_is_large(accelerator)]
+    return _MOST_REQUESTS.get(engine, _MOST_REQUESTS_DEFAULT)
+
+
+def batched_tokens(accelerator: Accelerator) -> int:
+    """Return the tokens that vLLM computes in one step, unless told otherwise."""
+    return _VLLM_STEP_TOKENS[_is_large(accelerator)]
+
+
+def _is_large(accelerator: Accelerator) -> bool:
+    large = accelerator.memory_gib >= _LARGE_CARD_GIB
+    return large and not accelerator.accelerator.startswith("A100")
 
 
 def needs_neuron(accelerator: Accelerator) -> bool:

@@ -170,7 +170,7 @@ def _try_cpu(question: Question, precision: str, weights: Weights) -> _Choice:
     """Decide as :mod:`planner.serving.memory.fit` does, with the host's memory as the card's."""
     model, context = question.source.model, question.context
     budget = question.machine.memory_bytes * _HOST_SHARE
-    tokens = memory.Footprint.of(model, precision).kv_tokens(budget, memory.Layout(1), context)
+    tokens = memory.Footprint.of(model, precision).kv_tokens(budget, memory.Split(1), context)
     fits = tokens >= context * question.wish.concurrency
     size = memory.weight_bytes(model, precision) / memory.GIB
     reason = (

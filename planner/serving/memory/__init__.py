@@ -1,17 +1,24 @@
 """What a model needs of a card's memory: weights, KV cache, what is left."""
 
+from planner.serving.memory.engine_room import (
+    DEFAULTS,
+    EngineSettings,
+    Span,
+    cache_bytes,
+    cache_tokens,
+    device_bytes,
+)
 from planner.serving.memory.weights_and_cache import (
     GIB,
     KV_VALUE_BYTES,
     RUNTIME_BYTES,
     USABLE_SHARE,
     Footprint,
-    Layout,
+    Split,
     can_shard,
     device_budget,
     embedding_bytes,
     kv_bytes_per_token,
-    kv_cache_tokens,
     layer_bytes,
     shard_widths,
     usable_bytes,
@@ -19,17 +26,22 @@ from planner.serving.memory.weights_and_cache import (
 )
 
 __all__ = [
+    "DEFAULTS",
     "GIB",
     "KV_VALUE_BYTES",
     "RUNTIME_BYTES",
     "USABLE_SHARE",
+    "EngineSettings",
     "Footprint",
-    "Layout",
+    "Span",
+    "Split",
+    "cache_bytes",
+    "cache_tokens",
     "can_shard",
     "device_budget",
+    "device_bytes",
     "embedding_bytes",
     "kv_bytes_per_token",
-    "kv_cache_tokens",
     "layer_bytes",
     "shard_widths",
     "usable_bytes",

@@ -5,15 +5,25 @@ The rules are written out in ``docs/memory-fit.md``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from planner.errors import UsageError
 from planner.serving import engines, memory
-from planner.serving.memory import GIB, Footprint, Layout
+from planner.serving.memory import DEFAULTS, GIB, EngineSettings, Footprint, Split
+from planner.serving.memory.verdict import (
+    Held,
+    Machine,
+    Needs,
+    fit_warnings,
+    host_warnings,
+    machine_warnings,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from planner.serving.accelerators import Accelerator
     from planner.serving.models import Model
 
@@ -25,84 +35,79 @@ DEFAULT_CONCURRENCY = 4
 _HOST_GIB_PER_GPU = 3
 _LARGEST_FILE_GB = 5  # transformers' default max_shard_size
 
+# What is tried where the range decides, in the order that costs the user least.
+_FEWER_REQUESTS = (512, 256, 128, 64, 32)
+_MORE_UTILIZATION = 0.95
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:
     """The verdict on one model on one set-up.
 
     Args:
-        fits: Whether it can serve ``concurrency`` requests of ``context`` tokens at once.
+        fits: Whether it can serve ``concurrency`` requests of ``context`` tokens at once, with
+            the least memory that the engine may leave for the cache.
+        tight: Whether it could with the most memory that the engine may leave, and only then.
         precision: What will really run: bf16 asked of a card without it runs as fp16.
         tensor_parallel: Accelerators that share each layer.
         pipeline_parallel: Stages that the layers are split into.
-        weights_gib: All weights.
-        kv_gib: The KV cache asked for, with the copies that the layout makes of it.
-        usable_gib: 0.90 of the memory of the accelerators used.
-        kv_cache_tokens: Tokens that the cache holds, in sequences of ``context``.
-        max_concurrency: Requests of ``context`` tokens that the cache holds at once.
+        replicas: Copies of the model on the machine.
+        weights_gib: The weights of one copy.
+        kv_gib: The KV cache asked for, with the copies that the split makes of it.
+        usable_gib: 0.90 of the memory of the accelerators that one copy uses.
+        kv_cache_tokens: Tokens that the cache of one copy holds, in sequences of ``context``:
+            the middle of the range.
+        kv_cache_tokens_low, kv_cache_tokens_high: The range.
+        max_concurrency: Requests of ``context`` tokens that all caches hold, at the low end.
         reason: The verdict in one line.
         warnings: What to know besides, a line each.
+        remedies: Options that make a tight fit a sure one, each by itself.
         needs_neuron: The model must be compiled with AWS Neuron first.
         download_gb: Disk that the weights take on each instance, decimal.
         host_memory_needed_gib: Host memory that loading takes on each instance, an allowance.
     """
 
     fits: bool
+    tight: bool
     precision: str
     tensor_parallel: int
     pipeline_parallel: int
+    replicas: int
     weights_gib: float
     kv_gib: float
     usable_gib: float
     kv_cache_tokens: int
+    kv_cache_tokens_low: int
+    kv_cache_tokens_high: int
     max_concurrency: int
     reason: str
     warnings: tuple[str, ...]
+    remedies: tuple[str, ...]
     needs_neuron: bool
     download_gb: float
     host_memory_needed_gib: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
-    """What is asked: ``concurrency`` sequences of ``context`` tokens, and maybe a layout."""
+class _Case:
+    """A model on a machine, and what is asked of each copy of it."""
 
+    footprint: Footprint
+    machine: Machine
+    settings: EngineSettings
     context: int
     concurrency: int
-    shards: int | None
-    stages: int | None
 
-    @property
-    def tokens(self) -> int:
-        return self.context * self.concurrency
-
-
-@dataclass(frozen=True, slots=True)
-class _Machine:
-    """What is rented: ``count`` accelerators in each of some instances."""
-
-    accelerator: Accelerator
-    count: float
-    instances: int
-
-    @property
-    def per_instance(self) -> int:
-        """Devices an engine sees in one instance; a partition of a card is one."""
-        return max(1, int(self.count))
-
-    @property
-    def devices(self) -> int:
-        return self.per_instance * self.instances
-
-    def describe(self, used: int) -> str:
-        """Return ``4x24 GiB``, ``2 x 8x80 GiB``, ``1/8 of 24 GiB`` or ``1 of 4x16 GiB``."""
-        size = f"{self.accelerator.memory_gib:g} GiB"
-        if self.count < 1:
-            return f"{Fraction(self.count).limit_denominator(16)} of {size}"
-        text = f"{self.count:g}x{size}"
-        if self.instances > 1:
-            text = f"{self.instances} x {text}"
-        return text if used == self.devices else f"{used} of {text}"
+    def tokens(self, split: Split) -> tuple[int, int]:
+        """Return what the cache of a copy holds, both ends of the range."""
+        return memory.cache_tokens(
+            self.footprint,
+            self.machine.accelerator,
+            count=self.machine.count,
+            split=split,
+            settings=self.settings,
+            context=self.context,
+        )
 
 
 def fit(
@@ -118,13 +123,15 @@ def fit(
     local_storage_gb: float | None = None,
     tensor_parallel: int | None = None,
     pipeline_parallel: int | None = None,
-    kv_precision: str = "fp16",
+    replicas: int = 1,
+    settings: EngineSettings = DEFAULTS,
 ) -> Fit:
     """Return whether a set-up can serve a model, and why.
 
-    The layout is chosen, unless it is given: tensor parallel over as many accelerators of one
+    The split is chosen, unless it is given: tensor parallel over as many accelerators of one
     instance as the heads divide into, and pipeline stages only where that is not enough.
-    Stages may lie on different instances, the shards of one stage may not.
+    Stages may lie on different instances, the shards of one stage may not. Which split serves
+    most is not asked here, but in ``planner.serving.layouts``.
 
     Args:
         model: The model.
@@ -132,13 +139,14 @@ def fit(
         count: Accelerators in an instance; 0.125 to 0.5 for a partition of one.
         precision: Asked of the weights.
         context: Tokens of a request, prompt and answer together.
-        concurrency: Requests at once.
+        concurrency: Requests at once, all copies together.
         instances: Instances that serve the model together.
         host_memory_gib: Of an instance; None is not known.
         local_storage_gb: Of an instance; None is not known, 0 is a disk that can be sized.
         tensor_parallel: 1 is unsharded. Stages are 1 too then, unless given.
         pipeline_parallel: Stages; chosen by default.
-        kv_precision: ``fp16`` or ``fp8``.
+        replicas: Copies of the model, each on its own GPUs.
+        settings: What the engine is told about memory.
 
     Raises:
         UsageError: A number that makes no sense.
@@ -151,37 +159,47 @@ def fit(
         instances=instances,
         tensor_parallel=tensor_parallel,
         pipeline_parallel=pipeline_parallel,
+        replicas=replicas,
     )
-    machine = _Machine(accelerator, count, instances)
+    machine = Machine(accelerator, count, instances)
     supported = engines.support(model, accelerator, precision)
     runs = supported.precision or precision
-    footprint = Footprint.of(model, runs, kv_precision)
-    request = _Request(context, concurrency, tensor_parallel, pipeline_parallel)
-    layout = _layout(footprint, machine, request)
-    refusal = supported.reason or _impossible(model, machine, layout)
-    budget = memory.device_budget(accelerator, count)
-    tokens = 0 if refusal else footprint.kv_tokens(budget, layout, context)
-    fits = tokens >= request.tokens
-    needs = _Needs.of(footprint, machine, layout, request)
+    footprint = Footprint.of(model, runs, settings.kv_precision)
+    case = _Case(footprint, machine, settings, context, math.ceil(concurrency / replicas))
+    split = _split(case, tensor_parallel, pipeline_parallel)
+    refusal = supported.reason or _impossible(model, machine, split, replicas)
+    low, high = (0, 0) if refusal else case.tokens(split)
+    held = Held(concurrency, low // context * replicas, high // context * replicas)
+    room = memory.cache_bytes(footprint, accelerator, count=count, split=split, settings=settings)
+    needs = Needs.of(footprint, machine, split, room, context=context, concurrency=case.concurrency)
     download_gb = memory.weight_bytes(model, runs) / 1e9
-    ranks = min(layout.gpus, machine.per_instance)
+    ranks = min(split.gpus * replicas, machine.per_instance)
     host_gib = ranks * _HOST_GIB_PER_GPU + min(download_gb, _LARGEST_FILE_GB) * 1e9 / GIB
+    remedies = tuple(_remedies(case, split)) if held.tight else ()
     warnings = list(supported.warnings)
-    if fits:
-        warnings += _fit_warnings(footprint, machine, layout, request)
-        warnings += _host_warnings(host_gib, download_gb, host_memory_gib, local_storage_gb)
+    if held.fits:
+        warnings += fit_warnings(footprint, machine, context)
+        warnings += machine_warnings(machine, split, replicas)
+        warnings += host_warnings(host_gib, download_gb, host_memory_gib, local_storage_gb)
+    if remedies:
+        warnings.append(f"tight: fits for sure with {' or '.join(remedies)}")
     return Fit(
-        fits=fits,
+        fits=held.fits,
+        tight=held.tight,
         precision=runs,
-        tensor_parallel=layout.shards,
-        pipeline_parallel=layout.stages,
+        tensor_parallel=split.shards,
+        pipeline_parallel=split.stages,
+        replicas=replicas,
         weights_gib=needs.weights / GIB,
         kv_gib=needs.kv / GIB,
         usable_gib=needs.usable / GIB,
-        kv_cache_tokens=tokens,
-        max_concurrency=tokens // context,
-        reason=refusal or needs.verdict(machine, layout, tokens // context, concurrency),
+        kv_cache_tokens=(low + high) // 2,
+        kv_cache_tokens_low=low,
+        kv_cache_tokens_high=high,
+        max_concurrency=held.low,
+        reason=refusal or needs.sentence(machine, split, held),
         warnings=tuple(warnings),
+        remedies=remedies,
         needs_neuron=engines.needs_neuron(accelerator),
         download_gb=download_gb,
         host_memory_needed_gib=host_gib,
@@ -199,53 +217,52 @@ def _check(count: float, **at_least_one: int | None) -> None:
         )
 
 
-def _layout(footprint: Footprint, machine: _Machine, request: _Request) -> Layout:
-    """Return the layout asked for, or the one with the fewest stages that holds enough tokens.
+def _split(case: _Case, shards: int | None, stages: int | None) -> Split:
+    """Return the split asked for, or the one with the fewest stages that holds enough tokens.
 
     Where none does: the one that comes nearest.
     """
-    if request.shards:
-        return Layout(request.shards, request.stages or 1)
-    layouts = _layouts(footprint.model, machine, request.stages)
-    budget = memory.device_budget(machine.accelerator, machine.count)
-    best, most = Layout(1, request.stages or 1), (-1, 0, 0)
-    for layout in layouts:
-        tokens = footprint.kv_tokens(budget, layout, request.context)
-        if tokens >= request.tokens:
-            return layout
-        rank = (tokens, layout.gpus, -layout.stages)
+    if shards:
+        return Split(shards, stages or 1)
+    best, most = Split(1, stages or 1), (-1, 0, 0)
+    for split in _splits(case.footprint.model, case.machine, stages):
+        tokens, _ = case.tokens(split)
+        if tokens // case.context >= case.concurrency:
+            return split
+        rank = (tokens, split.gpus, -split.stages)
         if rank > most:
-            best, most = layout, rank
+            best, most = split, rank
     return best
 
 
-def _layouts(model: Model, machine: _Machine, stages: int | None) -> list[Layout]:
-    """Return the layouts that the machine allows: fewest stages first, then widest."""
+def _splits(model: Model, machine: Machine, stages: int | None) -> list[Split]:
+    """Return the splits that the machine allows: fewest stages first, then widest."""
     widths = memory.shard_widths(model, machine.accelerator, machine.per_instance)
-    layouts = [
-        Layout(width, count)
+    found = [
+        Split(width, count)
         for width in widths
         for count in range(1, min(model.layers, _slots(machine, width)) + 1)
         if stages in (None, count)
     ]
-    return sorted(layouts, key=lambda layout: layout.stages)
+    return sorted(found, key=lambda split: split.stages)
 
 
-def _slots(machine: _Machine, width: int) -> int:
+def _slots(machine: Machine, width: int) -> int:
     """Return how many stages of a width the machine has room for, none across instances."""
     return machine.instances * (machine.per_instance // width)
 
 
-def _impossible(model: Model, machine: _Machine, layout: Layout) -> str:
-    """Return why a layout that was asked for cannot be, or nothing."""
-    shards, stages = layout.shards, layout.stages
+def _impossible(model: Model, machine: Machine, split: Split, replicas: int) -> str:
+    """Return why a split that was asked for cannot be, or nothing."""
+    shards, stages = split.shards, split.stages
     if shards > machine.per_instance:
         have = machine.per_instance
         return f"tensor parallel {shards} needs {shards} GPUs in one instance, it has {have}: no"
     if stages > _slots(machine, shards):
-        return (
-            f"{stages} stages of {shards} GPUs need {layout.gpus}, {machine.devices} are here: no"
-        )
+        return f"{stages} stages of {shards} GPUs need {split.gpus}, {machine.devices} are here: no"
+    if split.gpus * replicas > machine.devices:
+        need = split.gpus * replicas
+        return f"{replicas} copies of {split.gpus} GPUs need {need}, {machine.devices} are here: no"
     if stages > model.layers:
         return f"{model.name} has {model.layers} layers, too few for {stages} stages: no"
     if not memory.can_shard(model, machine.accelerator, shards):
@@ -254,114 +271,29 @@ def _impossible(model: Model, machine: _Machine, layout: Layout) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Needs:
-    """The sums behind a verdict, in bytes over all GPUs used; ``fullest`` and ``room`` of one."""
-
-    weights: float
-    kv: float
-    copies: float
-    runtime: float
-    usable: float
-    fullest: float
-    room: float
-
-    @classmethod
-    def of(
-        cls,
-        footprint: Footprint,
-        machine: _Machine,
-        layout: Layout,
-        request: _Request,
-    ) -> _Needs:
-        copies = footprint.kv_share(layout) * layout.shards
-        sequences = footprint.device_kv(Layout(1), request.context) * request.concurrency
-        room = memory.usable_bytes(machine.accelerator, machine.count)
-        used = footprint.device_weights(layout)
-        used += footprint.device_kv(layout, request.context) * request.concurrency
-        return cls(
-            weights=footprint.layers + footprint.embeddings,
-            kv=sequences * copies,
-            copies=copies,
-            runtime=memory.RUNTIME_BYTES * layout.gpus,
-            usable=room * layout.gpus,
-            fullest=used + memory.RUNTIME_BYTES,
-            room=room,
-        )
-
-    def verdict(self, machine: _Machine, layout: Layout, held: int, asked: int) -> str:
-        """Return the sum that decides, in one line; ``held`` of ``asked`` requests fit."""
-        kv = f"{self.kv / GIB:.1f} GiB KV"
-        if self.copies > 1:
-            kv += f" in {self.copies:g} copies"
-        text = f"needs {self.weights / GIB:.1f} GiB for weights + {kv}"
-        where = f"{machine.describe(layout.gpus)} has {_usable(self.usable)} usable"
-        if held >= asked:
-            return f"{text}; {where}: yes"
-        if self.weights + self.kv <= self.usable:
-            if self.weights + self.kv + self.runtime > self.usable:
-                text += f" + {self.runtime / GIB:.1f} GiB runtime"
-            else:
-                where += f", but the fullest GPU needs {self.fullest / GIB:.1f}"
-                where += f" of {self.room / GIB:.1f}"
-        return f"{text}; {where}: no" + (f" ({held} of {asked} requests fit)" if held else "")
+def _remedies(case: _Case, split: Split) -> Iterator[str]:
+    """Yield options of planner that let all requests fit at the low end, each by itself."""
+    now = case.settings
+    usual = now.most_requests or engines.most_requests(now.engine, case.machine.accelerator)
+    for requests in _FEWER_REQUESTS:
+        fewer = replace(now, most_requests=requests)
+        if case.concurrency <= requests < usual and _fits(case, fewer, split):
+            yield f"--max-num-seqs {requests}"
+            break
+    more = replace(now, utilization=_MORE_UTILIZATION)
+    if (now.utilization or 0) < _MORE_UTILIZATION and _fits(case, more, split):
+        yield f"--gpu-memory-utilization {_MORE_UTILIZATION}"
+    if now.kv_precision != "fp8" and _fits(case, replace(now, kv_precision="fp8"), split):
+        yield "--kv-precision fp8"
+    tokens, _ = case.tokens(split)
+    shorter = tokens // case.concurrency // 256 * 256
+    if shorter > 0:
+        yield f"--context {shorter}"
 
 
-def _usable(size: float) -> str:
-    gib = size / GIB
-    return f"{gib:.0f}" if gib >= 10 else f"{gib:.1f}"  # noqa: PLR2004 - two figures are enough
-
-
-def _fit_warnings(
-    footprint: Footprint, machine: _Machine, layout: Layout, request: _Request
-) -> list[str]:
-    """Return what to know of a layout that fits."""
-    model, card = footprint.model, machine.accelerator
-    found = []
-    if request.context > model.max_context:
-        found.append(
-            f"{request.context} tokens are more than the {model.max_context}"
-            f" that {model.name} was made for"
-        )
-    if card.usable_gib is not None and card.usable_gib < card.memory_gib:
-        scale = card.usable_gib / card.memory_gib
-        budget = memory.usable_bytes(card, machine.count) * scale - memory.RUNTIME_BYTES
-        if footprint.kv_tokens(budget, layout, request.context) < request.tokens:
-            found.append(
-                f"tight: {card.name} reports {card.usable_gib:g} of its {card.memory_gib:g} GiB;"
-                " vLLM may need --gpu-memory-utilization above 0.90"
-            )
-    if machine.count < 1 and card.vendor == "NVIDIA":
-        found.append("a share of a card (vGPU) needs NVIDIA's GRID driver")
-    found += _layout_warnings(machine, layout)
-    return found
-
-
-def _layout_warnings(machine: _Machine, layout: Layout) -> list[str]:
-    here = min(layout.gpus, machine.per_instance)
-    used_instances = -(-layout.stages // (machine.per_instance // layout.shards))
-    found = []
-    if used_instances < machine.instances:
-        found.append(f"{used_instances} of the {machine.instances} instances would do")
-    if used_instances > 1:
-        found.append(f"spans {used_instances} instances: the engine must run multi-node")
-    if here < machine.per_instance:
-        found.append(f"uses {here} of {machine.per_instance} GPUs; copies can run on the rest")
-    return found
-
-
-def _host_warnings(
-    needed_gib: float, download_gb: float, host_gib: float | None, disk_gb: float | None
-) -> list[str]:
-    """Return what loading the weights asks of the host: never a refusal, disks can be sized."""
-    found = []
-    if host_gib is None:
-        found.append(f"host memory is not known; loading takes about {needed_gib:.0f} GiB")
-    elif host_gib < needed_gib:
-        found.append(f"host memory of {host_gib:g} GiB is small: loading takes {needed_gib:.0f}")
-    if disk_gb and disk_gb < download_gb:
-        found.append(
-            f"local disk of {disk_gb:g} GB is too small for {download_gb:.0f} GB of weights:"
-            " add a larger one"
-        )
-    return found
+def _fits(case: _Case, settings: EngineSettings, split: Split) -> bool:
+    """Tell whether all requests fit at the low end once the engine is told something else."""
+    of = case.footprint
+    footprint = Footprint.of(of.model, of.precision, settings.kv_precision)
+    low, _ = replace(case, footprint=footprint, settings=settings).tokens(split)
+    return low // case.context >= case.concurrency

@@ -1,9 +1,7 @@
 """How much accelerator memory a model takes: its weights and its KV cache.
 
-Sizes are bytes unless a name says otherwise. The budget of one accelerator is 0.90 of its
-memory (the default ``gpu_memory_utilization`` of vLLM) less 2 GB for the runtime: CUDA context,
-activations, captured graphs. Both figures are set, not fitted; a test holds that every measured
-set-up in ``pricing_data/measurements.csv`` fits under them.
+Sizes are bytes unless a name says otherwise. What an engine keeps beside them is in
+``engine_room``.
 """
 
 from __future__ import annotations
@@ -78,36 +76,6 @@ def kv_bytes_per_token(model: Model, kv_precision: str = "fp16") -> float:
     return float(values * model.layers * KV_VALUE_BYTES[kv_precision])
 
 
-def kv_cache_tokens(
-    model: Model,
-    accelerator: Accelerator,
-    *,
-    count: float,
-    precision: str,
-    tensor_parallel: int | None = None,
-    pipeline_parallel: int = 1,
-    context: int = 1,
-) -> int:
-    """Return how many tokens of KV cache are left beside the weights; 0 where these do not fit.
-
-    Args:
-        model: The model.
-        accelerator: One of the accelerators that share it.
-        count: Accelerators; below 1 for a partition of one.
-        precision: Of the weights; the cache is 16-bit.
-        tensor_parallel: Accelerators that share each layer; the most that divide the attention
-            heads by default.
-        pipeline_parallel: Stages that the layers are split into.
-        context: Length of the sequences that the tokens belong to. Counts only where it is
-            longer than a sliding window: the tokens outside it cost windowed layers nothing.
-    """
-    stage = int(max(1, count / pipeline_parallel))
-    shards = tensor_parallel or shard_widths(model, accelerator, stage)[0]
-    footprint = Footprint.of(model, precision)
-    budget = device_budget(accelerator, count)
-    return footprint.kv_tokens(budget, Layout(shards, pipeline_parallel), context)
-
-
 def usable_bytes(accelerator: Accelerator, count: float) -> float:
     """Return the share of one accelerator's (or partition's) memory that an engine takes."""
     return accelerator.memory_gib * GIB * min(count, 1) * USABLE_SHARE
@@ -137,15 +105,15 @@ def can_shard(model: Model, accelerator: Accelerator, width: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """How a model is spread: each of ``stages`` runs of layers over ``shards`` GPUs."""
+class Split:
+    """How one copy of a model is spread: each of ``stages`` runs of layers over ``shards`` GPUs."""
 
     shards: int
     stages: int = 1
 
     @property
     def gpus(self) -> int:
-        """GPUs that the layout uses."""
+        """GPUs that the split uses."""
         return self.shards * self.stages
 
 
@@ -157,6 +125,7 @@ class Footprint:
     """
 
     model: Model
+    precision: str
     layers: float
     embeddings: float
     kv_layer: float
@@ -166,42 +135,49 @@ class Footprint:
         """Return the footprint of a model at a precision."""
         return cls(
             model,
+            precision,
             layer_bytes(model, precision),
             embedding_bytes(model),
             kv_bytes_per_token(model, kv_precision) / model.layers,
         )
 
-    def device_weights(self, layout: Layout) -> float:
+    def device_weights(self, split: Split) -> float:
         """Return the weights on the fullest GPU.
 
         A stage holds whole layers, and the first or last one an embedding table besides.
         """
-        stage = self.layers * _ceil(self.model.layers, layout.stages) / self.model.layers
-        split_ends = layout.stages > 1 and not self.model.tied_embeddings
+        stage = self.layers * _ceil(self.model.layers, split.stages) / self.model.layers
+        split_ends = split.stages > 1 and not self.model.tied_embeddings
         ends = self.embeddings / 2 if split_ends else self.embeddings
-        return (stage + ends) / layout.shards
+        return (stage + ends) / split.shards
 
-    def device_kv(self, layout: Layout, context: int) -> float:
-        """Return the KV cache of one sequence on the fullest GPU."""
-        full = self.model.full_attention_layers
-        windowed = self.model.layers - full
+    def device_kv(self, split: Split, context: int, *, windowed: bool = True) -> float:
+        """Return the KV cache of one sequence on the fullest GPU.
+
+        Args:
+            split: How the model is spread.
+            context: Tokens of the sequence.
+            windowed: Whether layers with a sliding window keep no more than that.
+        """
+        full = self.model.full_attention_layers if windowed else self.model.layers
+        others = self.model.layers - full
         seen = min(context, self.model.sliding_window or context)
-        layer_tokens = _ceil(full, layout.stages) * context + _ceil(windowed, layout.stages) * seen
-        return layer_tokens * self.kv_layer * self.kv_share(layout)
+        layer_tokens = _ceil(full, split.stages) * context + _ceil(others, split.stages) * seen
+        return layer_tokens * self.kv_layer * self.kv_share(split)
 
-    def kv_share(self, layout: Layout) -> float:
+    def kv_share(self, split: Split) -> float:
         """Return the share of a layer's cache that one GPU holds: a whole number of KV heads.
 
         The latent of MLA has no heads to share out: every GPU holds all of it.
         """
         if self.model.kv_lora_rank is not None:
             return 1.0
-        return _ceil(self.model.kv_heads, layout.shards) / self.model.kv_heads
+        return _ceil(self.model.kv_heads, split.shards) / self.model.kv_heads
 
-    def kv_tokens(self, budget: float, layout: Layout, context: int) -> int:
+    def kv_tokens(self, budget: float, split: Split, context: int) -> int:
         """Return how many tokens, in sequences of ``context``, fit beside the weights."""
-        free = budget - self.device_weights(layout)
-        return max(0, math.floor(free * context / self.device_kv(layout, context)))
+        free = budget - self.device_weights(split)
+        return max(0, math.floor(free * context / self.device_kv(split, context)))
 
 
 def _ceil(amount: int, parts: int) -> int:

@@ -103,7 +103,7 @@ def work(
     # Two all-reduces a layer, each moving 2(n-1)/n of the activations.
     link_bytes = 2 * model.layers * model.hidden * _ACTIVATION_BYTES * 2 * (width - 1) / width
     footprint = memory.Footprint.of(model, precision, kv_precision)
-    layout = memory.Layout(tensor_parallel, pipeline_parallel)
+    layout = memory.Split(tensor_parallel, pipeline_parallel)
     # A request in flight is on average half way through its output.
     cache_bytes = footprint.device_kv(layout, input_tokens + output_tokens // 2)
     return Work(

@@ -135,5 +135,5 @@ class Workload:
             return self.kv_tokens
         footprint = memory.Footprint.of(self.model, self.precision, self.kv_precision)
         budget = memory.device_budget(self.accelerator, self.accelerators)
-        layout = memory.Layout(self.tensor_parallel, self.pipeline_parallel)
+        layout = memory.Split(self.tensor_parallel, self.pipeline_parallel)
         return footprint.kv_tokens(budget, layout, self.input_tokens + self.output_tokens)

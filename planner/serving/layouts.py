@@ -1,0 +1,409 @@
+"""How one machine runs a model best: the split of its GPUs that serves most within the targets.
+
+Every split of a machine's GPUs into ``replicas`` copies of ``tensor_parallel`` x
+``pipeline_parallel`` GPUs is tried. A copy takes as many requests in flight as the low end of its
+cache holds, as the engine allows, and as answer within the targets; the machine takes that from
+each of its copies. Compare, throughput, reports, deploys and fleets all ask here; none of them
+chooses a layout itself. The rules are written out in ``docs/throughput.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from planner.serving import engines, memory
+from planner.serving.memory import DEFAULTS, EngineSettings, Footprint, Split
+from planner.serving.speed import one_replica
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from planner.serving.accelerators import Accelerator
+    from planner.serving.models import Model
+    from planner.serving.speed.one_replica import Answer
+
+Bound = Literal["memory", "engine", "ttft", "tpot", "not known"]
+
+# Of two layouts whose capacity differs by less, the one with the quicker first token is taken.
+_SAME = 0.01
+# The search for the most requests in flight stops where the next step would be smaller.
+_CLOSE = 1.04
+
+
+@dataclass(frozen=True, slots=True)
+class LoadShape:
+    """What one request looks like; tokens.
+
+    Attributes:
+        input_tokens, output_tokens: The mean.
+        input_tokens_p95, output_tokens_p95: The long ones; None for the mean.
+        cached_share: Of the prompt, that the engine finds in its prefix cache.
+    """
+
+    input_tokens: int = 1024
+    output_tokens: int = 1024
+    input_tokens_p95: int | None = None
+    output_tokens_p95: int | None = None
+    cached_share: float = 0.0
+
+    @property
+    def longest(self) -> int:
+        """Return the tokens of a long request, prompt and answer."""
+        long_input = self.input_tokens_p95 or self.input_tokens
+        return long_input + (self.output_tokens_p95 or self.output_tokens)
+
+    @property
+    def in_flight(self) -> float:
+        """Return the tokens that a request in flight holds on average: half its answer is out."""
+        return self.input_tokens + self.output_tokens / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What 19 of 20 requests must feel; None where it does not matter.
+
+    Attributes:
+        ttft_p95_s: Seconds to the first token.
+        tpot_p95_s: Seconds between two tokens.
+    """
+
+    ttft_p95_s: float | None = None
+    tpot_p95_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a machine.
+
+    Attributes:
+        precision: Of the weights.
+        shape: What the requests look like.
+        targets: What they must feel.
+        settings: The engine, and what it is told about memory.
+        engine_generation: The release a speed is stated for; empty for what deploy would run.
+        context: Tokens of a request that the caches must hold; 0 for the longest of the shape.
+        concurrency: Requests of that length that they must hold at once, all copies together.
+    """
+
+    precision: str
+    shape: LoadShape = LoadShape()
+    targets: Targets = Targets()
+    settings: EngineSettings = DEFAULTS
+    engine_generation: str = ""
+    context: int = 0
+    concurrency: int = 1
+
+    @property
+    def tokens(self) -> int:
+        """Return the tokens of a request that the caches must hold."""
+        return self.context or self.shape.longest
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How one machine runs a model, and what it serves then.
+
+    Tokens of the cache are of one copy; everything else is of the whole machine. Figures are
+    None where nothing was measured that supports them.
+
+    Attributes:
+        replicas: Copies of the model on the machine.
+        precision: What really runs.
+        most_requests: That the engine has in flight at most, of one copy.
+        kv_cache_tokens_low, kv_cache_tokens_high: In sequences of the length asked for.
+        within_targets: Whether even one request in flight meets the targets; None: not known.
+        capacity_requests_per_second: The most within the targets; 0.0 where none is.
+        capacity_low, capacity_high: Where nine of ten machines like this would lie.
+        concurrent_requests: In flight at that capacity.
+        tokens_per_second: Output tokens at that capacity.
+        ttft_s, tpot_s: The median at that capacity, or of one request where none is within.
+        ttft_p95_s, tpot_p95_s: What 19 of 20 requests stay under.
+        bound: What keeps the machine from serving more.
+        basis: ``measured``, ``modelled`` or ``unvalidated``.
+    """
+
+    replicas: int
+    tensor_parallel: int
+    pipeline_parallel: int
+    engine: str
+    engine_generation: str
+    precision: str
+    kv_precision: str
+    most_requests: int
+    kv_cache_tokens_low: int
+    kv_cache_tokens_high: int
+    within_targets: bool | None
+    capacity_requests_per_second: float | None
+    capacity_low: float | None
+    capacity_high: float | None
+    concurrent_requests: int | None
+    tokens_per_second: float | None
+    tokens_per_second_low: float | None
+    tokens_per_second_high: float | None
+    ttft_s: float | None
+    tpot_s: float | None
+    ttft_p95_s: float | None
+    tpot_p95_s: float | None
+    bound: Bound
+    basis: str
+    source: str
+
+    @property
+    def gpus_per_replica(self) -> int:
+        """Return the GPUs of one copy."""
+        return self.tensor_parallel * self.pipeline_parallel
+
+
+def best(
+    model: Model, card: Accelerator, count: float, question: Question, *, shards: int | None = None
+) -> Layout | None:
+    """Return the layout that serves most within the targets; None where the model does not fit.
+
+    At a tie the one with the quicker first token. Where nothing meets the targets, the one that
+    comes nearest; where no speed is known, the one whose caches hold most.
+
+    Args:
+        model: The model.
+        card: One of the machine's GPUs.
+        count: GPUs in the machine; below 1 for a partition of one.
+        question: What is asked of it.
+        shards: Only layouts of this tensor parallel size.
+    """
+    found = all_layouts(model, card, count, question, shards=shards)
+    if not found:
+        return None
+    known = [layout for layout in found if layout.capacity_requests_per_second is not None]
+    if not known:
+        return max(found, key=_held)
+    most = max(layout.capacity_requests_per_second or 0.0 for layout in known)
+    if most == 0.0:
+        return min(known, key=lambda layout: _excess(layout, question.targets))
+    near = [
+        layout
+        for layout in known
+        if (layout.capacity_requests_per_second or 0.0) >= most * (1 - _SAME)
+    ]
+    return min(near, key=lambda layout: layout.ttft_p95_s or math.inf)
+
+
+def all_layouts(
+    model: Model, card: Accelerator, count: float, question: Question, *, shards: int | None = None
+) -> tuple[Layout, ...]:
+    """Return every layout of a machine whose caches surely hold what is asked.
+
+    A pipeline inside the machine is among them only where no layout without one holds a request:
+    nobody publishes what it costs with today's engines, and it is never needed otherwise.
+
+    Args:
+        model: The model.
+        card: One of the machine's GPUs.
+        count: GPUs in the machine; below 1 for a partition of one.
+        question: What is asked of it.
+        shards: Only layouts of this tensor parallel size.
+    """
+    runs = engines.support(model, card, question.precision).precision
+    if runs is None:
+        return ()
+    asked = replace(question, precision=runs)
+    for splits in _splits(model, card, count, shards):
+        found = tuple(
+            _on_machine(replica, int(max(1, count)) // replica.split.gpus, asked)
+            for split in splits
+            if (replica := _replica(model, card, min(count, 1), split, _of_one(asked)))
+            and _holds(replica, int(max(1, count)) // split.gpus, asked)
+        )
+        if found:
+            return found
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Replica:
+    """One copy of the model, whatever machine it stands in, at its capacity.
+
+    Attributes:
+        low, high: Tokens of its cache.
+        allowed: Requests that the engine has in flight at most.
+        requests: In flight at its capacity; 0 where even one misses the targets.
+        answer: At that many requests, or at one; None where nothing is known.
+    """
+
+    split: Split
+    low: int
+    high: int
+    allowed: int
+    requests: int
+    answer: Answer | None
+    bound: Bound
+
+
+def _splits(
+    model: Model, card: Accelerator, count: float, shards: int | None
+) -> tuple[list[Split], list[Split]]:
+    """Return the splits of one copy without a pipeline, and those with one."""
+    gpus = int(max(1, count))
+    widths = [width for width in memory.shard_widths(model, card, gpus) if shards in (None, width)]
+    staged = [
+        Split(width, stages)
+        for width in widths
+        for stages in range(2, min(model.layers, gpus // width) + 1)
+    ]
+    return [Split(width) for width in widths], staged
+
+
+def _of_one(question: Question) -> Question:
+    """Return the question as one copy sees it, whatever the machine must hold in all."""
+    return replace(question, concurrency=1)
+
+
+def _holds(replica: _Replica, replicas: int, question: Question) -> bool:
+    return replica.low // question.tokens * replicas >= question.concurrency
+
+
+@cache
+def _replica(
+    model: Model, card: Accelerator, part: float, split: Split, question: Question
+) -> _Replica | None:
+    """Return one copy at its capacity; None where its cache does not surely hold a request.
+
+    Args:
+        model: The model.
+        card: One of its GPUs.
+        part: Of that card; 1 for a whole one.
+        split: How the copy is spread.
+        question: What is asked of it.
+    """
+    shape, settings = question.shape, question.settings
+    footprint = Footprint.of(model, question.precision, settings.kv_precision)
+    low, high = memory.cache_tokens(
+        footprint, card, count=part, split=split, settings=settings, context=question.tokens
+    )
+    if low < question.tokens:
+        return None
+    allowed = settings.most_requests or engines.most_requests(settings.engine, card)
+    held = max(1, int(low / shape.in_flight))
+
+    def ask(requests: int) -> Answer | None:
+        if part < 1:  # nobody measured partitions of a card
+            return None
+        return one_replica.answer(
+            model,
+            card,
+            split=split,
+            precision=question.precision,
+            engine=settings.engine,
+            generation=question.engine_generation,
+            input_tokens=shape.input_tokens,
+            output_tokens=shape.output_tokens,
+            cached_share=shape.cached_share,
+            requests=requests,
+        )
+
+    full: Bound = "memory" if held < allowed else "engine"
+    found = _most_within(ask, min(held, allowed), question.targets, full)
+    return _Replica(split, low, high, allowed, *found)
+
+
+def _most_within(
+    ask: Callable[[int], Answer | None], most: int, targets: Targets, full: Bound
+) -> tuple[int, Answer | None, Bound]:
+    """Return the most requests in flight within the targets, their answer, and what binds.
+
+    Both times grow with the requests in flight, so halving the gap finds the last that is
+    within; 0 requests where even one alone is not, with the answer of that one.
+
+    Args:
+        ask: Gives the answer at a number of requests.
+        most: That memory and engine allow.
+        targets: What must be met.
+        full: What binds where all of them are within.
+    """
+    answer = ask(most)
+    if answer is None:
+        return 0, None, "not known"
+    missed = _missed(answer, targets)
+    if missed is None:
+        return most, answer, full
+    alone = ask(1)
+    if alone is None:
+        return 0, None, "not known"
+    if missed_alone := _missed(alone, targets):
+        return 0, alone, missed_alone
+    below, answer, above = 1, alone, most
+    while above > below + 1 and above > below * _CLOSE:
+        middle = max(below + 1, min(above - 1, round(math.sqrt(below * above))))
+        tried = ask(middle)
+        over = missed if tried is None else _missed(tried, targets)
+        if tried is None or over:
+            above, missed = middle, over or missed
+        else:
+            below, answer = middle, tried
+    return below, answer, missed
+
+
+def _missed(answer: Answer, targets: Targets) -> Literal["ttft", "tpot"] | None:
+    """Return the target that an answer misses; None where it meets both."""
+    if targets.tpot_p95_s is not None and answer.tpot_p95_s > targets.tpot_p95_s:
+        return "tpot"
+    if targets.ttft_p95_s is not None and answer.ttft_p95_s > targets.ttft_p95_s:
+        return "ttft"
+    return None
+
+
+def _on_machine(replica: _Replica, replicas: int, question: Question) -> Layout:
+    """Return the layout of a machine with so many copies."""
+    answer, split = replica.answer, replica.split
+    within = None if answer is None else replica.requests > 0
+    share = 0.0 if answer is None else one_replica.together(replicas)
+    rate = share / question.shape.output_tokens
+
+    def machine(speed: float, times: float) -> float | None:
+        return None if answer is None else speed * times * (1.0 if within else 0.0)
+
+    speed = answer.tokens_per_second if answer else 0.0
+    low = answer.tokens_per_second_low if answer else 0.0
+    high = answer.tokens_per_second_high if answer else 0.0
+    return Layout(
+        replicas=replicas,
+        tensor_parallel=split.shards,
+        pipeline_parallel=split.stages,
+        engine=question.settings.engine,
+        engine_generation=answer.generation if answer else "",
+        precision=question.precision,
+        kv_precision=question.settings.kv_precision,
+        most_requests=replica.allowed,
+        kv_cache_tokens_low=replica.low,
+        kv_cache_tokens_high=replica.high,
+        within_targets=within,
+        capacity_requests_per_second=machine(speed, rate),
+        capacity_low=machine(low, rate),
+        capacity_high=machine(high, rate),
+        concurrent_requests=None if answer is None else replica.requests * replicas,
+        tokens_per_second=machine(speed, share),
+        tokens_per_second_low=machine(low, share),
+        tokens_per_second_high=machine(high, share),
+        ttft_s=answer.ttft_s if answer else None,
+        tpot_s=answer.tpot_s if answer else None,
+        ttft_p95_s=answer.ttft_p95_s if answer else None,
+        tpot_p95_s=answer.tpot_p95_s if answer else None,
+        bound=replica.bound,
+        basis=answer.basis if answer else "unvalidated",
+        source=answer.source if answer else "",
+    )
+
+
+def _held(layout: Layout) -> tuple[int, int]:
+    """Order layouts of no known speed: what the caches hold, then fewer copies."""
+    return layout.kv_cache_tokens_low * layout.replicas, -layout.replicas
+
+
+def _excess(layout: Layout, targets: Targets) -> float:
+    """Return how many times the worst of its times is over its target."""
+    pairs = (
+        (layout.ttft_p95_s, targets.ttft_p95_s),
+        (layout.tpot_p95_s, targets.tpot_p95_s),
+    )
+    return max((time / target for time, target in pairs if time and target), default=math.inf)
