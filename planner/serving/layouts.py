@@ -10,20 +10,23 @@ chooses a layout itself. The rules are written out in ``docs/throughput.md``.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
+from planner.errors import NotFoundError
 from planner.serving import engines, memory
 from planner.serving.memory import DEFAULTS, EngineSettings, Footprint, Split
-from planner.serving.speed import one_replica
+from planner.serving.speed import replicas as hosts
+from planner.serving.speed.predict import predict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from planner.serving.accelerators import Accelerator
     from planner.serving.models import Model
-    from planner.serving.speed.one_replica import Answer
+    from planner.serving.speed.predict import Throughput
 
 Bound = Literal["memory", "engine", "ttft", "tpot", "not known"]
 
@@ -56,6 +59,11 @@ class LoadShape:
         return long_input + (self.output_tokens_p95 or self.output_tokens)
 
     @property
+    def fresh_input(self) -> int:
+        """Return the tokens of a prompt that the engine must compute."""
+        return max(1, round(self.input_tokens * (1 - self.cached_share)))
+
+    @property
     def in_flight(self) -> float:
         """Return the tokens that a request in flight holds on average: half its answer is out."""
         return self.input_tokens + self.output_tokens / 2
@@ -83,7 +91,7 @@ class Question:
         shape: What the requests look like.
         targets: What they must feel.
         settings: The engine, and what it is told about memory.
-        engine_generation: The release a speed is stated for; empty for what deploy would run.
+        engine_generation: The release a speed is stated for; None for what deploy would run.
         context: Tokens of a request that the caches must hold; 0 for the longest of the shape.
         concurrency: Requests of that length that they must hold at once, all copies together.
     """
@@ -92,7 +100,7 @@ class Question:
     shape: LoadShape = LoadShape()
     targets: Targets = Targets()
     settings: EngineSettings = DEFAULTS
-    engine_generation: str = ""
+    engine_generation: str | None = None
     context: int = 0
     concurrency: int = 1
 
@@ -236,7 +244,7 @@ class _Replica:
     high: int
     allowed: int
     requests: int
-    answer: Answer | None
+    answer: Throughput | None
     bound: Bound
 
 
@@ -286,21 +294,24 @@ def _replica(
     allowed = settings.most_requests or engines.most_requests(settings.engine, card)
     held = max(1, int(low / shape.in_flight))
 
-    def ask(requests: int) -> Answer | None:
+    def ask(requests: int) -> Throughput | None:
         if part < 1:  # nobody measured partitions of a card
             return None
-        return one_replica.answer(
-            model,
-            card,
-            split=split,
-            precision=question.precision,
-            engine=settings.engine,
-            generation=question.engine_generation,
-            input_tokens=shape.input_tokens,
-            output_tokens=shape.output_tokens,
-            cached_share=shape.cached_share,
-            requests=requests,
-        )
+        with suppress(NotFoundError):
+            return predict(
+                model,
+                card,
+                precision=question.precision,
+                engine=settings.engine,
+                engine_generation=question.engine_generation,
+                input_tokens=shape.fresh_input,
+                output_tokens=shape.output_tokens,
+                concurrency=requests,
+                tensor_parallel=split.shards,
+                pipeline_parallel=split.stages,
+                kv_tokens=low,
+            )
+        return None
 
     full: Bound = "memory" if held < allowed else "engine"
     found = _most_within(ask, min(held, allowed), question.targets, full)
@@ -308,8 +319,8 @@ def _replica(
 
 
 def _most_within(
-    ask: Callable[[int], Answer | None], most: int, targets: Targets, full: Bound
-) -> tuple[int, Answer | None, Bound]:
+    ask: Callable[[int], Throughput | None], most: int, targets: Targets, full: Bound
+) -> tuple[int, Throughput | None, Bound]:
     """Return the most requests in flight within the targets, their answer, and what binds.
 
     Both times grow with the requests in flight, so halving the gap finds the last that is
@@ -344,11 +355,11 @@ def _most_within(
     return below, answer, missed
 
 
-def _missed(answer: Answer, targets: Targets) -> Literal["ttft", "tpot"] | None:
+def _missed(answer: Throughput, targets: Targets) -> Literal["ttft", "tpot"] | None:
     """Return the target that an answer misses; None where it meets both."""
-    if targets.tpot_p95_s is not None and answer.tpot_p95_s > targets.tpot_p95_s:
+    if targets.tpot_p95_s is not None and answer.time_per_output_token_p95_s > targets.tpot_p95_s:
         return "tpot"
-    if targets.ttft_p95_s is not None and answer.ttft_p95_s > targets.ttft_p95_s:
+    if targets.ttft_p95_s is not None and answer.time_to_first_token_p95_s > targets.ttft_p95_s:
         return "ttft"
     return None
 
@@ -357,7 +368,7 @@ def _on_machine(replica: _Replica, replicas: int, question: Question) -> Layout:
     """Return the layout of a machine with so many copies."""
     answer, split = replica.answer, replica.split
     within = None if answer is None else replica.requests > 0
-    share = 0.0 if answer is None else one_replica.together(replicas)
+    share = 0.0 if answer is None else hosts.together(replicas)
     rate = share / question.shape.output_tokens
 
     def machine(speed: float, times: float) -> float | None:
@@ -371,7 +382,7 @@ def _on_machine(replica: _Replica, replicas: int, question: Question) -> Layout:
         tensor_parallel=split.shards,
         pipeline_parallel=split.stages,
         engine=question.settings.engine,
-        engine_generation=answer.generation if answer else "",
+        engine_generation=answer.engine_generation if answer else "",
         precision=question.precision,
         kv_precision=question.settings.kv_precision,
         most_requests=replica.allowed,
@@ -385,12 +396,12 @@ def _on_machine(replica: _Replica, replicas: int, question: Question) -> Layout:
         tokens_per_second=machine(speed, share),
         tokens_per_second_low=machine(low, share),
         tokens_per_second_high=machine(high, share),
-        ttft_s=answer.ttft_s if answer else None,
-        tpot_s=answer.tpot_s if answer else None,
-        ttft_p95_s=answer.ttft_p95_s if answer else None,
-        tpot_p95_s=answer.tpot_p95_s if answer else None,
+        ttft_s=answer.time_to_first_token_s if answer else None,
+        tpot_s=answer.time_per_output_token_s if answer else None,
+        ttft_p95_s=answer.time_to_first_token_p95_s if answer else None,
+        tpot_p95_s=answer.time_per_output_token_p95_s if answer else None,
         bound=replica.bound,
-        basis=answer.basis if answer else "unvalidated",
+        basis=answer.throughput_basis if answer else "unvalidated",
         source=answer.source if answer else "",
     )
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from planner.errors import UnknownNameError
-from planner.serving import precision as precisions
+from planner.serving import models
 from planner.serving.engines import needs_neuron
 
 if TYPE_CHECKING:
     from planner.serving.accelerators import Accelerator
-    from planner.serving.models import Model
+    from planner.serving.models import Cache, Model
 
 GIB = 1024**3
 USABLE_SHARE = 0.90
@@ -28,18 +28,15 @@ KV_VALUE_BYTES = {"fp16": 2, "bf16": 2, "fp8": 1, "int8": 1}
 def weight_bytes(model: Model, precision: str) -> float:
     """Return the size of all weights at a precision, in bytes.
 
-    Embeddings and the output head stay at 16 bits; quantized weights carry their scales.
-
     Raises:
         UnknownNameError: No such precision.
     """
-    return layer_bytes(model, precision) + embedding_bytes(model)
+    return models.loaded_bytes(model, precision)
 
 
-def embedding_bytes(model: Model) -> float:
+def embedding_bytes(model: Model, precision: str = "bf16") -> float:
     """Return the size of the embedding table and output head (one table where tied), in bytes."""
-    tables = 1 if model.tied_embeddings else 2
-    return 2.0 * tables * model.vocab * model.hidden
+    return models.table_bytes(model, precision)
 
 
 def layer_bytes(model: Model, precision: str) -> float:
@@ -48,14 +45,7 @@ def layer_bytes(model: Model, precision: str) -> float:
     Raises:
         UnknownNameError: No such precision.
     """
-    scheme = precisions.get(precision)
-    parameters = model.params_b * 1e9 - embedding_bytes(model) / 2
-    quantized = parameters
-    if scheme.experts_only and model.moe_experts and model.moe_intermediate:
-        expert_layers = model.layers - (model.dense_layers or 0)
-        expert = 3.0 * model.hidden * model.moe_intermediate
-        quantized = min(parameters, expert_layers * model.moe_experts * expert)
-    return quantized * scheme.bits / 8 + (parameters - quantized) * 2
+    return weight_bytes(model, precision) - embedding_bytes(model, precision)
 
 
 def kv_bytes_per_token(model: Model, kv_precision: str = "fp16") -> float:
@@ -67,13 +57,7 @@ def kv_bytes_per_token(model: Model, kv_precision: str = "fp16") -> float:
     Raises:
         UnknownNameError: No such precision of a KV cache.
     """
-    if kv_precision not in KV_VALUE_BYTES:
-        raise UnknownNameError("KV cache precision", kv_precision, KV_VALUE_BYTES)
-    if model.kv_lora_rank is not None:
-        values = model.kv_lora_rank + (model.qk_rope_head_dim or 0)
-    else:
-        values = 2 * model.kv_heads * (model.head_dim or model.hidden // model.heads)
-    return float(values * model.layers * KV_VALUE_BYTES[kv_precision])
+    return model.kv_bytes_per_token(_value_bytes(kv_precision))
 
 
 def usable_bytes(accelerator: Accelerator, count: float) -> float:
@@ -119,16 +103,13 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What a model occupies, ready to be spread over GPUs; sizes in bytes.
-
-    ``kv_layer`` is one token in one layer, all KV heads together.
-    """
+    """What a model occupies, ready to be spread over GPUs; sizes in bytes."""
 
     model: Model
     precision: str
+    value_bytes: float
     layers: float
     embeddings: float
-    kv_layer: float
 
     @classmethod
     def of(cls, model: Model, precision: str, kv_precision: str = "fp16") -> Footprint:
@@ -136,9 +117,9 @@ class Footprint:
         return cls(
             model,
             precision,
+            _value_bytes(kv_precision),
             layer_bytes(model, precision),
-            embedding_bytes(model),
-            kv_bytes_per_token(model, kv_precision) / model.layers,
+            embedding_bytes(model, precision),
         )
 
     def device_weights(self, split: Split) -> float:
@@ -159,25 +140,46 @@ class Footprint:
             context: Tokens of the sequence.
             windowed: Whether layers with a sliding window keep no more than that.
         """
-        full = self.model.full_attention_layers if windowed else self.model.layers
-        others = self.model.layers - full
-        seen = min(context, self.model.sliding_window or context)
-        layer_tokens = _ceil(full, split.stages) * context + _ceil(others, split.stages) * seen
-        return layer_tokens * self.kv_layer * self.kv_share(split)
+        return sum(
+            _ceil(cache.layers, split.stages)
+            * (
+                cache.bytes_per_token(self.value_bytes)
+                / cache.layers
+                * (min(context, cache.window) if windowed and cache.window else context)
+                * _share(cache, split)
+                # State-space layers split their heads over the GPUs of a stage.
+                + cache.state_bytes / split.shards
+            )
+            for cache in self.model.caches
+            if cache.layers
+        )
 
     def kv_share(self, split: Split) -> float:
-        """Return the share of a layer's cache that one GPU holds: a whole number of KV heads.
-
-        The latent of MLA has no heads to share out: every GPU holds all of it.
-        """
-        if self.model.kv_lora_rank is not None:
-            return 1.0
-        return _ceil(self.model.kv_heads, split.shards) / self.model.kv_heads
+        """Return the share of the cache that one GPU of a stage holds, over all kinds of layer."""
+        whole = sum(cache.bytes_per_token() for cache in self.model.caches)
+        held = sum(cache.bytes_per_token() * _share(cache, split) for cache in self.model.caches)
+        return held / whole if whole else 1.0
 
     def kv_tokens(self, budget: float, split: Split, context: int) -> int:
         """Return how many tokens, in sequences of ``context``, fit beside the weights."""
         free = budget - self.device_weights(split)
         return max(0, math.floor(free * context / self.device_kv(split, context)))
+
+
+def _share(cache: Cache, split: Split) -> float:
+    """Return the share of a layer's cache that one GPU holds: a whole number of KV heads.
+
+    The latent of MLA has no heads to share out: every GPU holds all of it.
+    """
+    if cache.heads is None:
+        return 1.0
+    return _ceil(cache.heads, split.shards) / cache.heads
+
+
+def _value_bytes(kv_precision: str) -> float:
+    if kv_precision not in KV_VALUE_BYTES:
+        raise UnknownNameError("KV cache precision", kv_precision, KV_VALUE_BYTES)
+    return KV_VALUE_BYTES[kv_precision]
 
 
 def _ceil(amount: int, parts: int) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from planner.errors import NotFoundError
-from planner.serving import memory
+from planner.serving import engines, memory
 from planner.serving.speed import roofline
 from planner.serving.speed.measurements import nominal_precision
 
@@ -14,26 +14,9 @@ if TYPE_CHECKING:
     from planner.serving.accelerators import Accelerator
     from planner.serving.models import Model
 
-# Requests an engine decodes together at most, unless told otherwise: TensorRT-LLM's
-# max_batch_size, and vLLM's max_num_seqs, which its arg_utils sets higher on large cards.
-MOST_REQUESTS = {"tensorrt-llm": 2048}
-MOST_REQUESTS_DEFAULT = 256
-_VLLM_LARGE_CARD = 1024
-_VLLM_LARGE_CARD_GIB = 70
 # TensorRT-LLM's published fp8 and fp4 runs keep an fp8 KV cache; the other engines keep 16 bits.
 _FP8_CACHE_ENGINE = "tensorrt-llm"
 _FP8_CACHE_PRECISIONS = ("fp8", "fp4")
-
-
-def engine_limit(engine: str, accelerator: Accelerator) -> int:
-    """Return how many requests an engine decodes together at most, by its own default.
-
-    vLLM takes 1,024 on cards of 70 GiB and more other than A100, 256 on others (its arg_utils).
-    """
-    large = accelerator.memory_gib >= _VLLM_LARGE_CARD_GIB
-    if engine == "vllm" and large and not accelerator.accelerator.startswith("A100"):
-        return _VLLM_LARGE_CARD
-    return MOST_REQUESTS.get(engine, MOST_REQUESTS_DEFAULT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +68,7 @@ class Workload:
 
     def most_requests(self) -> int:
         """Return the concurrency of maximum load: what the cache holds and the engine takes."""
-        return min(self.max_concurrency(), engine_limit(self.engine, self.accelerator))
+        return min(self.max_concurrency(), engines.most_requests(self.engine, self.accelerator))
 
     def batch(self, concurrency: int) -> int:
         """Return how many of the requests are decoded together; the others wait.
