@@ -26,6 +26,14 @@ class Options(TypedDict, total=False):
     concurrency: int
     input_tokens: int
     output_tokens: int
+    cached_share: float
+    ttft_s: float | None
+    tpot_s: float | None
+    engine: str
+    engine_generation: str | None
+    kv_precision: str
+    gpu_memory_utilization: float | None
+    max_num_seqs: int | None
     utilization: float
     hours_per_month: Decimal
     as_of: date | None

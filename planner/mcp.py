@@ -78,7 +78,7 @@ def compare(
     concurrency: Concurrency = 4,
     input_tokens: int = 1024,
     output_tokens: int = 1024,
-    utilization: Annotated[float, Field(description="Share of full speed really used.")] = 0.5,
+    utilization: Annotated[float, Field(description="Share of the capacity really used.")] = 1.0,
     geo: Geo = "us",
     clouds: Clouds = (),
     regions: Regions = (),

@@ -18,19 +18,36 @@ if TYPE_CHECKING:
 class Plan:
     """One row of a comparison.
 
-    Money is US dollars for all ``instances`` together; ``None`` is not known. The committed
-    price is the cheapest one-year commitment by effective hourly cost, of the kinds asked for.
+    Money, speed and capacity are for all ``instances`` together; ``None`` is not known. The
+    committed price is the cheapest one-year commitment by effective hourly cost, of the kinds
+    asked for.
 
     Attributes:
         accelerator_count: On one instance; below 1 for a partition of a card.
+        instances: Machines. Each serves the whole model, but where ``spans_machines`` is set.
+        context: Tokens of a request that the caches hold; None where nobody said.
+        replicas: Copies of the model on one machine, each ``tensor_parallel`` x
+            ``pipeline_parallel`` GPUs.
+        max_num_seqs: Requests that the engine of one copy has in flight at most, where it is
+            told; None for its default.
+        gpu_memory_utilization: Share of a card that the engine takes; None for its default.
+        kv_cache_tokens: Of one copy: the middle of the range, whose low end the verdict rests on.
         precision: What really runs (fp16 where bf16 was asked of a card without it).
         committed_1y_basis: ``published`` or ``estimated`` (``planner.pricing.estimates``).
         break_even_hours_per_month: From here on the commitment is cheaper than on demand.
-        tokens_per_second: Output tokens, all requests together, when the machine is saturated.
+        within_targets: Whether even one request in flight answers within the targets.
+        capacity_requests_per_second: The most within the targets; 0 where none is.
+        concurrent_requests: In flight at that capacity.
+        time_to_first_token_s, time_per_output_token_s: What 19 of 20 requests stay under at
+            that capacity; of a request alone where none is within the targets.
+        tokens_per_second: Output tokens at that capacity, all requests together; None where
+            nothing is known and where no request is within the targets.
         throughput_basis: ``measured``, ``modelled`` or ``unvalidated``.
-        throughput_software: The engine's generation that the speed was measured on; it differs
-            between accelerators, so part of a difference in cost per token may be software.
-        usd_per_million_tokens: At the on-demand price and the stated utilisation.
+        throughput_software: The engine and generation that the speed is stated for.
+        usd_per_million_tokens: Of output tokens, at that capacity and the on-demand price.
+        deployable: Whether planner can put it there today.
+        deploy_to: What ``planner deploy --to`` takes for it.
+        committed_1y_due_now_usd: What the commitment asks for on the first day.
         on_demand_confidence: How far the source is trusted: ``high``, ``medium``, ``low``.
         as_of: The date of the on-demand price (of the committed one where there is no other).
         spot_hourly_usd: Moves from day to day, and the machine may be taken back.
@@ -81,6 +98,24 @@ class Plan:
     spot_as_of: date | None = None
     spot_source: str = ""
     pricing_model: str = "on_demand"
+    replicas: int = 1
+    spans_machines: bool = False
+    context: int | None = None
+    engine: str = "vllm"
+    engine_generation: str = ""
+    kv_precision: str = "fp16"
+    max_num_seqs: int | None = None
+    gpu_memory_utilization: float | None = None
+    kv_cache_tokens_low: int = 0
+    kv_cache_tokens_high: int = 0
+    within_targets: bool | None = None
+    capacity_requests_per_second: float | None = None
+    concurrent_requests: int | None = None
+    time_to_first_token_s: float | None = None
+    time_per_output_token_s: float | None = None
+    deployable: bool = False
+    deploy_to: str | None = None
+    committed_1y_due_now_usd: Decimal | None = None
 
     @property
     def hourly_usd(self) -> Decimal | None:

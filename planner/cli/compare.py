@@ -100,11 +100,14 @@ def _least(records: list[dict[str, Any]], key: str) -> object:
 def _columns(
     best: Mapping[str, object], as_of: date, records: list[dict[str, Any]]
 ) -> list[Column]:
+    tokens = "usd_per_million_tokens"
+
     def money(key: str, digits: int) -> Any:  # noqa: ANN401 - a small formatter
         def show(record: Mapping[str, Any]) -> str:
             value = record[key]
             if value is None:
-                return "not known"
+                slow = key == tokens and record["within_targets"] is False
+                return "too slow" if slow else "not known"
             # Every mark stands before the figure: digits stay under digits.
             star = "*" if value == best[key] else ""
             return f"{star}{_mark(record, key, as_of)}{value:,.{digits}f}"
@@ -121,7 +124,6 @@ def _columns(
     def monthly(key: str, title: str) -> Column:
         return Column(key, title, "right", money(key, 0), style=bold(key))
 
-    tokens = "usd_per_million_tokens"
     several = any(record["instances"] > 1 for record in records)
     mixed = len({record["precision"] for record in records}) > 1
     return [
@@ -142,7 +144,9 @@ def _columns(
             lambda r: _whole(r["break_even_hours_per_month"]),
             drop_below=128,
         ),
-        Column("tokens_per_second", "Tokens/s", "right", _speed, drop_below=140),
+        Column("replicas", "Layout", show=_layout, drop_below=118),
+        Column("capacity_requests_per_second", "Requests/s", "right", _rate, drop_below=135),
+        Column("tokens_per_second", "Tokens/s", "right", _speed, drop_below=150),
         Column(tokens, "$/million\ntokens", "right", money(tokens, 2), style=bold(tokens)),
         Column("throughput_basis", "Speed is", drop_below=155),
         Column("as_of", "Price of", drop_below=180),
@@ -178,9 +182,26 @@ def _whole(value: Any) -> str:  # noqa: ANN401 - Decimal or None
     return "" if value is None else f"{value:,.0f}"
 
 
+def _layout(record: Mapping[str, Any]) -> str:
+    """Return ``2 x TP 4``: copies on a machine, and the GPUs that share each layer."""
+    split = f"TP {record['tensor_parallel']}"
+    if record["pipeline_parallel"] > 1:
+        split += f" PP {record['pipeline_parallel']}"
+    if record["spans_machines"]:
+        return f"{split} over {record['instances']}"
+    return f"{record['replicas']} x {split}"
+
+
+def _rate(record: Mapping[str, Any]) -> str:
+    rate = record["capacity_requests_per_second"]
+    if rate is None:
+        return "not known"
+    return f"{rate:,.2f}" if rate else "too slow"
+
+
 def _speed(record: Mapping[str, Any]) -> str:
     if record["tokens_per_second"] is None:
-        return "not known"
+        return _rate(record)
     low, high = record["tokens_per_second_low"], record["tokens_per_second_high"]
     return f"{record['tokens_per_second']:,.0f} ({low:,.0f}-{high:,.0f})"
 
@@ -207,9 +228,9 @@ def _footnotes(result: Comparison, records: list[dict[str, Any]]) -> Iterator[st
     yield "; ".join(legend) + "."
     a = result.assumptions
     yield (
-        f"On demand: {float(a['hours_per_month']):g} h a month. Tokens: on-demand price, "
-        f"{a['input_tokens']} in and {a['output_tokens']} out, machine "
-        f"{a['utilisation'] * 100:g} % used."
+        f"On demand: {float(a['hours_per_month']):g} h a month. Tokens: output tokens at the "
+        f"on-demand price, {a['input_tokens']} in and {a['output_tokens']} out, "
+        f"{wording.targets(a)}, {wording.use(a)}."
     )
     yield from _software(records)
     yield from _ages(result, records)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.layout_options import engine_options, load_options, memory_options
 from planner.cli.options import filter_options, model_argument, placement_options
 from planner.cli.output import Column, emit, format_option, grouped_warnings, note
 from planner.errors import NotFoundError
@@ -21,28 +22,39 @@ FIELDS = (
     "accelerator_count",
     "instances",
     "fits",
+    "tight",
     "precision",
+    "replicas",
     "tensor_parallel",
     "pipeline_parallel",
     "weights_gib",
     "kv_gib",
     "usable_gib",
     "kv_cache_tokens",
+    "kv_cache_tokens_low",
+    "kv_cache_tokens_high",
     "max_concurrency",
     "needs_neuron",
     "reason",
+    "remedies",
     "warnings",
 )
+
+
+_COLOURS = {"yes": "green", "tight": "yellow", "no": "red"}
 
 
 @click.command()
 @model_argument
 @placement_options
+@load_options
+@engine_options
+@memory_options
 @click.option(
     "--tensor-parallel",
     type=click.IntRange(min=1),
     metavar="N",
-    help="GPUs that share each layer; 1 for unsharded.  [default: as many as the heads allow]",
+    help="GPUs that share each layer; 1 for unsharded.  [default: what serves most]",
 )
 @filter_options
 @click.option("--only-fitting", is_flag=True, help="Leave out what cannot serve the model.")
@@ -77,12 +89,18 @@ def _columns() -> list[Column]:
         Column(
             "fits",
             "Fits",
-            show=lambda r: "yes" if r["fits"] else "no",
-            style=lambda r: "green" if r["fits"] else "red",
+            show=_verdict,
+            style=lambda r: _COLOURS[_verdict(r)],
         ),
         Column("reason", "Why"),
         Column("max_concurrency", "Requests\nat once", "right", drop_below=120),
     ]
+
+
+def _verdict(record: Mapping[str, Any]) -> str:
+    if record["fits"]:
+        return "yes"
+    return "tight" if record["tight"] else "no"
 
 
 def _gpus(record: Mapping[str, Any]) -> str:

@@ -116,7 +116,7 @@ def placement_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--context",
             type=int,
             metavar="TOKENS",
-            help="Tokens a request may hold.  [default: 4096, or the model's longest]",
+            help="Tokens a request may hold.  [default: prompt and answer, in steps of 4096]",
         ),
         click.option(
             "--concurrency",
@@ -130,7 +130,7 @@ def placement_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--max-instances",
             type=int,
             metavar="N",
-            help="Machines to join.  [default: 1, and up to 4 where no single one is enough]",
+            help="Machines.  [default: 1, and up to 4 where no single one is enough]",
         ),
         click.option(
             "--include-neuron",

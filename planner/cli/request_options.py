@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.layout_options import engine_options, load_options, memory_options
 from planner.cli.options import (
     as_of_option,
     filter_options,
@@ -29,12 +30,15 @@ def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--all-regions", is_flag=True, help="A row per region, not the cheapest only."
         ),
         as_of_option,
+        load_options,
+        engine_options,
+        memory_options,
         click.option(
             "--utilization",
             type=float,
-            default=0.5,
+            default=1.0,
             show_default=True,
-            help="Share of the saturated speed that is really used, for the cost of tokens.",
+            help="Share of the capacity that is really used, for the cost of tokens.",
         ),
         click.option(
             "--hours-per-month",
@@ -42,12 +46,6 @@ def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
             default=730,
             show_default=True,
             help="Hours an on-demand machine runs; a commitment is paid around the clock.",
-        ),
-        click.option(
-            "--input-tokens", type=int, default=1024, show_default=True, help="Prompt length."
-        ),
-        click.option(
-            "--output-tokens", type=int, default=1024, show_default=True, help="Answer length."
         ),
         click.option("--max-monthly", type=float, metavar="USD", help="Leave out what costs more."),
         click.option(

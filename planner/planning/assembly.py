@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from planner.errors import NotFoundError
 from planner.plan import Plan
+from planner.planning import deployable
+from planner.planning.request import context_of
 from planner.pricing import cost
 from planner.serving import models
 from planner.serving.speed import predict
 
 if TYPE_CHECKING:
-    from decimal import Decimal
+    from collections.abc import Iterator
 
     from planner.planning.placement import Placement
     from planner.planning.request import Request
     from planner.pricing.offer import Offer
     from planner.pricing.quotes import Quote
-    from planner.serving.speed.predict import Throughput
 
 
 def assemble(request: Request, placement: Placement, quote: Quote) -> Plan:
     """Return the plan of a placement at a quote."""
     on_demand = _hourly(quote.on_demand, placement.instances)
     committed = _hourly(quote.committed_1y, placement.instances)
-    speed = _speed(request, placement)
+    layout = placement.layout
+    tokens = _of_all(placement, layout.tokens_per_second if layout else None) or None
     shown = [offer for offer in (quote.on_demand, quote.committed_1y) if offer is not None]
     item, fit = placement.instance_type, placement.fit
     return Plan(
@@ -42,17 +43,13 @@ def assemble(request: Request, placement: Placement, quote: Quote) -> Plan:
         pipeline_parallel=fit.pipeline_parallel,
         fits=fit.fits,
         fit_reason=fit.reason,
-        warnings=fit.warnings,
+        warnings=(*fit.warnings, *_speed_warnings(request, placement)),
         kv_cache_tokens=fit.kv_cache_tokens,
         **_money(request, quote, on_demand, committed, placement.instances),
-        tokens_per_second=speed.tokens_per_second if speed else None,
-        tokens_per_second_low=speed.tokens_per_second_low if speed else None,
-        tokens_per_second_high=speed.tokens_per_second_high if speed else None,
-        throughput_basis=speed.throughput_basis if speed else "unvalidated",
-        throughput_source=speed.source if speed else "",
-        throughput_software=speed.software if speed else "",
-        usd_per_million_tokens=_per_million(request, on_demand, speed),
-        committed_1y_usd_per_million_tokens=_per_million(request, committed, speed),
+        **_run(request, placement),
+        tokens_per_second=tokens,
+        usd_per_million_tokens=_per_million(request, on_demand, tokens),
+        committed_1y_usd_per_million_tokens=_per_million(request, committed, tokens),
         on_demand_confidence=quote.on_demand.confidence if quote.on_demand else None,
         committed_1y_confidence=quote.committed_1y.confidence if quote.committed_1y else None,
         as_of=shown[0].as_of if shown else None,
@@ -64,6 +61,64 @@ def assemble(request: Request, placement: Placement, quote: Quote) -> Plan:
         spot_source=quote.spot.source if quote.spot else "",
         note="; ".join(dict.fromkeys(o.note for o in shown if o.note)),
     )
+
+
+def _run(request: Request, placement: Placement) -> dict[str, Any]:
+    """Return the fields that say how the model runs and what it serves, beside its tokens."""
+    layout, fit = placement.layout, placement.fit
+    told: dict[str, Any] = {
+        "replicas": fit.replicas,
+        "spans_machines": layout is None,
+        "context": context_of(request, models.get(request.model)),
+        "engine": request.engine,
+        "kv_precision": request.kv_precision,
+        "max_num_seqs": request.max_num_seqs,
+        "gpu_memory_utilization": request.gpu_memory_utilization,
+        "kv_cache_tokens_low": fit.kv_cache_tokens_low,
+        "kv_cache_tokens_high": fit.kv_cache_tokens_high,
+    }
+    if layout is None:
+        unknown = {"throughput_basis": "unvalidated", "throughput_source": ""}
+        speeds = ("tokens_per_second_low", "tokens_per_second_high")
+        return told | unknown | {"throughput_software": ""} | dict.fromkeys(speeds)
+    target = deployable.deploy_to(placement.instance_type.service, request.model, layout)
+    software = f"{layout.engine} {layout.engine_generation}" if layout.engine_generation else ""
+    return told | {
+        "engine_generation": layout.engine_generation,
+        "within_targets": layout.within_targets,
+        "capacity_requests_per_second": _of_all(placement, layout.capacity_requests_per_second),
+        "concurrent_requests": None
+        if layout.concurrent_requests is None
+        else layout.concurrent_requests * placement.instances,
+        "time_to_first_token_s": layout.ttft_p95_s,
+        "time_per_output_token_s": layout.tpot_p95_s,
+        "tokens_per_second_low": _of_all(placement, layout.tokens_per_second_low) or None,
+        "tokens_per_second_high": _of_all(placement, layout.tokens_per_second_high) or None,
+        "throughput_basis": layout.basis,
+        "throughput_source": layout.source,
+        "throughput_software": software,
+        "deployable": target is not None,
+        "deploy_to": target,
+    }
+
+
+def _of_all(placement: Placement, one: float | None) -> float | None:
+    """Return what all machines give together; None where one is not known."""
+    return None if one is None else one * placement.instances
+
+
+def _speed_warnings(request: Request, placement: Placement) -> Iterator[str]:
+    """Yield why a machine that fits serves nothing within the targets."""
+    layout = placement.layout
+    if layout is None or layout.within_targets is not False:
+        return
+    first, each = layout.ttft_p95_s, layout.tpot_p95_s
+    slow = []
+    if request.ttft_s is not None and first is not None and first > request.ttft_s:
+        slow.append(f"{first:.2g} s to the first token")
+    if request.tpot_s is not None and each is not None and each > request.tpot_s:
+        slow.append(f"{each * 1e3:.0f} ms a token")
+    yield f"too slow for the targets even for one request: {' and '.join(slow)}"
 
 
 def _money(
@@ -86,6 +141,7 @@ def _money(
         "committed_1y_hourly_usd": committed,
         "committed_1y_monthly_usd": None if committed is None else cost.monthly(committed),
         "committed_1y_upfront_usd": _upfront(offer, instances),
+        "committed_1y_due_now_usd": _due_now(offer, instances),
         "committed_1y_kind": offer.commitment if offer else None,
         "committed_1y_payment_option": offer.payment_option if offer else None,
         "committed_1y_basis": None
@@ -106,34 +162,17 @@ def _upfront(offer: Offer | None, instances: int) -> Decimal | None:
     return offer.upfront_usd * instances
 
 
-def _speed(request: Request, placement: Placement) -> Throughput | None:
-    """Return the saturated speed; None where nothing supports a figure.
-
-    Nobody measured partitions of a card, and some cards' bandwidth or compute is not known.
-    """
-    item, fit = placement.instance_type, placement.fit
-    if item.accelerator_count < 1:
-        return None
-    with suppress(NotFoundError):
-        return predict.predict(
-            models.get(request.model),
-            placement.accelerator,
-            count=int(item.accelerator_count) * placement.instances,
-            precision=fit.precision,
-            input_tokens=request.input_tokens,
-            output_tokens=request.output_tokens,
-            concurrency=None,
-            tensor_parallel=fit.tensor_parallel,
-            pipeline_parallel=fit.pipeline_parallel,
-        )
-    return None
+def _due_now(offer: Offer | None, instances: int) -> Decimal | None:
+    """Return what a commitment asks for on the first day; None where its terms do not tell."""
+    upfront = _upfront(offer, instances)
+    if upfront is None and offer is not None and offer.payment_option == "no_upfront":
+        return Decimal(0)
+    return upfront
 
 
 def _per_million(
-    request: Request, hourly_usd: Decimal | None, speed: Throughput | None
+    request: Request, hourly_usd: Decimal | None, tokens_per_second: float | None
 ) -> float | None:
-    if hourly_usd is None or speed is None:
+    if hourly_usd is None or tokens_per_second is None:
         return None
-    return predict.usd_per_million_tokens(
-        float(hourly_usd), speed.tokens_per_second, request.utilization
-    )
+    return predict.usd_per_million_tokens(float(hourly_usd), tokens_per_second, request.utilization)

@@ -177,6 +177,11 @@ def _assumptions(request: Request, model: Model) -> dict[str, Any]:
         "utilisation": request.utilization,
         "input_tokens": request.input_tokens,
         "output_tokens": request.output_tokens,
+        "cached_share": request.cached_share,
+        "ttft_s": request.ttft_s,
+        "tpot_s": request.tpot_s,
+        "engine": request.engine,
+        "kv_precision": request.kv_precision,
         "geo": request.geo if not request.regions else None,
         "regions": list(request.regions),
     }

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from planner.errors import UnknownNameError, UsageError
 from planner.pricing.cost import HOURS_PER_MONTH
+from planner.serving.load import INTERACTIVE, LoadShape, Question, Targets
+from planner.serving.memory import EngineSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 CLOUDS = ("aws", "azure", "gcp")
 SERVICES = ("ec2", "sagemaker", "azure-vm", "gce")
 ANY_PRECISION = "any"
-_DEFAULT_CONTEXT = 4096
+# A context that is not given is the request's own tokens, rounded up to whole steps of this.
+_CONTEXT_STEP = 4096
+_HIGHEST_SHARE = 0.98
 # So many names fit in an error; more are listed by a command.
 _FEW = 8
 _HOURS_IN_LONGEST_MONTH = 744
@@ -47,14 +51,22 @@ class Request:
     Attributes:
         precision: None for the model's own; ``any`` for a row per precision that fits.
         context: Tokens of one request, prompt and answer, that the KV cache must hold; None
-            for 4096 or the model's longest, whichever is less.
+            for both together, rounded up to a multiple of 4096 (the model's longest at most).
         concurrency: Requests of that length that must fit at once.
         input_tokens: Prompt length at which speed is given; output_tokens likewise.
-        utilization: Share of the saturated speed that is really used, for cost per token.
+        cached_share: Share of the prompt that the engine finds in its prefix cache.
+        ttft_s: Seconds to the first token that 19 of 20 requests must stay under; None: any.
+        tpot_s: Seconds between two tokens, likewise.
+        engine: What serves the model: ``vllm``, ``tensorrt-llm``, ``tgi``, ``sglang``.
+        engine_generation: The release that speeds are stated for; None for what planner deploys.
+        kv_precision: Of the KV cache: ``fp16`` or ``fp8``.
+        gpu_memory_utilization: Share of the card that the engine takes; None for its default.
+        max_num_seqs: Requests of one copy in flight at most; None for the engine's default.
+        utilization: Share of the capacity that is really used, for cost per token.
         geo: ``us``, ``eu``, ``ap`` or ``all``; not used where regions are named.
         payment_options: Of the commitment; empty for any, the cheapest wins.
         max_instances: None for one, and up to four where no single machine is enough.
-        tensor_parallel: GPUs that share each layer; None for as many as the heads allow.
+        tensor_parallel: GPUs that share each layer; None for the layout that serves most.
         top: Keep only the first so many plans.
         every_region: One row per region instead of the cheapest region only.
     """
@@ -65,7 +77,15 @@ class Request:
     concurrency: int = 4
     input_tokens: int = 1024
     output_tokens: int = 1024
-    utilization: float = 0.5
+    cached_share: float = 0.0
+    ttft_s: float | None = INTERACTIVE.ttft_p95_s
+    tpot_s: float | None = INTERACTIVE.tpot_p95_s
+    engine: str = "vllm"
+    engine_generation: str | None = None
+    kv_precision: str = "fp16"
+    gpu_memory_utilization: float | None = None
+    max_num_seqs: int | None = None
+    utilization: float = 1.0
     hours_per_month: Decimal = HOURS_PER_MONTH
     as_of: date | None = None
     geo: str = "us"
@@ -88,7 +108,36 @@ class Request:
 
 def context_of(request: Request, model: Model) -> int:
     """Return the context that the request means for this model."""
-    return min(_DEFAULT_CONTEXT, model.max_context) if request.context is None else request.context
+    if request.context is not None:
+        return request.context
+    tokens = request.input_tokens + request.output_tokens
+    steps = -(-tokens // _CONTEXT_STEP) * _CONTEXT_STEP
+    return steps if steps <= model.max_context else max(tokens, model.max_context)
+
+
+def question_of(request: Request, model: Model, precision: str) -> Question:
+    """Return what is asked of each machine, at one precision."""
+    return Question(
+        precision=precision,
+        shape=LoadShape(
+            request.input_tokens, request.output_tokens, cached_share=request.cached_share
+        ),
+        targets=Targets(request.ttft_s, request.tpot_s),
+        settings=settings_of(request),
+        engine_generation=request.engine_generation,
+        context=context_of(request, model),
+        concurrency=request.concurrency,
+    )
+
+
+def settings_of(request: Request) -> EngineSettings:
+    """Return what the engine is told about memory."""
+    return EngineSettings(
+        engine=request.engine,
+        kv_precision=request.kv_precision,
+        utilization=request.gpu_memory_utilization,
+        most_requests=request.max_num_seqs,
+    )
 
 
 def check_numbers(request: Request, model: Model) -> None:
@@ -98,6 +147,9 @@ def check_numbers(request: Request, model: Model) -> None:
         "--concurrency": request.concurrency,
         "--input-tokens": request.input_tokens,
         "--output-tokens": request.output_tokens,
+        "--ttft": request.ttft_s,
+        "--tpot": request.tpot_s,
+        "--max-num-seqs": request.max_num_seqs,
         "--hours-per-month": request.hours_per_month,
         "--max-monthly": request.max_monthly,
         "--max-instances": request.max_instances,
@@ -118,10 +170,41 @@ def check_numbers(request: Request, model: Model) -> None:
             f"a month has at most {_HOURS_IN_LONGEST_MONTH} hours",
             why=f"--hours-per-month is {request.hours_per_month}",
         )
+    _check_shares(request)
+    _check_lengths(request, model)
+
+
+def _check_shares(request: Request) -> None:
+    if not 0 <= request.cached_share < 1:
+        raise UsageError(
+            "--cached must be 0 or more and below 1",
+            why=f"it is {request.cached_share}",
+            advice="--cached 0.5",
+        )
+    share = request.gpu_memory_utilization
+    if share is not None and not 0 < share <= _HIGHEST_SHARE:
+        raise UsageError(
+            f"--gpu-memory-utilization must be above 0 and at most {_HIGHEST_SHARE}",
+            why=f"it is {share}",
+            advice="--gpu-memory-utilization 0.95",
+        )
+
+
+def _check_lengths(request: Request, model: Model) -> None:
+    tokens = request.input_tokens + request.output_tokens
+    lengths = f"--input-tokens {request.input_tokens} and --output-tokens {request.output_tokens}"
+    if request.context is not None and request.context < tokens:
+        raise UsageError(
+            f"a context of {request.context} tokens does not hold a request",
+            why=f"{lengths} are {tokens} together",
+            advice=f"--context {tokens}, or fewer --input-tokens and --output-tokens",
+        )
     if context_of(request, model) > model.max_context:
         raise UsageError(
             f"{model.name} handles at most {model.max_context} tokens of context",
-            why=f"--context is {request.context}",
+            why=f"--context is {request.context}"
+            if request.context is not None
+            else f"{lengths} are {tokens} together",
             advice=f"--context {model.max_context}",
         )
 

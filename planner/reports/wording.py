@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
     from decimal import Decimal
 
@@ -141,7 +141,6 @@ def facts(report: Report) -> list[tuple[str, str, str]]:
     plan = headline(report)
     kind = ways_said(plan)
     hours = float(report.assumptions["hours_per_month"])
-    busy = float(report.assumptions["utilisation"]) * 100
     speed = (
         f"{number(plan.tokens_per_second_low)}-{number(plan.tokens_per_second_high)}, "
         f"{plan.throughput_basis}"
@@ -163,10 +162,28 @@ def facts(report: Report) -> list[tuple[str, str, str]]:
         (
             "A million tokens",
             speed_mark(plan) + usd(plan.usd_per_million_tokens, 2),
-            f"on demand, machine {busy:g} % used",
+            f"on demand, {use(report.assumptions)}",
         ),
         ("Tokens a second", number(plan.tokens_per_second), speed),
     ]
+
+
+def targets(assumptions: Mapping[str, Any]) -> str:
+    """Return what the capacity of a comparison is held to, in words."""
+    first, each = assumptions["ttft_s"], assumptions["tpot_s"]
+    said = [
+        *([f"{first:g} s to the first token"] if first is not None else []),
+        *([f"{each * 1e3:g} ms a token"] if each is not None else []),
+    ]
+    if not said:
+        return "at full load, however long the answers take"
+    return f"at the most requests a second that keep 19 of 20 within {' and '.join(said)}"
+
+
+def use(assumptions: Mapping[str, Any]) -> str:
+    """Return how much of the capacity is used: ``fully used``, ``50 % used``."""
+    share = float(assumptions["utilisation"])
+    return "fully used" if share == 1 else f"{share * 100:g} % used"
 
 
 def ways_said(plan: Plan) -> str:
@@ -189,7 +206,7 @@ def assumptions(report: Report) -> list[tuple[str, str]]:
         ("Requests at once", f"{a['concurrency']} of {a['context']:,} tokens each"),
         ("Hours a month, on demand", f"{float(a['hours_per_month']):g}"),
         ("Hours a month, committed", "730, used or not"),
-        ("Share of full speed used", f"{float(a['utilisation']) * 100:g} %"),
+        ("Capacity", f"{targets(a)}; {use(a)}"),
         ("Tokens of a request", f"{a['input_tokens']} in, {a['output_tokens']} out"),
         ("Not counted", "storage, network, support, taxes, people"),
     ]

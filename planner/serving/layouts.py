@@ -10,104 +10,32 @@ chooses a layout itself. The rules are written out in ``docs/throughput.md``.
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from planner.errors import NotFoundError
-from planner.serving import engines, memory
-from planner.serving.memory import DEFAULTS, EngineSettings, Footprint, Split
+from planner.serving import capacity, engines, memory
+from planner.serving.load import INTERACTIVE, LoadShape, Question, Targets
+from planner.serving.memory import Split
 from planner.serving.speed import replicas as hosts
-from planner.serving.speed.predict import predict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from planner.serving.accelerators import Accelerator
+    from planner.serving.capacity import Bound, Replica
     from planner.serving.models import Model
-    from planner.serving.speed.predict import Throughput
 
-Bound = Literal["memory", "engine", "ttft", "tpot", "not known"]
+__all__ = [
+    "INTERACTIVE",
+    "Layout",
+    "LoadShape",
+    "Question",
+    "Targets",
+    "all_layouts",
+    "best",
+]
 
 # Of two layouts whose capacity differs by less, the one with the quicker first token is taken.
 _SAME = 0.01
-# The search for the most requests in flight stops where the next step would be smaller.
-_CLOSE = 1.04
-
-
-@dataclass(frozen=True, slots=True)
-class LoadShape:
-    """What one request looks like; tokens.
-
-    Attributes:
-        input_tokens, output_tokens: The mean.
-        input_tokens_p95, output_tokens_p95: The long ones; None for the mean.
-        cached_share: Of the prompt, that the engine finds in its prefix cache.
-    """
-
-    input_tokens: int = 1024
-    output_tokens: int = 1024
-    input_tokens_p95: int | None = None
-    output_tokens_p95: int | None = None
-    cached_share: float = 0.0
-
-    @property
-    def longest(self) -> int:
-        """Return the tokens of a long request, prompt and answer."""
-        long_input = self.input_tokens_p95 or self.input_tokens
-        return long_input + (self.output_tokens_p95 or self.output_tokens)
-
-    @property
-    def fresh_input(self) -> int:
-        """Return the tokens of a prompt that the engine must compute."""
-        return max(1, round(self.input_tokens * (1 - self.cached_share)))
-
-    @property
-    def in_flight(self) -> float:
-        """Return the tokens that a request in flight holds on average: half its answer is out."""
-        return self.input_tokens + self.output_tokens / 2
-
-
-@dataclass(frozen=True, slots=True)
-class Targets:
-    """What 19 of 20 requests must feel; None where it does not matter.
-
-    Attributes:
-        ttft_p95_s: Seconds to the first token.
-        tpot_p95_s: Seconds between two tokens.
-    """
-
-    ttft_p95_s: float | None = None
-    tpot_p95_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of a machine.
-
-    Attributes:
-        precision: Of the weights.
-        shape: What the requests look like.
-        targets: What they must feel.
-        settings: The engine, and what it is told about memory.
-        engine_generation: The release a speed is stated for; None for what deploy would run.
-        context: Tokens of a request that the caches must hold; 0 for the longest of the shape.
-        concurrency: Requests of that length that they must hold at once, all copies together.
-    """
-
-    precision: str
-    shape: LoadShape = LoadShape()
-    targets: Targets = Targets()
-    settings: EngineSettings = DEFAULTS
-    engine_generation: str | None = None
-    context: int = 0
-    concurrency: int = 1
-
-    @property
-    def tokens(self) -> int:
-        """Return the tokens of a request that the caches must hold."""
-        return self.context or self.shape.longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +93,7 @@ class Layout:
         return self.tensor_parallel * self.pipeline_parallel
 
 
+@cache
 def best(
     model: Model, card: Accelerator, count: float, question: Question, *, shards: int | None = None
 ) -> Layout | None:
@@ -220,7 +149,7 @@ def all_layouts(
         found = tuple(
             _on_machine(replica, int(max(1, count)) // replica.split.gpus, asked)
             for split in splits
-            if (replica := _replica(model, card, min(count, 1), split, _of_one(asked)))
+            if (replica := capacity.of_replica(model, card, min(count, 1), split, _of_one(asked)))
             and _holds(replica, int(max(1, count)) // split.gpus, asked)
         )
         if found:
@@ -228,36 +157,20 @@ def all_layouts(
     return ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Replica:
-    """One copy of the model, whatever machine it stands in, at its capacity.
-
-    Attributes:
-        low, high: Tokens of its cache.
-        allowed: Requests that the engine has in flight at most.
-        requests: In flight at its capacity; 0 where even one misses the targets.
-        answer: At that many requests, or at one; None where nothing is known.
-    """
-
-    split: Split
-    low: int
-    high: int
-    allowed: int
-    requests: int
-    answer: Throughput | None
-    bound: Bound
-
-
 def _splits(
     model: Model, card: Accelerator, count: float, shards: int | None
 ) -> tuple[list[Split], list[Split]]:
-    """Return the splits of one copy without a pipeline, and those with one."""
+    """Return the splits of one copy without a pipeline, and those with one.
+
+    A tensor parallel size that is asked for is meant alone, without stages.
+    """
     gpus = int(max(1, count))
     widths = [width for width in memory.shard_widths(model, card, gpus) if shards in (None, width)]
     staged = [
         Split(width, stages)
         for width in widths
         for stages in range(2, min(model.layers, gpus // width) + 1)
+        if shards is None
     ]
     return [Split(width) for width in widths], staged
 
@@ -267,104 +180,11 @@ def _of_one(question: Question) -> Question:
     return replace(question, concurrency=1)
 
 
-def _holds(replica: _Replica, replicas: int, question: Question) -> bool:
+def _holds(replica: Replica, replicas: int, question: Question) -> bool:
     return replica.low // question.tokens * replicas >= question.concurrency
 
 
-@cache
-def _replica(
-    model: Model, card: Accelerator, part: float, split: Split, question: Question
-) -> _Replica | None:
-    """Return one copy at its capacity; None where its cache does not surely hold a request.
-
-    Args:
-        model: The model.
-        card: One of its GPUs.
-        part: Of that card; 1 for a whole one.
-        split: How the copy is spread.
-        question: What is asked of it.
-    """
-    shape, settings = question.shape, question.settings
-    footprint = Footprint.of(model, question.precision, settings.kv_precision)
-    low, high = memory.cache_tokens(
-        footprint, card, count=part, split=split, settings=settings, context=question.tokens
-    )
-    if low < question.tokens:
-        return None
-    allowed = settings.most_requests or engines.most_requests(settings.engine, card)
-    held = max(1, int(low / shape.in_flight))
-
-    def ask(requests: int) -> Throughput | None:
-        if part < 1:  # nobody measured partitions of a card
-            return None
-        with suppress(NotFoundError):
-            return predict(
-                model,
-                card,
-                precision=question.precision,
-                engine=settings.engine,
-                engine_generation=question.engine_generation,
-                input_tokens=shape.fresh_input,
-                output_tokens=shape.output_tokens,
-                concurrency=requests,
-                tensor_parallel=split.shards,
-                pipeline_parallel=split.stages,
-                kv_tokens=low,
-            )
-        return None
-
-    full: Bound = "memory" if held < allowed else "engine"
-    found = _most_within(ask, min(held, allowed), question.targets, full)
-    return _Replica(split, low, high, allowed, *found)
-
-
-def _most_within(
-    ask: Callable[[int], Throughput | None], most: int, targets: Targets, full: Bound
-) -> tuple[int, Throughput | None, Bound]:
-    """Return the most requests in flight within the targets, their answer, and what binds.
-
-    Both times grow with the requests in flight, so halving the gap finds the last that is
-    within; 0 requests where even one alone is not, with the answer of that one.
-
-    Args:
-        ask: Gives the answer at a number of requests.
-        most: That memory and engine allow.
-        targets: What must be met.
-        full: What binds where all of them are within.
-    """
-    answer = ask(most)
-    if answer is None:
-        return 0, None, "not known"
-    missed = _missed(answer, targets)
-    if missed is None:
-        return most, answer, full
-    alone = ask(1)
-    if alone is None:
-        return 0, None, "not known"
-    if missed_alone := _missed(alone, targets):
-        return 0, alone, missed_alone
-    below, answer, above = 1, alone, most
-    while above > below + 1 and above > below * _CLOSE:
-        middle = max(below + 1, min(above - 1, round(math.sqrt(below * above))))
-        tried = ask(middle)
-        over = missed if tried is None else _missed(tried, targets)
-        if tried is None or over:
-            above, missed = middle, over or missed
-        else:
-            below, answer = middle, tried
-    return below, answer, missed
-
-
-def _missed(answer: Throughput, targets: Targets) -> Literal["ttft", "tpot"] | None:
-    """Return the target that an answer misses; None where it meets both."""
-    if targets.tpot_p95_s is not None and answer.time_per_output_token_p95_s > targets.tpot_p95_s:
-        return "tpot"
-    if targets.ttft_p95_s is not None and answer.time_to_first_token_p95_s > targets.ttft_p95_s:
-        return "ttft"
-    return None
-
-
-def _on_machine(replica: _Replica, replicas: int, question: Question) -> Layout:
+def _on_machine(replica: Replica, replicas: int, question: Question) -> Layout:
     """Return the layout of a machine with so many copies."""
     answer, split = replica.answer, replica.split
     within = None if answer is None else replica.requests > 0

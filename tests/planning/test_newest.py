@@ -188,7 +188,7 @@ def test_saving_break_even_and_tokens_follow_from_the_prices(newest: Comparison)
             assert plan.saving_percent == pytest.approx((1 - committed / on_demand) * 100)
             assert plan.break_even_hours_per_month == pytest.approx(committed / on_demand * 730)
         if plan.tokens_per_second is not None:
-            tokens = plan.tokens_per_second * 3600 * 0.5
+            tokens = plan.tokens_per_second * 3600
             expected = float(on_demand) / tokens * 1e6
             assert plan.usd_per_million_tokens == pytest.approx(expected)
             low, high = plan.tokens_per_second_low, plan.tokens_per_second_high

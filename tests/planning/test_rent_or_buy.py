@@ -82,7 +82,7 @@ def test_capacity_follows_from_speed_hours_and_utilisation() -> None:
 
 
 def test_the_tokens_of_an_endpoint_cost_what_the_comparison_says() -> None:
-    found = rent_or_buy.endpoints([PLAN], utilization=0.5, hours_per_month=730)
+    found = rent_or_buy.endpoints([PLAN], utilization=1.0, hours_per_month=730)
     by_way = {e.way: e.usd_per_million_tokens for e in found}
     assert by_way["on_demand"] == pytest.approx(PLAN.usd_per_million_tokens)
     assert by_way["committed_1y"] == pytest.approx(PLAN.committed_1y_usd_per_million_tokens)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.deploy.options import layout_of
 from planner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def run(given: Mapping[str, Any], options: Options) -> int:
             precision=given["precision"],
             context=given["context"],
             concurrency=given["concurrency"],
+            **layout_of(given),
             geo=given["anywhere"] or given["geo"],
             services=services,
             regions=(region,) if region else (),

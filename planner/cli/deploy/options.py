@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.duration import to_duration
+from planner.cli.layout_options import load_options, memory_options
 from planner.cli.options import GEOS, model_argument
 from planner.cli.quota.options import account_options
 
@@ -57,7 +58,7 @@ _OPTIONS = (
     ),
     click.option(
         "--precision",
-        type=click.Choice(["bf16", "fp16", "fp8", "int8", "int4"]),
+        type=click.Choice(["bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4"]),
         help="Of the weights.  [default: the model's own]",
     ),
     click.option(
@@ -71,6 +72,8 @@ _OPTIONS = (
         metavar="N",
         help="Requests of that length that must fit at once.",
     ),
+    load_options,
+    memory_options,
     click.option(
         "--instances",
         type=click.IntRange(min=1),
@@ -229,6 +232,24 @@ _OPTIONS = (
     ),
     account_options,
 )
+
+
+_OF_LAYOUT = (
+    "input_tokens",
+    "output_tokens",
+    "cached_share",
+    "ttft_s",
+    "tpot_s",
+    "kv_precision",
+    "gpu_memory_utilization",
+    "max_num_seqs",
+)
+
+
+def layout_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the user said about the load, its targets and the engine's memory."""
+    engine = "tgi" if given["engine"] == "tgi" else "vllm"  # lmi runs vLLM too
+    return {"engine": engine, **{name: given[name] for name in _OF_LAYOUT}}
 
 
 def deploy_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.deploy.options import layout_of
 from planner.cli.output import note
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def question(given: Mapping[str, Any], options: Options, ledger: Ledger) -> Ques
         precision=given["precision"],
         context=given["context"],
         concurrency=given["concurrency"],
+        **layout_of(given),
         geo=given["anywhere"] or given["geo"],
         services=services,
         regions=(region,) if region else (),

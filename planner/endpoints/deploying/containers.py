@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from planner.bundled import deploy_templates
 from planner.endpoints.model import Container, Weights
 from planner.errors import NotFoundError, UnknownNameError, UsageError
-from planner.serving import memory, models, table
+from planner.serving import checkpoints, memory, models, table
 
 if TYPE_CHECKING:
     from planner.plan import Plan
@@ -31,11 +31,8 @@ _MACHINE_IMAGES = {
 }
 # The driver that a machine has without one of them, where it is good enough (same page).
 _DEFAULT_CUDA = {"p5e": "12.4", "p5en": "12.4"}
-_NATIVE = {"bf16", "fp16"}
 _DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
 _GPU_MEMORY_UTILIZATION = "0.90"
-# vLLM quantizes 16-bit weights to fp8 while loading; all else needs a quantized checkpoint.
-_QUANTIZED_WHILE_LOADING = {"fp8": "fp8"}
 _LARGEST_VOLUME_GB = 512
 _SPARE_GB = 30  # the image and the system
 _LONG_DOWNLOAD_GB = 30
@@ -56,20 +53,24 @@ def weights_for(model: Model, precision: str, location: str = "") -> Weights:
     if location:
         gated = model.gated == "yes" and location.partition("/")[0] == model.hf_id.partition("/")[0]
         return Weights(
-            location, _QUANTIZED_WHILE_LOADING.get(precision, ""), gated, chat=True, size_gb=size_gb
+            location,
+            checkpoints.QUANTIZED_WHILE_LOADING.get(precision, ""),
+            gated,
+            chat=True,
+            size_gb=size_gb,
         )
-    known = _known_weights()
+    known = checkpoints.known()
     if (model.name, precision) in known:
         row = known[model.name, precision]
         return _weights(row, row["quantization"], size_gb)
-    own = precision in _NATIVE or precision == model.native_precision
-    if not own and precision not in _QUANTIZED_WHILE_LOADING:
+    own = checkpoints.is_own(model, precision)
+    if not checkpoints.exists(model, precision):
         raise UsageError(
             f"no {precision} weights of {model.name} are known",
             why="a model is quantized before it is served; planner knows no such checkpoint",
             advice="--weights HUGGING-FACE-ID or --weights s3://BUCKET/PREFIX/",
         )
-    quantization = "" if own else _QUANTIZED_WHILE_LOADING[precision]
+    quantization = "" if own else checkpoints.QUANTIZED_WHILE_LOADING[precision]
     # What is quantized while loading is downloaded at 16 bits.
     downloaded = memory.weight_bytes(model, model.native_precision) / 1e9
     if (model.name, "native") in known:
@@ -206,7 +207,7 @@ def _lmi(plan: Plan, weights: Weights, context: int) -> dict[str, str]:
         "HF_MODEL_ID": "/opt/ml/model" if weights.in_s3 else weights.location,
         "OPTION_ROLLING_BATCH": "vllm",
         "OPTION_TENSOR_PARALLEL_DEGREE": str(plan.tensor_parallel),
-        "OPTION_DTYPE": plan.precision if plan.precision in _NATIVE else "auto",
+        "OPTION_DTYPE": plan.precision if plan.precision in checkpoints.SIXTEEN_BITS else "auto",
         "OPTION_MAX_MODEL_LEN": str(context),
         **({"OPTION_QUANTIZE": weights.quantization} if weights.quantization else {}),
     }
@@ -241,9 +242,3 @@ def _registries() -> dict[tuple[str, str], tuple[str, str]]:
 def _storage() -> dict[str, float]:
     rows = table.read(deploy_templates() / "sagemaker" / "instance_storage.csv")
     return {row["instance_type"]: float(row["local_storage_gb"]) for row in rows}
-
-
-@cache
-def _known_weights() -> dict[tuple[str, str], dict[str, str]]:
-    rows = table.read(deploy_templates() / "sagemaker" / "weights.csv")
-    return {(row["model"], row["precision"]): row for row in rows}

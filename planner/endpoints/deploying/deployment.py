@@ -76,7 +76,7 @@ def specify(
     """
     model = containers.model_of(plan)
     weights = containers.weights_for(model, plan.precision, options.weights)
-    context = options.context or min(4096, model.max_context)
+    context = options.context or plan.context or min(4096, model.max_context)
     many = plan_checks.times_instances(plan, options.instances)
     container = container_for(
         many, weights, engine=options.engine, context=context, machine_image=options.machine_image

@@ -22,17 +22,19 @@ def fit(spec: DeploymentSpec) -> Finding:
         return preflight.Finding(
             "fit", preflight.Status.BAD, plan.fit_reason, f"planner fit {plan.model}", UsageError
         )
-    if plan.kv_cache_tokens < spec.context:
+    held = plan.kv_cache_tokens_low
+    if held < spec.context:
         return preflight.Finding(
             "fit",
             preflight.Status.BAD,
-            f"the KV cache holds {plan.kv_cache_tokens:,} tokens, a request may have "
-            f"{spec.context:,}",
-            f"--context {plan.kv_cache_tokens}",
+            f"the KV cache may hold {held:,} tokens only, a request may have {spec.context:,}",
+            f"--context {held}",
             UsageError,
         )
     return preflight.good(
-        "fit", f"{plan.precision}; the KV cache holds {plan.kv_cache_tokens:,} tokens"
+        "fit",
+        f"{plan.precision}; the KV cache of each copy holds {held:,} to "
+        f"{plan.kv_cache_tokens_high:,} tokens",
     )
 
 
@@ -75,6 +77,8 @@ def times_instances(plan: Plan, instances: int) -> Plan:
     def speed(amount: float | None) -> float | None:
         return None if amount is None else amount * instances
 
+    requests = plan.concurrent_requests
+
     return replace(
         plan,
         instances=plan.instances * instances,
@@ -84,6 +88,9 @@ def times_instances(plan: Plan, instances: int) -> Plan:
         committed_1y_hourly_usd=times(plan.committed_1y_hourly_usd),
         committed_1y_monthly_usd=times(plan.committed_1y_monthly_usd),
         committed_1y_upfront_usd=times(plan.committed_1y_upfront_usd),
+        committed_1y_due_now_usd=times(plan.committed_1y_due_now_usd),
+        capacity_requests_per_second=speed(plan.capacity_requests_per_second),
+        concurrent_requests=None if requests is None else requests * instances,
         tokens_per_second=speed(plan.tokens_per_second),
         tokens_per_second_low=speed(plan.tokens_per_second_low),
         tokens_per_second_high=speed(plan.tokens_per_second_high),

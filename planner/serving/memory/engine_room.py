@@ -35,9 +35,11 @@ _LOGIT_BYTES = 4
 # What vLLM keeps at least, beside the weights: 0.5 GiB on A100 (0.10), 0.7 (0.19, no graphs).
 _LEAST_ONE, _LEAST_MANY = 0.48, 0.75
 # CUDA context, captured graphs (vLLM subtracts them since 0.20), and NCCL's buffers where
-# several GPUs share a layer: 0.14 and 0.54 GiB logged on H100, 2.1 and 2.3 in later releases,
-# beside 1.9 of activations on A100 (llm-d-planner 0.3, for vLLM 0.19).
-_CONTEXT_ONE, _CONTEXT_MANY = 0.45, 2.75
+# several GPUs share a layer: 0.14 and 0.54 GiB logged on H100 with vLLM 0.11, 2.1 beside 1.9 of
+# activations on A100 in llm-d-planner 0.3 (for 0.19). GPUs without access to each other's memory
+# keep the buffers of both directions in host memory: 2.3 GiB at most were seen on L4.
+_CONTEXT_ONE, _CONTEXT_MANY, _CONTEXT_NO_PEERS = 0.45, 2.75, 2.3
+_PEERS_OVER_PCIE = frozenset({"A100-80GB-PCIe", "H100-PCIe"})
 
 # Cards that the table of device memory lacks: the driver reports this share at least of what the
 # cloud's API says (44.40 of 44.7 GiB on L40S), or of the label (79.15 of 80 on A100).
@@ -183,10 +185,12 @@ def _vllm(model: Model, card: Accelerator, split: Split, settings: EngineSetting
     step = tokens * (4 * model.hidden + 3 * widest / split.shards) * 2 / GIB
     peak = max(logits, step)
     share = Span(engines.VLLM_UTILIZATION, engines.VLLM_UTILIZATION)
+    peers = card.interconnect != "PCIe" or card.name in _PEERS_OVER_PCIE
+    many = _CONTEXT_MANY if peers else _CONTEXT_NO_PEERS
     return _Habit(
         share,
         Span(_LEAST_ONE, max(_LEAST_ONE, _CONTEXT_ONE + peak)),
-        Span(_LEAST_MANY, max(_LEAST_MANY, _CONTEXT_MANY + peak)),
+        Span(_LEAST_MANY, max(_LEAST_MANY, many + peak)),
     )
 
 

@@ -197,7 +197,7 @@ def fit(
         kv_cache_tokens_low=low,
         kv_cache_tokens_high=high,
         max_concurrency=held.low,
-        reason=refusal or needs.sentence(machine, split, held),
+        reason=refusal or needs.sentence(machine, split, held, replicas),
         warnings=tuple(warnings),
         remedies=remedies,
         needs_neuron=engines.needs_neuron(accelerator),

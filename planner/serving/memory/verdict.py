@@ -127,12 +127,13 @@ class Needs:
             room=usable,
         )
 
-    def sentence(self, machine: Machine, split: Split, held: Held) -> str:
+    def sentence(self, machine: Machine, split: Split, held: Held, replicas: int) -> str:
         """Return the sum that decides, in one line."""
         kv = f"{self.kv / GIB:.1f} GiB KV"
         if self.copies > 1:
             kv += f" in {self.copies:g} copies"
-        text = f"needs {self.weights / GIB:.1f} GiB for weights + {kv}"
+        each = f"each of {replicas} copies " if replicas > 1 else ""
+        text = f"{each}needs {self.weights / GIB:.1f} GiB for weights + {kv}"
         where = f"{machine.describe(split.gpus)} has {_usable(self.usable)} usable"
         if not held.fits and self.weights + self.kv <= self.usable:
             if self.weights + self.kv + self.runtime > self.usable:

@@ -33,7 +33,7 @@ def test_eight_a10g_hold_llama_2_70b() -> None:
     assert found.fits
     assert found.reason == "needs 128.5 GiB for weights + 5.0 GiB KV; 8x24 GiB has 173 usable: yes"
     assert (found.tensor_parallel, found.pipeline_parallel) == (8, 1)
-    assert found.max_concurrency == found.kv_cache_tokens_low // 4096 == 5
+    assert found.max_concurrency == found.kv_cache_tokens_low // 4096 == 7
     assert found.warnings == ()
     assert found.download_gb == pytest.approx(137.96)
 

@@ -1,0 +1,29 @@
+"""Whether planner can put a plan there today: ``planner deploy`` knows the service and weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from planner.serving import checkpoints, models
+
+if TYPE_CHECKING:
+    from planner.serving.layouts import Layout
+
+DEPLOYS_TO = frozenset({"sagemaker", "gce", "azure-vm", "local"})
+"""Services that ``planner deploy --to`` takes; a test holds them to the adapters there are."""
+
+_ENGINES = frozenset({"vllm", "tgi"})
+
+
+def deploy_to(service: str, model: str, layout: Layout) -> str | None:
+    """Return what ``planner deploy --to`` takes for a plan; None where it cannot be deployed.
+
+    Args:
+        service: That rents the machine.
+        model: By its name.
+        layout: How it runs there.
+    """
+    known = service in DEPLOYS_TO and layout.engine in _ENGINES
+    if known and checkpoints.exists(models.get(model), layout.precision):
+        return service
+    return None
