@@ -314,14 +314,16 @@ def _serves(written: Record) -> bool:
 
 
 def _failure(spec: DeploymentSpec, why: str, lines: list[str]) -> PlannerError:
-    found = failures.diagnose(why, lines, model=spec.plan.model, name=spec.name)
+    found = failures.diagnose(why, lines, model=spec.plan.model, name=spec.name, service="local")
     telling = [f"log: {line}" for line in found.lines]
     known = found.text if found.cause != "unknown" else why
     return CloudError(
         f"{spec.name} failed to start on this machine: {known}",
         code=found.cause,
         why="\n".join([found.reason, *telling]),
-        advice="--context and --concurrency smaller, or other --weights",
+        advice=found.advice
+        if found.cause != "unknown"
+        else "--context and --concurrency smaller, or other --weights",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from planner.clouds import clock
@@ -68,11 +69,8 @@ def gone(name: str, cloud: str) -> NotFoundError:
 
 
 def _failure(spec: DeploymentSpec, why: str, lines: Sequence[str]) -> PlannerError:
-    found = failures.diagnose(why, lines, model=spec.plan.model, name=spec.name)
-    known = found.text if found.cause != "unknown" else why
-    return CloudError(
-        f"{spec.name} failed to start: {known}",
-        code=found.cause,
-        why="\n".join([found.reason, *(f"log: {line}" for line in found.lines)]),
-        advice=found.advice.replace("--to sagemaker", f"--to {spec.plan.service}"),
-    )
+    plan = spec.plan
+    found = failures.diagnose(why, lines, model=plan.model, name=spec.name, service=plan.service)
+    if found.cause == "unknown":
+        found = replace(found, text=why)
+    return failures.failure(found, spec.name)

@@ -7,6 +7,7 @@ character, so pieces are put together again before they are read.
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from planner.endpoints.interface import Transport
 
+# vLLM and Transformers say "chat template", TGI "Template error: template not found".
+_NO_TEMPLATE = re.compile(r"chat[ _]template|template not found|template_error", re.IGNORECASE)
 Message = dict[str, str]
 """``{"role": "user", "content": "..."}``"""
 
@@ -94,7 +97,7 @@ class ChatClient:
             try:
                 yield from self._run({**options, "messages": list(messages)})
             except CloudError as error:
-                if "chat template" not in f"{error} {error.why}".casefold():
+                if not _NO_TEMPLATE.search(f"{error} {error.why}"):
                     raise
                 self._has_template = False
             else:

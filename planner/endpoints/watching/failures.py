@@ -1,8 +1,9 @@
 """What a cloud's failure reason and a container's last words mean, and what to do.
 
-Reasons are those that SageMaker gives (``FailureReason``) or answers with, as users and AWS's
-own test suites report them; log lines are those of vLLM, PyTorch and huggingface_hub. Wording
-changes between versions, so each is matched by its most stable part.
+What is known stands in tables (:mod:`knowledge`); here is how it is decided. Lines that only look
+like failures are left out. Of what is left, the surest counts, and among equally sure lines the
+last: what came before it was survived. What the log says for certain beats what the cloud guesses
+from outside ("did not answer the health check").
 """
 
 from __future__ import annotations
@@ -12,104 +13,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from planner.clouds.redact import redact
+from planner.endpoints.watching import knowledge
+from planner.endpoints.watching.knowledge import Certainty
 from planner.errors import CapacityError, CloudError, PlannerError, QuotaShortError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from planner.endpoints.watching.knowledge import Pattern
 
 LIMIT = re.compile(
     r"service limit '(?P<quota>[^']+)' is (?P<limit>\d+) Instances, with current utilization of "
     r"(?P<used>\d+) Instances and a request delta of (?P<delta>\d+)"
 )
+CAUSES = tuple(knowledge.causes().values())
 _TELLING_LINES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """One known way to fail.
-
-    Attributes:
-        name: Short, for tests and JSON.
-        log: What a line of the container log contains; empty where the reason alone tells.
-        reason: What the cloud's reason contains; empty where the log alone tells.
-        text: The translation.
-        advice: The next thing to do; ``{model}`` and ``{name}`` are filled in.
-    """
-
-    name: str
-    text: str
-    advice: str
-    log: str = ""
-    reason: str = ""
-
-
-# In this order: a log line tells more than "did not pass the ping health check".
-CAUSES = (
-    Cause(
-        "capacity",
-        "AWS has no machine of that type there now",
-        "planner deploy {model} --to cheapest (any cloud, wherever there is room)",
-        reason=r"InsufficientInstanceCapacity|Unable to provision requested ML compute capacity",
-    ),
-    Cause(
-        "gated",
-        "Hugging Face did not let the container download the weights (401 or 403)",
-        "accept the licence on the model's page with the account of HF_TOKEN, then "
-        "planner deploy {model} --to sagemaker; or --weights s3://BUCKET/PREFIX/",
-        log=r"GatedRepoError|401 Client Error|403 Client Error|is a gated repo|"
-        r"Access to model .* is restricted",
-    ),
-    Cause(
-        "out-of-memory",
-        "the GPUs ran out of memory",
-        "planner fit {model}; then a smaller --context, --precision int4 or a larger "
-        "--instance-type",
-        log=r"CUDA out of memory|OutOfMemoryError|No available memory for the cache blocks|"
-        r"larger than the maximum number of tokens that can be stored in KV cache|"
-        r"KV cache is needed, which is larger than the available",
-    ),
-    Cause(
-        "disk-full",
-        "the disk of the machine is full",
-        "an instance type with more local storage, or --precision int4 (a smaller download)",
-        log=r"No space left on device|OSError: \[Errno 28\]",
-    ),
-    Cause(
-        "driver-too-old",
-        "the driver of the host is too old for the CUDA version of the image",
-        "--machine-image al2023-ami-sagemaker-inference-gpu-4-1 (driver 580, CUDA 13.0)",
-        log=r"driver version is insufficient|CUDA driver version|"
-        r"forward compatibility was attempted|unsatisfied condition: cuda",
-        reason=r"CannotStartContainerError",
-    ),
-    Cause(
-        "image-too-old",
-        "the container image is too old for this model",
-        "planner deploy {model} --to sagemaker --engine vllm (the newest image planner knows)",
-        log=r"Model architectures .* (are not supported|failed to be inspected)|"
-        r"does not recognize this architecture|size mismatch for .*(k_proj|v_proj)",
-    ),
-    Cause(
-        "image",
-        "SageMaker cannot pull the container image",
-        "check the execution role's ECR permissions: planner deploy {model} --to sagemaker --plan",
-        reason=r"make sure all images included in the model .* exist",
-    ),
-    Cause(
-        "role",
-        "SageMaker cannot use the execution role, or the role cannot read the weights",
-        "planner deploy {model} --to sagemaker --create-roles, or --role ARN",
-        reason=r"Could not access model data|trust relationship policy allows|"
-        r"Could not assume role",
-    ),
-    Cause(
-        "health-check",
-        "the container did not answer the health check in time",
-        "planner logs {name} shows how far it came; a smaller model or --weights s3://... "
-        "starts faster",
-        reason=r"did not pass the ping health check",
-    ),
+_LAST_LINES = 2000  # of what is looked at: what is fatal stands near the end
+_LONGEST_LINE = 2000  # of what is looked at: dumps of a configuration have more
+# What engines write in front of their messages: process, level, date, place in the source.
+_PREFIX = re.compile(
+    r"^(?:\([^)]*pid=\d+\)\s*)?"
+    r"(?:(?P<level>INFO|DEBUG|WARNING|WARN|ERROR|CRITICAL)"
+    r"(?::\s+|\s+\d[\d-]*\s+[\d:.,]+\s+(?:\[[^\]]*\]|\S+\])\s?))?"
 )
+_TGI_PREFIX = re.compile(r"^\S+Z\s+(?P<level>INFO|DEBUG|WARN|ERROR)\s+")
+_TALK, _WARNINGS = {"INFO", "DEBUG"}, {"WARNING", "WARN"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +49,8 @@ class Diagnosis:
         text: In planner's words.
         reason: In the cloud's words, without account numbers.
         lines: The telling lines of the container log.
+        layer: Where it lies; empty where the cause is unknown.
+        certain: Whether the words leave no other explanation.
     """
 
     cause: str
@@ -128,10 +58,27 @@ class Diagnosis:
     reason: str
     lines: tuple[str, ...]
     advice: str
+    layer: str = ""
+    certain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """A line that tells a cause; ``place`` is -1 for the cloud's reason."""
+
+    pattern: Pattern
+    certainty: Certainty
+    place: int
+    line: str
 
 
 def diagnose(
-    reason: str, log: Sequence[str] = (), *, model: str = "MODEL", name: str = "NAME"
+    reason: str,
+    log: Sequence[str] = (),
+    *,
+    model: str = "MODEL",
+    name: str = "NAME",
+    service: str = "sagemaker",
 ) -> Diagnosis:
     """Return what a failure reason and the container log mean.
 
@@ -140,25 +87,67 @@ def diagnose(
         log: The lines of the container, oldest first.
         model: To be named in the advice.
         name: Of the endpoint, likewise.
+        service: Where it is; advice differs.
     """
-    for cause in CAUSES:
-        telling = [line for line in log if cause.log and re.search(cause.log, line)]
-        if telling or (cause.reason and re.search(cause.reason, reason)):
-            lines = telling or list(log)
-            return Diagnosis(
-                cause.name,
-                cause.text,
-                redact(reason),
-                tuple(redact(line) for line in lines[-_TELLING_LINES:]),
-                cause.advice.format(model=model, name=name),
-            )
+    fill = {"model": model, "name": name, "service": service}
+    signs = [*_in_reason(reason), *_in_log(log)]
+    if not signs:
+        return Diagnosis(
+            "unknown",
+            "the endpoint failed",
+            redact(reason),
+            _telling(log),
+            f"planner logs {name}; planner deploy {model} --to {service} --plan",
+        )
+    found = max(signs, key=lambda sign: (sign.certainty, sign.place))
+    cause = found.pattern.cause
+    lines = [sign.line for sign in signs if sign.pattern.cause is cause and sign.place >= 0]
+    certain = found.certainty is Certainty.CERTAIN
+    text = f"{cause.text}: {found.pattern.detail}" if found.pattern.detail else cause.text
     return Diagnosis(
-        "unknown",
-        "the endpoint failed",
+        cause.name,
+        text if certain or found.certainty is Certainty.SYMPTOM else f"most likely, {text}",
         redact(reason),
-        tuple(redact(line) for line in log[-_TELLING_LINES:]),
-        f"planner deploy {model} --to sagemaker --plan",
+        _telling(lines or log),
+        knowledge.advice(cause.name, service).format_map(fill),
+        layer=cause.layer,
+        certain=certain,
     )
+
+
+def _in_reason(reason: str) -> Iterator[_Sign]:
+    sign = _sign((item for item in knowledge.patterns() if item.in_reason), reason)
+    if sign is not None:
+        yield _Sign(sign, sign.certainty, -1, reason)
+
+
+def _in_log(log: Sequence[str]) -> Iterator[_Sign]:
+    looked_for = [item for item in knowledge.patterns() if item.in_log]
+    for place, line in enumerate(log[-_LAST_LINES:]):
+        words, level = _words(line[:_LONGEST_LINE])
+        sign = None if level in _TALK else _sign(looked_for, words)
+        if sign is not None and not knowledge.harmless().search(words):
+            remark = level in _WARNINGS
+            yield _Sign(sign, Certainty.REMARK if remark else sign.certainty, place, line)
+
+
+def _sign(patterns: Iterable[Pattern], text: str) -> Pattern | None:
+    """Return the surest pattern that a text matches, the first of equally sure ones."""
+    folded = text.lower()
+    matching = (item for item in patterns if item.matches(text, folded))
+    return max(matching, key=lambda item: item.certainty, default=None)
+
+
+def _words(line: str) -> tuple[str, str]:
+    """Return a line without what engines write in front of it, and its level."""
+    found = _TGI_PREFIX.match(line) or _PREFIX.match(line)
+    if found is None:
+        return line, ""
+    return line[found.end() :], found["level"] or ""
+
+
+def _telling(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(redact(line) for line in lines[-_TELLING_LINES:])
 
 
 def failure(diagnosis: Diagnosis, name: str) -> PlannerError:
@@ -167,6 +156,8 @@ def failure(diagnosis: Diagnosis, name: str) -> PlannerError:
     why = "\n".join([diagnosis.reason, *(f"log: {line}" for line in diagnosis.lines)]).strip()
     if diagnosis.cause == "capacity":
         return CapacityError(what, why=why, advice=diagnosis.advice)
+    if diagnosis.cause == "quota":
+        return QuotaShortError(what, why=why, advice=diagnosis.advice)
     return CloudError(what, code=diagnosis.cause, why=why, advice=diagnosis.advice)
 
 

@@ -63,6 +63,8 @@ def test_something_else_than_json_is_an_error_with_its_beginning() -> None:
 class Base:
     """An engine with a base model: it has no chat template, as vLLM says."""
 
+    words = "... you must provide a chat template ..."
+
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
 
@@ -72,8 +74,15 @@ class Base:
     def stream(self, body: dict[str, Any]) -> Iterator[bytes]:
         self.bodies.append(body)
         if "messages" in body:
-            raise CloudError("refused", why="... you must provide a chat template ...")
+            raise CloudError("refused", why=self.words)
         yield b'data: {"choices": [{"text": "because"}], "usage": {"completion_tokens": 1}}\n'
+
+
+def test_tgi_says_in_its_own_words_that_there_is_no_template() -> None:
+    class Tgi(Base):
+        words = '{"error":"Template error: template not found","error_type":"template_error"}'
+
+    assert ChatClient(Tgi(), "m").ask([{"role": "user", "content": "x"}]).text
 
 
 def test_a_model_without_a_chat_template_is_given_plain_text() -> None:

@@ -1,43 +1,74 @@
 """Reasons and log lines as clouds and engines write them, and what they become."""
 
-# ruff: noqa: E501 - messages as they are written
 from __future__ import annotations
 
 import pytest
+from log_tails import MORE, TAILS, Tail
 
-from planner.endpoints.watching import failures
-from planner.errors import CapacityError, CloudError
+from planner.endpoints.interface import SERVICES
+from planner.endpoints.watching import failures, knowledge
+from planner.errors import CapacityError, CloudError, QuotaShortError
 
 PING = "The primary container for production variant AllTraffic did not pass the ping health check."
 
 
 @pytest.mark.parametrize(
-    ("reason", "log", "cause"),
-    [
-        ("Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error.", "", "capacity"),
-        ("CapacityError: Unable to provision requested ML compute capacity", "", "capacity"),
-        (PING, "", "health-check"),
-        (PING, "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB", "out-of-memory"),
-        (PING, "ValueError: No available memory for the cache blocks.", "out-of-memory"),
-        (PING, "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url", "gated"),
-        (PING, "Access to model meta-llama/Llama-2-70b-chat-hf is restricted.", "gated"),
-        (PING, "OSError: [Errno 28] No space left on device", "disk-full"),
-        (PING, "The NVIDIA driver on your system is too old: CUDA driver version", "driver-too-old"),
-        ("CannotStartContainerError. Please ensure the model container starts", "", "driver-too-old"),
-        (PING, "ValueError: size mismatch for model.layers.0.self_attn.k_proj.weight", "image-too-old"),
-        ("Please make sure all images included in the model for the production variant X exist", "", "image"),
-        ('Could not access model data at s3://b/. Please ensure that the role "r" exists', "", "role"),
-        ("Something new that nobody has seen", "", "unknown"),
-    ],
-)  # fmt: skip
-def test_each_reason_has_its_cause(reason: str, log: str, cause: str) -> None:
-    lines = ["INFO starting", log] if log else []
-    found = failures.diagnose(reason, lines, model="llama-2-70b", name="llama")
-    assert found.cause == cause
+    "tail", [*TAILS.values(), *MORE], ids=[*TAILS, *map(str, range(len(MORE)))]
+)
+def test_each_failure_has_its_cause(tail: Tail) -> None:
+    log = tail.log.splitlines()
+    found = failures.diagnose(tail.reason, log, model="llama-2-70b", name="llama")
+    assert found.cause == tail.cause
     assert found.advice
     assert "{" not in found.advice
-    if log:
-        assert log in found.lines
+    assert bool(found.layer) is (found.cause != "unknown")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_advice_is_of_the_service_alone(service: str) -> None:
+    for cause in failures.CAUSES:
+        told = knowledge.advice(cause.name, service).format(model="m", name="n", service=service)
+        if service != "sagemaker":
+            assert "sagemaker" not in told.lower(), told
+            assert "s3://" not in told or service == "ec2", told
+        if service != "azure-vm":
+            assert "Ubuntu HPC" not in told, told
+
+
+def test_a_host_that_could_not_start_the_container_leaves_several_causes_open() -> None:
+    reason = "CannotStartContainerError. Please ensure the model container starts"
+    found = failures.diagnose(reason)
+    assert (found.cause, found.certain) == ("container-not-started", False)
+    assert found.text.startswith("most likely")
+    assert all(word in found.text for word in ("entry point", "processor", "driver"))
+    # A line of the log is surer than that.
+    sure = failures.diagnose(reason, ["RuntimeError: The NVIDIA driver on your system is too old"])
+    assert (sure.cause, sure.certain) == ("driver-too-old", True)
+
+
+def test_the_telling_lines_are_those_of_the_cause() -> None:
+    found = failures.diagnose(PING, ["INFO starting", "CUDA out of memory", "planner: failed"])
+    assert found.lines == ("CUDA out of memory",)
+
+
+def test_the_literal_of_a_pattern_is_in_all_that_it_matches() -> None:
+    for tail in [*TAILS.values(), *MORE]:
+        for line in [tail.reason, *tail.log.splitlines()]:
+            for pattern in knowledge.patterns():
+                if pattern.expression.search(line):
+                    assert pattern.matches(line, line.lower()), pattern
+
+
+def test_the_tables_agree_with_each_other() -> None:
+    told_by = {pattern.cause.name for pattern in knowledge.patterns()}
+    shown_by = {tail.cause for tail in [*TAILS.values(), *MORE]}
+    known = {cause.name for cause in failures.CAUSES}
+    assert told_by == known
+    assert shown_by - {"unknown"} == known, "every cause has an example"
+    assert len({pattern.expression.pattern for pattern in knowledge.patterns()}) > 700
+    layers = {cause.layer for cause in failures.CAUSES}
+    assert layers == {"driver", "GPU", "memory", "hub", "files", "options", "network", "image",
+                      "permission", "cloud", "health"}  # fmt: skip
 
 
 def test_only_capacity_is_worth_trying_elsewhere() -> None:
@@ -45,6 +76,9 @@ def test_only_capacity_is_worth_trying_elsewhere() -> None:
     assert isinstance(failures.failure(capacity, "e"), CapacityError)
     memory = failures.diagnose(PING, ["CUDA out of memory"])
     error = failures.failure(memory, "e")
+    assert isinstance(
+        failures.failure(failures.diagnose("VcpuLimitExceeded"), "e"), QuotaShortError
+    )
     assert isinstance(error, CloudError)
     assert error.code == "out-of-memory"
     assert error.why == f"{PING}\nlog: CUDA out of memory"
