@@ -6,7 +6,10 @@ azure-cli-extensions and azure-rest-api-specs.
 
 from __future__ import annotations
 
+import json
 import re
+from contextlib import suppress
+from typing import Any
 
 from azure.core import exceptions
 
@@ -25,6 +28,7 @@ from planner.errors import (
 
 EXPIRED = {"ExpiredAuthenticationToken", "InvalidAuthenticationToken"}
 DENIED = {"AuthorizationFailed", "LinkedAuthorizationFailed"}
+POLICY = {"RequestDisallowedByAzure", "RequestDisallowedByPolicy", "ScopeLocked"}
 UNREGISTERED = {
     "MissingSubscriptionRegistration",
     "MissingRegistration",
@@ -39,6 +43,19 @@ CAPACITY = {
     "ZonalAllocationFailed",
 }
 
+_TELLING = {*EXPIRED, *DENIED, *POLICY, *UNREGISTERED, *CAPACITY, LIMIT, NOT_ALLOWED}
+# What these say stands in what they contain.
+_WRAPPERS = {
+    "BadRequest",
+    "Conflict",
+    "DeploymentFailed",
+    "InvalidTemplateDeployment",
+    "ResourceDeploymentFailure",
+    "ResourceOperationFailure",
+    "VMExtensionProvisioningError",
+}
+_GENERATION = "Hypervisor Generation"
+
 _ACTION = re.compile(r"to perform action '([^']+)'")
 _PROVIDER = re.compile(r"Microsoft\.[A-Za-z]+")
 _SIGN_IN = "az login"
@@ -46,8 +63,36 @@ _SIGN_IN = "az login"
 
 def code_of(error: BaseException) -> str:
     """Return Azure's error code, or an empty text where there was no answer."""
-    body = getattr(error, "error", None)
-    return str(getattr(body, "code", "") or "")
+    return innermost(getattr(error, "error", None))[0]
+
+
+def innermost(body: Any) -> tuple[str, str]:  # noqa: ANN401 - the SDK's ODataV4Format, or its JSON
+    """Return code and message of an error: of what it contains, where it is but a wrapper.
+
+    Resource Manager wraps what a resource provider says, several times over: in ``details``, in
+    ``innererror``, or as JSON in the message.
+    """
+    code, message = str(_member(body, "code") or ""), str(_member(body, "message") or "")
+    inner = [innermost(item) for item in _inside(body, message)]
+    told = [item for item in inner if item[0]]
+    if not told or (code and code not in _WRAPPERS and told[0][0] not in _TELLING):
+        return code, message
+    return next((item for item in told if item[0] in _TELLING), told[-1])
+
+
+def _inside(body: Any, message: str) -> list[Any]:  # noqa: ANN401 - as above
+    found = list(_member(body, "details") or [])
+    if isinstance(_member(body, "innererror"), dict):
+        found.append(_member(body, "innererror"))
+    if message.lstrip().startswith("{"):
+        with suppress(ValueError):
+            written = json.loads(message)
+            found.append(written.get("error", written))
+    return found
+
+
+def _member(body: Any, name: str) -> Any:  # noqa: ANN401 - as above
+    return body.get(name) if isinstance(body, dict) else getattr(body, name, None)
 
 
 def translate(
@@ -66,9 +111,8 @@ def translate(
 
 
 def _refused(error: exceptions.HttpResponseError, what: str, action: str) -> PlannerError:
-    code = code_of(error)
-    body = error.error
-    why = redact(str(getattr(body, "message", "") or error.reason or ""))
+    code, message = innermost(error.error)
+    why = redact(message or str(error.reason or ""))
     refused = _no_access(error, code, what, why, action)
     if refused is not None:
         return refused
@@ -88,7 +132,14 @@ def _refused(error: exceptions.HttpResponseError, what: str, action: str) -> Pla
             why=why,
             advice="another region or size: planner compare MODEL --with-quota",
         )
-    return CloudError(f"{what}: Azure answered {code or error.status_code}", code=code, why=why)
+    return CloudError(
+        f"{what}: Azure answered {code or error.status_code}",
+        code=code,
+        why=why,
+        advice="a size or a --machine-image of the other generation; planner's own is generation 2"
+        if _GENERATION in why
+        else "",
+    )
 
 
 def _no_access(
@@ -107,6 +158,13 @@ def _no_access(
             action=needed,
             why=why,
             advice="planner doctor --permissions (prints the custom role to assign)",
+        )
+    if code in POLICY:
+        return PermissionDeniedError(
+            f"{what}: a policy of the organisation, or a lock, forbids it",
+            action=action,
+            why=why,
+            advice="ask who administers the subscription; another --region may be allowed",
         )
     if code in UNREGISTERED:
         provider = _PROVIDER.search(why) or _PROVIDER.search(action)

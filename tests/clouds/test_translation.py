@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 import requests
-from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ODataV4Format
 from botocore import exceptions as boto
 from google.api_core import exceptions as google
 from google.auth import exceptions as auth
@@ -106,6 +109,52 @@ def test_azure_calls_many_things_not_allowed_and_quota_by_its_name() -> None:
     message = "Operation could not be completed as it results in exceeding approved cores Quota."
     found = azure_errors.translate(arm_error(409, "OperationNotAllowed", message), what="x")
     assert type(found) is errors.QuotaShortError
+
+
+ZONAL = {"code": "OverconstrainedZonalAllocationRequest", "message": "Allocation failed."}
+FAILED = "ResourceOperationFailure"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"code": FAILED, "message": "ended as 'Failed'", "details": [ZONAL]}, ZONAL["code"]),
+        (
+            {"code": "DeploymentFailed", "details": [{"code": "Conflict", "details": [ZONAL]}]},
+            ZONAL["code"],
+        ),
+        ({"code": "Conflict", "message": json.dumps({"error": ZONAL})}, ZONAL["code"]),
+        ({"code": "BadRequest", "innererror": {"code": "SkuNotAvailable"}}, "SkuNotAvailable"),
+        # A code that says it all is not replaced by a detail of less weight.
+        ({"code": "QuotaExceeded", "details": [{"code": "Info", "message": "x"}]}, "QuotaExceeded"),
+        ({"code": "BadRequest", "message": "{not json"}, "BadRequest"),
+        (None, ""),
+    ],
+)
+def test_the_innermost_azure_code_counts(body: Any, code: str) -> None:
+    assert azure_errors.innermost(body)[0] == code
+
+
+def test_a_wrapped_lack_of_capacity_is_one() -> None:
+    body = {"error": {"code": FAILED, "message": "ended as 'Failed'", "details": [ZONAL]}}
+    error = arm_error(200, "")
+    error.error = ODataV4Format(body["error"])
+    found = azure_errors.translate(error, what="create the machine", region="eastus")
+    assert (type(found), found.exit_code) == (errors.CapacityError, 6)
+    assert found.why == "Allocation failed."
+
+
+@pytest.mark.parametrize("code", ["RequestDisallowedByPolicy", "ScopeLocked"])
+def test_a_policy_of_the_organisation_is_no_missing_role(code: str) -> None:
+    found = azure_errors.translate(arm_error(403, code), what="create the machine")
+    assert isinstance(found, errors.PermissionDeniedError)
+    assert "custom role" not in found.advice
+
+
+def test_a_size_of_the_other_generation_is_said_to_be_one() -> None:
+    words = "The selected VM size 'X' cannot boot Hypervisor Generation '1'."
+    found = azure_errors.translate(arm_error(400, "BadRequest", words), what="create the machine")
+    assert "generation" in found.advice
 
 
 def test_the_provider_to_register_is_named() -> None:

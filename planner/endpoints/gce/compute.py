@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _API = "compute.googleapis.com"
 _NO_ROOM = ("ZONE_RESOURCE_POOL_EXHAUSTED", "STOCKOUT", "RESOURCE_POOL_EXHAUSTED")
 _NO_QUOTA = ("QUOTA_EXCEEDED", "LIMIT_EXCEEDED")
+_TELLING = (*_NO_ROOM, *_NO_QUOTA)
 
 
 def machine(zone: str, name: str) -> dict[str, Any] | None:
@@ -223,7 +224,8 @@ def _finish(
         operation = look()
     errors = operation.get("error", {}).get("errors", [])
     if errors:
-        raise _error(errors[0], what, place)
+        telling = (item for item in errors if str(item.get("code")).startswith(_TELLING))
+        raise _error(next(telling, errors[0]), what, place)
 
 
 def _ask(client: type, method: str, request: object, what: str, *, action: str) -> dict[str, Any]:
