@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.options import parameters_of, parameters_option
 from planner.cli.output import Column, emit, format_option
-from planner.errors import NotFoundError
+from planner.errors import NotFoundError, UnknownNameError, nearest
 from planner.serving import memory
 from planner.serving import models as known_models
 
@@ -50,17 +51,51 @@ _COLUMNS = (
 
 @click.command()
 @click.argument("words", nargs=-1)
+@parameters_option
 @format_option
-def models(words: tuple[str, ...], output_format: str) -> None:
-    """List the models planner knows; WORDS keep those with all of them in name or id.
+@click.pass_context
+def models(ctx: click.Context, /, words: tuple[str, ...], output_format: str) -> None:
+    """List the models planner knows, or explain one.
+
+    WORDS keep the models with all of them in name or id. One that is a name, an id, a folder, a
+    GGUF file or an adapter is explained: parameters, bytes by part, cache and state by kind of
+    layer, precisions, and the evidence for each figure.
 
     Params and Active are billions of parameters; KV is the 16-bit cache of one token; Weights
     are at the precision they are published in.
-    """
+
+    \b
+    planner models
+    planner models qwen
+    planner models llama-3.1-70b
+    planner models Qwen/Qwen3-235B-A22B-FP8
+    planner models ./my-finetune --format json
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
+    subject = _subject(words, parameters_of(ctx))
+    if subject is not None:
+        from planner.cli import model_view
+
+        model_view.show(subject, output_format)
+        return
     found = [model for model in known_models.all_models() if _matches(model, words)]
     if not found:
-        raise NotFoundError(f"no model matches {' '.join(words)!r}", advice="planner models")
+        near = nearest(words[0], [model.name for model in known_models.all_models()])
+        raise NotFoundError(
+            f"no model matches {' '.join(words)!r}",
+            why=f"did you mean {', '.join(near)}?" if near else "",
+            advice="planner models",
+        )
     emit([_record(model) for model in found], _COLUMNS, output_format, fields=_FIELDS)
+
+
+def _subject(words: tuple[str, ...], parameters: int | None) -> Model | None:
+    """Return the one model that is meant; None where words are to be looked for."""
+    if len(words) != 1:
+        return None
+    try:
+        return known_models.find(words[0], parameters=parameters)
+    except UnknownNameError:
+        return None
 
 
 _FIELDS = (
@@ -79,6 +114,6 @@ def _matches(model: Model, words: tuple[str, ...]) -> bool:
 def _record(model: Model) -> Mapping[str, Any]:
     return {
         **asdict(model),
-        "kv_kib_per_token": memory.kv_bytes_per_token(model) / 1024,
-        "weights_gib": round(memory.weight_bytes(model, model.native_precision) / memory.GIB, 3),
+        "kv_kib_per_token": model.kv_bytes_per_token() / 1024,
+        "weights_gib": round((model.loaded_bytes or 0) / memory.GIB, 3),
     }

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
 GEOS = ("us", "eu", "ap", "all")
+_MOST_WEIGHTS = 1e14
 
 
 def _to_date(
@@ -39,7 +40,62 @@ def _complete_accelerator(
     return [CompletionItem(name) for name in names if name.casefold().startswith(wanted)]
 
 
-model_argument = click.argument("model", shell_complete=_complete_model)
+_PARAMETERS = "planner.parameters"
+
+
+def _keep_parameters(
+    context: click.Context, _parameter: click.Parameter, value: str | None
+) -> None:
+    context.meta[_PARAMETERS] = None if value is None else _billions(value)
+
+
+def _billions(text: str) -> int:
+    """Return the number of weights in a text such as ``34B``, ``350M`` or ``6.7b``."""
+    scales = {"t": 1e12, "b": 1e9, "m": 1e6}
+    scale = scales.get(text[-1:].casefold())
+    try:
+        number = float(text[:-1] if scale else text) * (scale or 1)
+    except ValueError:
+        number = 0.0
+    if not 1 <= number < _MOST_WEIGHTS:
+        raise click.BadParameter(f"{text!r} is no number of weights, such as 34B")
+    return round(number)
+
+
+def _find_model(context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """Read what the text means, so that every command knows it; the text stays as it was typed."""
+    if value is not None:
+        from planner.serving import models
+
+        models.find(value, parameters=parameters_of(context))
+    return value
+
+
+parameters_option = click.option(
+    "--parameters",
+    metavar="34B",
+    is_eager=True,
+    expose_value=False,
+    callback=_keep_parameters,
+    help="All weights, where the model's files do not say them.",
+)
+
+
+def parameters_of(context: click.Context) -> int | None:
+    """Return what ``--parameters`` says; None where it is not given."""
+    found: int | None = context.meta.get(_PARAMETERS)
+    return found
+
+
+def model_argument_of(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what adds MODEL to a command: a name, an id, a folder, a file, an adapter."""
+    argument = click.argument(
+        "model", required=required, callback=_find_model, shell_complete=_complete_model
+    )
+    return lambda function: argument(parameters_option(function))
+
+
+model_argument = model_argument_of(required=True)
 
 one_accelerator_option = click.option(
     "--accelerator",

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _SINCE_AMPERE = ("bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4")
 
+PRECISIONS = _SINCE_AMPERE[:-1]
+"""What vLLM can run a model in that is not quantized yet; mxfp4 has no conversion."""
+
 RUNNABLE: dict[str, tuple[str, ...]] = {
     # GPTQ runs on Volta, AWQ does not; bf16 arithmetic came with Ampere.
     "Volta": ("fp16", "int4"),

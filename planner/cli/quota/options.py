@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.options import filter_options, geo_option, placement_options
+from planner.cli.options import (
+    filter_options,
+    geo_option,
+    model_argument_of,
+    placement_options,
+)
 from planner.cli.output import console, note
 
 if TYPE_CHECKING:
@@ -43,7 +48,7 @@ def demand_options(function: Callable[..., Any]) -> Callable[..., Any]:
         geo_option,
         filter_options,
         placement_options,
-        click.argument("model", required=False),
+        model_argument_of(required=False),
     ):
         function = option(function)
     return function

@@ -1,5 +1,6 @@
-"""What a model is: the table of known models, and any Hugging Face configuration."""
+"""What a model is: the table of known models, and any folder, file, id or adapter."""
 
+from planner.serving.models.finding import find
 from planner.serving.models.model import Adapter, Cache, Model, Part, Quantization
 from planner.serving.models.registry import add, all_models, forget, from_config, get
 from planner.serving.models.weights import loaded_bytes, table_bytes
@@ -12,6 +13,7 @@ __all__ = [
     "Quantization",
     "add",
     "all_models",
+    "find",
     "forget",
     "from_config",
     "get",

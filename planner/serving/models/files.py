@@ -7,10 +7,11 @@ import math
 import re
 import struct
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
@@ -93,6 +94,16 @@ def weigh(folder: Path) -> WeightFiles:
     return _total_only(index)
 
 
+def weigh_listing(sizes: Mapping[str, int]) -> WeightFiles:
+    """Return what the weight files of a listing take: names and bytes, as the hub gives them."""
+    for pattern in _FORMATS:
+        found = [name for name in sizes if fnmatch(name, pattern) and _names_weights(name)]
+        gaps = _missing(found)
+        if found and not gaps and all(sizes[name] for name in found):
+            return WeightFiles(sum(sizes[name] for name in found), "files")
+    return WeightFiles()
+
+
 def _index(folder: Path) -> dict[str, Any]:
     paths = [folder / name for name in _INDEXES]
     paths += sorted(folder.glob("*.safetensors.index.json"))
@@ -134,7 +145,11 @@ def _total_only(index: dict[str, Any]) -> WeightFiles:
 
 
 def _is_weights(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith(_NOT_WEIGHTS)
+    return path.is_file() and _names_weights(path.name)
+
+
+def _names_weights(name: str) -> bool:
+    return not name.startswith(_NOT_WEIGHTS)
 
 
 def _of_files(paths: list[Path], promised: int | None = None) -> WeightFiles:

@@ -98,6 +98,11 @@ def read(path: Path, *, parameters: int | None = None) -> Model:
     return of(checkpoint, parameters=parameters)
 
 
+def from_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a ``params.json`` as a configuration."""
+    return params_json.config(params)
+
+
 def of(checkpoint: Checkpoint, *, parameters: int | None = None) -> Model:
     """Return the model of a checkpoint.
 

@@ -47,17 +47,28 @@ def get(name: str) -> Model:
         ) from None
 
 
-def add(model: Model) -> None:
+def add(model: Model, *also: str) -> None:
     """Make a model that is not in the table known to this process, by its name and its id.
+
+    Args:
+        model: The model.
+        also: Other texts that mean it, such as the path that was typed.
 
     Raises:
         UsageError: The table has another model of that name.
     """
-    known = _by_name().get(_fold(model.name))
+    index = _by_name()
+    known = index.get(_fold(model.name))
     if known is not None and known in all_models():
         raise UsageError(f"{model.name} is the name of another model", advice="planner models")
-    for key in (model.hf_id, model.name):
-        _by_name()[_fold(key)] = model
+    for key in (model.hf_id, model.name, *also):
+        if index.get(_fold(key)) not in all_models():
+            index[_fold(key)] = model
+
+
+def call(model: Model, text: str) -> None:
+    """Let ``get`` know a model of the table by another text as well."""
+    _by_name().setdefault(_fold(text), model)
 
 
 def forget() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from planner.serving import precision as precisions
@@ -26,8 +27,7 @@ def loaded_bytes(model: Model, precision: str) -> float:
     wanted = precisions.get(precision)
     if model.loaded_bytes is not None and is_native(model, wanted.name):
         return model.loaded_bytes
-    experts = wanted.experts_only and any(part.name == "experts" for part in model.parts)
-    return sum(_part_bytes(part, wanted.bits, experts_only=experts) for part in model.parts)
+    return sum(part.stored_bytes for part in at_precision(model, precision))
 
 
 def table_bytes(model: Model, precision: str) -> float:
@@ -39,6 +39,20 @@ def table_bytes(model: Model, precision: str) -> float:
     native = is_native(model, precisions.get(precision).name)
     tables = (part for part in model.parts if part.name in TABLES)
     return sum(part.stored_bytes if native else part.parameters * 2.0 for part in tables)
+
+
+def at_precision(model: Model, precision: str) -> tuple[Part, ...]:
+    """Return the parts as a checkpoint of another precision stores them.
+
+    Raises:
+        UnknownNameError: No such precision.
+    """
+    wanted = precisions.get(precision)
+    experts = wanted.experts_only and any(part.name == "experts" for part in model.parts)
+    return tuple(
+        replace(part, stored_bytes=_part_bytes(part, wanted.bits, experts_only=experts))
+        for part in model.parts
+    )
 
 
 def is_native(model: Model, precision: str) -> bool:
