@@ -58,7 +58,7 @@ def models(ctx: click.Context, /, words: tuple[str, ...], output_format: str) ->
     """List the models planner knows, or explain one.
 
     WORDS keep the models with all of them in name or id. One that is a name, an id, a folder, a
-    GGUF file or an adapter is explained: parameters, bytes by part, cache and state by kind of
+    GGUF file or an adapter is explained (csv gives its row): parameters, bytes by part, cache and state by kind of
     layer, precisions, and the evidence for each figure.
 
     Params and Active are billions of parameters; KV is the 16-bit cache of one token; Weights
@@ -72,12 +72,13 @@ def models(ctx: click.Context, /, words: tuple[str, ...], output_format: str) ->
     planner models ./my-finetune --format json
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     subject = _subject(words, parameters_of(ctx))
-    if subject is not None:
+    if subject is not None and output_format in {"table", "json"}:
         from planner.cli import model_view
 
         model_view.show(subject, output_format)
         return
-    found = [model for model in known_models.all_models() if _matches(model, words)]
+    listed = known_models.all_models() if subject is None else (subject,)
+    found = [model for model in listed if subject is not None or _matches(model, words)]
     if not found:
         near = nearest(words[0], [model.name for model in known_models.all_models()])
         raise NotFoundError(
