@@ -58,8 +58,8 @@ def models(ctx: click.Context, /, words: tuple[str, ...], output_format: str) ->
     """List the models planner knows, or explain one.
 
     WORDS keep the models with all of them in name or id. One that is a name, an id, a folder, a
-    GGUF file or an adapter is explained (csv gives its row): parameters, bytes by part, cache and state by kind of
-    layer, precisions, and the evidence for each figure.
+    GGUF file or an adapter is explained: parameters, bytes by part, cache and state by kind of
+    layer, precisions, and the evidence for each figure; csv gives its row.
 
     Params and Active are billions of parameters; KV is the 16-bit cache of one token; Weights
     are at the precision they are published in.
