@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from planner import planning
+from planner.serving import models
 
 if TYPE_CHECKING:
     from datetime import date
@@ -67,7 +68,8 @@ def compare(
     'Standard_NC48ads_A100_v4'
 
     Args:
-        model: Its short name, an alias or its Hugging Face id, in any case.
+        model: A short name or alias in any case, a Hugging Face id, or the path of a folder, a
+            GGUF file or a LoRA adapter.
         catalog: The prices; those that planner knows by default.
         options: The fields of ``Request``.
 
@@ -76,6 +78,7 @@ def compare(
         UsageError: A number is out of range.
         NotFoundError: No instance type fits, or none that fits has a price.
     """
+    models.find(model)
     return planning.compare(planning.Request(model, **options), catalog)
 
 
@@ -88,4 +91,5 @@ def explain(
         UnknownNameError: The model or a filter's name is unknown.
         UsageError: A number is out of range.
     """
+    models.find(model)
     return planning.explain(planning.Request(model, **options), catalog)

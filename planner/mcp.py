@@ -44,7 +44,13 @@ _ACCOUNTS = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_worl
 
 Cloud = Literal["aws", "azure", "gcp"]
 Geo = Literal["us", "eu", "ap", "all"]
-Model = Annotated[str, Field(description="Model by its short name, such as llama-2-70b.")]
+Model = Annotated[
+    str,
+    Field(
+        description="Model: a short name such as llama-2-70b, a Hugging Face id, or the path of a"
+        " folder, a GGUF file or a LoRA adapter on this machine."
+    ),
+]
 Precision = Annotated[
     Literal["bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4", "any"] | None,
     Field(description="Of the weights; null for the model's own, any for one row of each."),
@@ -183,13 +189,19 @@ def prices(
     return _rows("offers", offers, top)
 
 
-def models() -> dict[str, Any]:
-    """List the models that planner knows: size, context, precision, licence, whether gated."""
-    from dataclasses import asdict
+def models(model: Model | None = None) -> dict[str, Any]:
+    """List the models that planner knows, or explain one: weights, cache, state, evidence.
 
+    Without a model: size, context, precision, licence, whether gated. With one: parameters,
+    bytes by part, cache by kind of layer, precisions that engines run, warnings.
+    """
+    from planner.cli import model_view
+    from planner.cli.models import row
     from planner.serving import models as known
 
-    rows = [asdict(model) for model in known.all_models()]
+    if model is not None:
+        return model_view.record(known.get(model))
+    rows = [row(item) for item in known.all_models()]
     return _rows("models", rows, len(rows))
 
 
@@ -271,10 +283,14 @@ def quota_check(
 
 def _advised(tool: Callable[P, T]) -> Callable[P, T]:
     """Return the tool with planner's errors as tool errors that say what to do next."""
+    from planner.serving import models
 
     @functools.wraps(tool)
     def advised(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
+            named = kwargs.get("model")
+            if isinstance(named, str):
+                models.find(named)  # every tool knows it by what was typed then
             return tool(*args, **kwargs)
         except PlannerError as error:
             parts = [str(error), error.why, error.advice and f"Try: {error.advice}"]

@@ -86,7 +86,7 @@ def models(ctx: click.Context, /, words: tuple[str, ...], output_format: str) ->
             why=f"did you mean {', '.join(near)}?" if near else "",
             advice="planner models",
         )
-    emit([_record(model) for model in found], _COLUMNS, output_format, fields=_FIELDS)
+    emit([row(model) for model in found], _COLUMNS, output_format, fields=_FIELDS)
 
 
 def _subject(words: tuple[str, ...], parameters: int | None) -> Model | None:
@@ -112,9 +112,13 @@ def _matches(model: Model, words: tuple[str, ...]) -> bool:
     return all(word.casefold() in text for word in words)
 
 
-def _record(model: Model) -> Mapping[str, Any]:
+def row(model: Model) -> dict[str, Any]:
+    """Return a model's row: the columns of the table, without its parts and caches."""
+    whole = asdict(model)
+    for inside in ("parts", "caches", "quantization", "adapter"):
+        del whole[inside]
     return {
-        **asdict(model),
+        **whole,
         "kv_kib_per_token": model.kv_bytes_per_token() / 1024,
         "weights_gib": round((model.loaded_bytes or 0) / memory.GIB, 3),
     }
