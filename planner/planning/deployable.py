@@ -24,6 +24,7 @@ def deploy_to(service: str, model: str, layout: Layout) -> str | None:
         layout: How it runs there.
     """
     known = service in DEPLOYS_TO and layout.engine in _ENGINES
-    if known and checkpoints.exists(models.get(model), layout.precision):
+    subject = models.get(model)
+    if known and checkpoints.exists(subject, layout.precision, layout.engine):
         return service
     return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from planner.serving import checkpoint_support
 from planner.serving import precision as precisions
 
 if TYPE_CHECKING:
@@ -134,7 +135,12 @@ def support(model: Model, accelerator: Accelerator, precision: str) -> Support:
     runs = "fp16" if wanted == "bf16" and "bf16" not in can else wanted
     if runs not in can:
         return Support(None, f"{name} ({kind}) cannot run {runs}; it runs {', '.join(can)}: no")
-    return Support(runs, warnings=tuple(_warnings(accelerator, wanted, runs)))
+    warnings = _warnings(accelerator, wanted, runs)
+    if runs == model.native_precision:
+        loaded = checkpoint_support.loads(model, accelerator)
+        if not loaded.runs:
+            warnings.append(f"fits, but {loaded.reason}: {loaded.fix}")
+    return Support(runs, warnings=tuple(warnings))
 
 
 def _warnings(accelerator: Accelerator, wanted: str, runs: str) -> list[str]:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from planner.bundled import deploy_templates
 from planner.endpoints.model import Container, Weights
 from planner.errors import NotFoundError, UnknownNameError, UsageError
-from planner.serving import checkpoints, memory, models, table
+from planner.serving import checkpoint_support, checkpoints, memory, models, table
+from planner.serving.models.adapters import served_rank
 
 if TYPE_CHECKING:
     from planner.plan import Plan
@@ -127,7 +128,10 @@ def image_uri(engine: str, region: str) -> str:
 
 
 def vllm_flags(plan: Plan, weights: Weights, context: int) -> dict[str, str]:
-    """Return the flags of ``vllm serve`` for a plan, without their dashes; on any cloud."""
+    """Return the flags of ``vllm serve`` for a plan, without their dashes; on any cloud.
+
+    A flag without a value has an empty one.
+    """
     location = "/opt/ml/model" if weights.in_s3 else weights.location
     flags = {
         "model": location,
@@ -141,7 +145,33 @@ def vllm_flags(plan: Plan, weights: Weights, context: int) -> dict[str, str]:
         flags["pipeline-parallel-size"] = str(plan.pipeline_parallel)
     if weights.quantization:
         flags["quantization"] = weights.quantization
+    return flags | _flags_of_model(plan)
+
+
+def _flags_of_model(plan: Plan) -> dict[str, str]:
+    """Return what the checkpoint asks of vLLM: whole experts on each GPU, or an adapter."""
+    try:
+        model = model_of(plan)
+    except UnknownNameError:  # learned by another process, and nothing is known of it here
+        return {}
+    flags: dict[str, str] = {}
+    if plan.precision == model.native_precision:
+        flags |= dict.fromkeys(checkpoint_support.splits(model, plan.tensor_parallel).flags, "")
+    adapter = model.adapter
+    if adapter is not None:
+        flags |= {
+            "enable-lora": "",
+            "lora-modules": f"{model.name}={adapter.location}",
+            "max-lora-rank": str(served_rank(adapter.rank)),
+            # The name of the plan is the adapter's; its base has a name of its own.
+            "served-model-name": adapter.base,
+        }
     return flags
+
+
+def arguments(flags: dict[str, str]) -> list[str]:
+    """Return flags as words of a command line; one without a value stands alone."""
+    return [part for name, value in flags.items() for part in (f"--{name}", value) if part]
 
 
 def local_storage_gb(instance_type: str) -> float | None:

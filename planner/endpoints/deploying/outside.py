@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from planner.errors import UsageError
 from planner.serving import models
@@ -29,6 +30,12 @@ def learn(text: str, weights: str = "") -> str:
         return model.name
     if model.location and not weights:
         raise _only_here(model.location)
+    if model.adapter is not None and Path(model.adapter.location).exists():
+        raise UsageError(
+            f"the adapter in {model.adapter.location} is on this machine only",
+            why="a cloud reads it from Hugging Face",
+            advice=f"push it there and name its id, or --to local; its base is {model.hf_id}",
+        )
     if weights.count("/") == 1:
         model = replace(model, hf_id=weights)
         models.add(model, text)

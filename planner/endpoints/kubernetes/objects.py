@@ -167,7 +167,7 @@ def command(serving: Serving, *more: str) -> list[str]:
     spec = serving.spec
     flags = containers.vllm_flags(spec.plan, spec.weights, spec.context)
     model = flags.pop("model")
-    given = [f"--{name}={value}" for name, value in flags.items()]
+    given = [f"--{name}={value}" if value else f"--{name}" for name, value in flags.items()]
     return ["vllm", "serve", model, f"--port={PORT}", *given, *more]
 
 

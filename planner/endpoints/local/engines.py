@@ -114,7 +114,8 @@ def _vllm(engine: Engine, serving: Serving) -> list[str]:
         else [engine.how, "serve", serving.weights]
     )
     flags = {name: value for name, value in serving.flags.items() if name != "model"}
-    return [*program, *(part for name, value in flags.items() for part in (f"--{name}", value))]
+    words = [part for name, value in flags.items() for part in (f"--{name}", value) if part]
+    return [*program, *words]
 
 
 def _installed() -> Iterator[Engine]:

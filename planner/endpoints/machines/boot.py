@@ -15,7 +15,7 @@ def vllm_arguments(spec: DeploymentSpec, host: str, port: int) -> list[str]:
     """Return the arguments of vLLM, one a line of the file they go into."""
     flags = containers.vllm_flags(spec.plan, spec.weights, spec.context)
     return [
-        *(part for name, value in flags.items() for part in (f"--{name}", value)),
+        *containers.arguments(flags),
         *("--host", host, "--port", str(port)),
     ]
 

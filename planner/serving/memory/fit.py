@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from planner.errors import UsageError
-from planner.serving import engines, memory
+from planner.serving import checkpoint_support, engines, memory
 from planner.serving.memory import DEFAULTS, GIB, EngineSettings, Footprint, Split
 from planner.serving.memory.verdict import (
     Held,
@@ -179,6 +179,8 @@ def fit(
     warnings = list(supported.warnings)
     if held.fits:
         warnings += fit_warnings(footprint, machine, context)
+        if runs == model.native_precision:
+            warnings += checkpoint_support.splits(model, split.shards).warnings
         warnings += machine_warnings(machine, split, replicas)
         warnings += host_warnings(host_gib, download_gb, host_memory_gib, local_storage_gb)
     if remedies:
@@ -265,6 +267,14 @@ def _impossible(model: Model, machine: Machine, split: Split, replicas: int) -> 
         return f"{replicas} copies of {split.gpus} GPUs need {need}, {machine.devices} are here: no"
     if stages > model.layers:
         return f"{model.name} has {model.layers} layers, too few for {stages} stages: no"
+    return _uncut(model, machine, shards)
+
+
+def _uncut(model: Model, machine: Machine, shards: int) -> str:
+    """Return why the layers of a model cannot be cut into so many shares, or nothing."""
+    scales = checkpoint_support.splits(model, shards)
+    if not scales.runs:
+        return f"{scales.reason}; {scales.fix}: no"
     if not memory.can_shard(model, machine.accelerator, shards):
         heads = f"{model.heads} attention and {model.kv_heads} KV heads"
         return f"{heads} do not split over {shards} GPUs: no"

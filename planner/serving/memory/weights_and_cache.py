@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from planner.errors import UnknownNameError
-from planner.serving import models
+from planner.serving import checkpoint_support, models
 from planner.serving.engines import needs_neuron
 
 if TYPE_CHECKING:
@@ -80,12 +80,13 @@ def can_shard(model: Model, accelerator: Accelerator, width: int) -> bool:
 
     Attention heads must divide evenly; KV heads must divide, or be copied a whole number of
     times. Neuron pads the heads instead (Llama 2 70B runs on the 24 cores of inf2.48xlarge).
+    The scales of a quantized checkpoint must divide as well.
     """
     if needs_neuron(accelerator):
         return True
     heads = model.kv_heads
     kv_ok = model.kv_lora_rank is not None or heads % width == 0 or width % heads == 0
-    return model.heads % width == 0 and kv_ok
+    return model.heads % width == 0 and kv_ok and checkpoint_support.splits(model, width).runs
 
 
 @dataclass(frozen=True, slots=True)

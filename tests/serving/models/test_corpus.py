@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from corpus import all_facts, build
+from model_corpus import all_facts, build
 
 from planner.serving.models import reader
 
