@@ -10,82 +10,24 @@ request per quota, and a lock around migrations. Simulated requests go to a file
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Self, get_type_hints
+from typing import TYPE_CHECKING, Self
 
 from planner import state
 from planner.clouds import settings
 from planner.errors import DataError
+from planner.ledger.quota_book import QuotaBook
+from planner.ledger.rows import from_row, to_row, to_text
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _BUSY_TIMEOUT_S = 30
-
-
-@dataclass(frozen=True, slots=True)
-class QuotaRequest:
-    """One request for more quota, as planner last saw it.
-
-    Attributes:
-        id: The ledger's own number; 0 until it is recorded.
-        region: Empty for a quota of the whole account.
-        dimensions: Beside the region: ``{"gpu_family": "NVIDIA_H100"}``.
-        old_limit: The limit when the request was filed; None where it could not be read.
-        desired: The new total that was asked for, in ``unit``.
-        granted: What the limit became, once the request is closed.
-        native_id: The cloud's id of the request; empty until the cloud has answered.
-        native_state: The cloud's own word for where it stands.
-        state: ``PENDING``, ``NEEDS_HUMAN``, ``APPROVED``, ``PARTIAL``, ``DENIED``, ``UNKNOWN``.
-        reason: Why, in the cloud's words or planner's.
-        model: What it is for; ``instance_type`` and ``instances`` likewise.
-        is_open: Whether it still waits for its end.
-        checked_at: When the cloud was last asked.
-    """
-
-    cloud: str
-    account: str
-    region: str
-    service: str
-    quota_id: str
-    quota_name: str
-    unit: str
-    desired: float
-    filed_at: datetime
-    dimensions: dict[str, str] = field(default_factory=dict)
-    old_limit: float | None = None
-    granted: float | None = None
-    native_id: str = ""
-    native_state: str = ""
-    state: str = "PENDING"
-    reason: str = ""
-    model: str = ""
-    instance_type: str = ""
-    instances: int = 1
-    spot: bool = False
-    justification: str = ""
-    is_open: bool = True
-    checked_at: datetime | None = None
-    closed_at: datetime | None = None
-    id: int = 0
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """Return what identifies the quota; one open request is admitted per key."""
-        return (
-            self.cloud,
-            self.account,
-            self.region,
-            self.service,
-            self.quota_id,
-            _json(self.dimensions),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +66,7 @@ def default_path() -> Path:
     return state.folder() / name
 
 
-class Ledger:
+class Ledger(QuotaBook):
     """The file, open. Use it as a context manager, in one thread."""
 
     def __init__(self, path: Path | None = None) -> None:
@@ -159,74 +101,6 @@ class Ledger:
         """Close the file."""
         self._db.close()
 
-    # Quota requests
-
-    def add_request(self, request: QuotaRequest) -> QuotaRequest | None:
-        """Record a request before it is sent.
-
-        Returns:
-            The request with its number, or None where one is open for the quota already.
-        """
-        row = _to_row(request)
-        del row["id"]
-        try:
-            number = self._insert("quota_requests", row)
-        except sqlite3.IntegrityError:
-            return None
-        self._log(number, request)
-        return replace(request, id=number)
-
-    def save_request(self, request: QuotaRequest) -> None:
-        """Write down how a recorded request stands now."""
-        row = _to_row(request)
-        del row["id"]
-        assignments = ", ".join(f"{name} = :{name}" for name in row)
-        self._db.execute(
-            f"UPDATE quota_requests SET {assignments} WHERE id = :id",  # noqa: S608 - our own names
-            {**row, "id": request.id},
-        )
-        self._log(request.id, request)
-
-    def forget_request(self, request: QuotaRequest) -> None:
-        """Take back a request that the cloud refused to take in."""
-        self._db.execute("DELETE FROM state_changes WHERE request_id = ?", (request.id,))
-        self._db.execute("DELETE FROM quota_requests WHERE id = ?", (request.id,))
-
-    def open_request(self, key: tuple[str, ...]) -> QuotaRequest | None:
-        """Return the request that is open for a quota."""
-        found = [request for request in self.requests(open_only=True) if request.key == key]
-        return found[0] if found else None
-
-    def requests(self, *, open_only: bool = False, cloud: str | None = None) -> list[QuotaRequest]:
-        """Return the requests, newest first."""
-        where = ["1"] + (["is_open"] if open_only else []) + (["cloud = :cloud"] if cloud else [])
-        rows = self._db.execute(
-            f"SELECT * FROM quota_requests WHERE {' AND '.join(where)} "  # noqa: S608 - our own words
-            "ORDER BY filed_at DESC, id DESC",
-            {"cloud": cloud},
-        )
-        return [_from_row(QuotaRequest, row) for row in rows]
-
-    def state_changes(self, request_id: int) -> list[tuple[datetime, str, str]]:
-        """Return when a request was in which state: (time, state, the cloud's word)."""
-        rows = self._db.execute(
-            "SELECT at, state, native_state FROM state_changes WHERE request_id = ? ORDER BY id",
-            (request_id,),
-        )
-        return [(datetime.fromisoformat(at), now, native) for at, now, native in rows]
-
-    def _log(self, request_id: int, request: QuotaRequest) -> None:
-        last = self._db.execute(
-            "SELECT state, native_state FROM state_changes WHERE request_id = ? "
-            "ORDER BY id DESC LIMIT 1",
-            (request_id,),
-        ).fetchone()
-        now = (request.state, request.native_state)
-        if last is None or tuple(last) != now:
-            at = (request.checked_at or request.filed_at).isoformat()
-            row = {"request_id": request_id, "at": at, "state": now[0], "native_state": now[1]}
-            self._insert("state_changes", row)
-
     # Resources
 
     def record_resource(self, resource: Resource) -> None:
@@ -236,7 +110,7 @@ class Ledger:
             DataError: The id is taken.
         """
         try:
-            self._insert("resources", _to_row(resource))
+            self._insert("resources", to_row(resource))
         except sqlite3.IntegrityError as error:
             raise DataError(f"the resource {resource.id} is recorded already") from error
 
@@ -262,10 +136,10 @@ class Ledger:
             f"SELECT * FROM resources WHERE {' AND '.join(where)} ORDER BY rowid",  # noqa: S608 - our own words
             {"endpoint": endpoint},
         )
-        return [_from_row(Resource, row) for row in rows]
+        return [from_row(Resource, row) for row in rows]
 
     def _mark(self, resource_id: str, **values: object) -> None:
-        row = {name: _to_text(value) for name, value in values.items()}
+        row = {name: to_text(value) for name, value in values.items()}
         assignments = ", ".join(f"{name} = :{name}" for name in row)
         changed = self._db.execute(
             f"UPDATE resources SET {assignments} WHERE id = :id",  # noqa: S608 - our own names
@@ -275,12 +149,6 @@ class Ledger:
             raise DataError(f"the resource {resource_id} is not in the ledger")
 
     # The file
-
-    def _insert(self, table: str, row: dict[str, Any]) -> int:
-        names = ", ".join(row)
-        values = ", ".join(f":{name}" for name in row)
-        done = self._db.execute(f"INSERT INTO {table} ({names}) VALUES ({values})", row)  # noqa: S608 - our own names
-        return int(done.lastrowid or 0)
 
     def _prepare(self) -> None:
         """Bring the file to the present schema; a file that is there already costs one read."""
@@ -296,38 +164,3 @@ class Ledger:
             migrate(self.path, SCHEMA_VERSION)
         # In write-ahead mode this loses nothing but the last moment before a power cut.
         self._db.execute("PRAGMA synchronous = NORMAL")
-
-
-def _to_row(record: QuotaRequest | Resource) -> dict[str, Any]:
-    return {item.name: _to_text(getattr(record, item.name)) for item in fields(record)}
-
-
-def _from_row(kind: type[Any], row: sqlite3.Row) -> Any:  # noqa: ANN401 - QuotaRequest or Resource
-    hints = get_type_hints(kind)
-    return kind(**{name: _from_text(row[name], hints[name]) for name in hints})
-
-
-def _to_text(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return _json(value)
-    if isinstance(value, Decimal):
-        return str(value)
-    return value
-
-
-def _from_text(value: Any, hint: Any) -> Any:  # noqa: ANN401 - one of the fields' types
-    if value is None:
-        return None
-    if "datetime" in str(hint):
-        return datetime.fromisoformat(value)
-    if "dict" in str(hint):
-        return json.loads(value)
-    if "Decimal" in str(hint):
-        return Decimal(value)
-    return bool(value) if hint is bool else value
-
-
-def _json(value: dict[str, str]) -> str:
-    return json.dumps(value, sort_keys=True)

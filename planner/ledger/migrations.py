@@ -84,6 +84,43 @@ def m001_requests_and_resources(db: Database) -> None:
     db.table("resources").create_index(["endpoint"])
 
 
+@migrations()
+def m002_tickets_campaigns_and_use(db: Database) -> None:
+    """Add what requests need to reach people, campaigns, and the use of quotas over time."""
+    requests = db.table("quota_requests")
+    for name, kind, default in (
+        ("kind", str, "limit"),
+        ("wants", str, "{}"),
+        ("ticket", str, ""),
+        ("is_explained", int, 0),
+        ("reply", str, ""),
+        ("told", str, ""),
+        ("campaign", str, ""),
+    ):
+        requests.add_column(name, kind, not_null_default=default)
+    db.table("quota_use").create(
+        {
+            "id": int,
+            "at": str,
+            "cloud": str,
+            "account": str,
+            "region": str,
+            "service": str,
+            "quota_id": str,
+            "quota_name": str,
+            "dimensions": str,
+            "unit": str,
+            "limit_value": float,
+            "usage": float,
+        },
+        pk="id",
+    )
+    db.table("quota_use").create_index(["cloud", "account", "quota_id"])
+    db.table("campaigns").create(
+        {"name": str, "created_at": str, "plan": str, "state": str, "ended_at": str}, pk="name"
+    )
+
+
 def migrate(path: Path, version: int) -> None:
     """Apply the steps that are missing; one process at a time."""
     with FileLock(f"{path}.lock"), closing(Database(path)) as db:

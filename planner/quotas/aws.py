@@ -1,14 +1,16 @@
 """AWS quotas: Service Quotas for the limits, EC2 and SageMaker for what is in use.
 
-EC2 limits count vCPUs per group of families, on demand and spot apart; SageMaker limits count
-instances per type. A quota that the account never changed may have no applied value; then the
-AWS default holds. Codes come from ``catalogue`` and, where it has none, from the quota's name
-in the account's own list.
+EC2 limits count vCPUs per group of families; on demand, Spot and Capacity Blocks apart.
+SageMaker limits count instances per type, and those of all endpoints together. A quota that
+the account never changed may have no applied value; then the AWS default holds. Codes come
+from ``catalogue`` and, where it has none or AWS calls the code's quota otherwise, from the
+quota's name in the account's own list.
 """
 
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from planner.clouds import aws
@@ -50,49 +52,32 @@ class Adapter(Requests):
 
     def check(self, region: str, demands: Sequence[Demand]) -> list[DemandCheck]:
         """Check all demands of one region."""
-        quotas = {demand: _quota(demand, region) for demand in demands}
-        limits: dict[tuple[str, str], Check] = {}
-        for service in sorted({q.service for q in quotas.values() if q is not None}):
-            wanted = {q for q in quotas.values() if q is not None and q.service == service}
-            limits |= self._read(region, service, wanted)
+        quotas = {demand: _quotas(demand, region) for demand in demands}
+        wanted = {quota for found in quotas.values() for quota in found}
+        limits: dict[Quota, Check] = {}
+        for service in sorted({quota.service for quota in wanted}):
+            limits |= self._read(region, service, {q for q in wanted if q.service == service})
         usage = aws_usage.Usage(region)
-        return [self._check(demand, quota, limits, usage) for demand, quota in quotas.items()]
+        return [
+            _check(demand, [limits[quota] for quota in found], usage)
+            for demand, found in quotas.items()
+        ]
 
-    def _check(
-        self,
-        demand: Demand,
-        quota: Quota | None,
-        limits: dict[tuple[str, str], Check],
-        usage: aws_usage.Usage,
-    ) -> DemandCheck:
-        if quota is None:
-            return DemandCheck(demand, why=f"no quota is known for {demand.instance_type}")
-        found = limits[quota.service, quota.name]
-        need = demand.instances * (demand.vcpus if quota.service == "ec2" else 1)
-        check = Check(found.quota, need, found.limit, why=found.why, fixed=found.fixed)
-        if check.limit is None:
-            return DemandCheck(demand, (check,))
-        try:
-            used = usage.of(demand)
-        except PlannerError as error:
-            return DemandCheck(demand, (with_usage(check, None, str(error)),), advice=error.advice)
-        return DemandCheck(demand, (with_usage(check, used),))
-
-    def _read(self, region: str, service: str, wanted: set[Quota]) -> dict[tuple[str, str], Check]:
-        """Return the limits of quotas of one service, by (service, name)."""
+    def _read(self, region: str, service: str, wanted: set[Quota]) -> dict[Quota, Check]:
+        """Return the limits of quotas of one service."""
         if len(wanted) > _LIST_FROM:
             rows = self._list(region, service)
-            return {(service, q.name): _to_check(q, rows.get(q.name)) for q in wanted}
-        found = {}
-        for quota in sorted(wanted, key=lambda q: q.name):
-            found[service, quota.name] = self._read_one(region, quota)
-        return found
+            return {quota: _to_check(quota, _listed(rows, quota)) for quota in wanted}
+        return {
+            quota: self._read_one(region, quota)
+            for quota in sorted(wanted, key=lambda quota: (quota.name, quota.quota_id))
+        }
 
     def _read_one(self, region: str, quota: Quota) -> Check:
         code = quota.quota_id or self._code_by_name(region, quota)
         row = self._get(region, quota.service, code) if code else None
-        if row is None and quota.quota_id and quota.name:
-            # A code that the cloud does not know: ask by name before giving up.
+        if quota.quota_id and quota.name and not _is_named(row, quota.name):
+            # A code that AWS does not know, or has given to something else: ask by name.
             code = self._code_by_name(region, quota)
             row = self._get(region, quota.service, code) if code else None
         return _to_check(quota, row)
@@ -141,17 +126,49 @@ class Adapter(Requests):
             return self._codes[key]
 
 
-def _quota(demand: Demand, region: str) -> Quota | None:
-    """Return the quota that binds a demand; its code may still be empty."""
+def _check(demand: Demand, limits: Sequence[Check], usage: aws_usage.Usage) -> DemandCheck:
+    """Return the check of a demand against the limits that bind it."""
+    if not limits:
+        return DemandCheck(demand, why=f"no quota is known for {demand.instance_type}")
+    per_machine = demand.vcpus if demand.service == "ec2" else 1
+    checks, advice = [], ""
+    for limit in limits:
+        check = replace(limit, need=demand.largest * per_machine)
+        if check.limit is not None:
+            try:
+                check = with_usage(check, usage.of(demand, check.quota))
+            except PlannerError as error:
+                check, advice = with_usage(check, None, str(error)), error.advice
+        checks.append(check)
+    return DemandCheck(demand, tuple(checks), advice=advice)
+
+
+def _quotas(demand: Demand, region: str) -> list[Quota]:
+    """Return the quotas that bind a demand; a code may still be empty."""
     if demand.service == "sagemaker":
+        rows = catalogue.rows("aws", "sagemaker")
         name = f"{demand.instance_type} for endpoint usage"
-        known = [r for r in catalogue.rows("aws", "sagemaker") if r.quota_name == name]
-        code = known[0].quota_id if known else ""
-        return Quota("aws", "sagemaker", region, code, name, "instances")
-    row = catalogue.ec2_family(demand.instance_type, spot=demand.spot)
-    if row is None:
-        return None
-    return Quota("aws", "ec2", region, row.quota_id, row.quota_name, row.unit)
+        code = next((row.quota_id for row in rows if row.quota_name == name), "")
+        own = Quota("aws", "sagemaker", region, code, name, "instances")
+        shared = [row for row in rows if row.covers == catalogue.EVERYTHING]
+        return [own, *(_of(row, region) for row in shared)]
+    row = catalogue.ec2_quota(demand.instance_type, demand.bought)
+    return [] if row is None else [_of(row, region)]
+
+
+def _of(row: catalogue.QuotaRow, region: str) -> Quota:
+    return Quota("aws", row.service, region, row.quota_id, row.quota_name, row.unit)
+
+
+def _listed(rows: dict[str, dict[str, Any]], quota: Quota) -> dict[str, Any] | None:
+    """Return a quota's row from a list by name; by its code where its name is not known."""
+    if quota.name:
+        return rows.get(quota.name)
+    return next((row for row in rows.values() if row["QuotaCode"] == quota.quota_id), None)
+
+
+def _is_named(row: dict[str, Any] | None, name: str) -> bool:
+    return row is not None and row["QuotaName"].casefold() == name.casefold()
 
 
 def _to_check(quota: Quota, row: dict[str, Any] | None) -> Check:

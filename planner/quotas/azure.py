@@ -73,7 +73,7 @@ def _check(
         return DemandCheck(
             demand, closed=f"Azure does not offer {demand.instance_type} in {region}"
         )
-    need = demand.instances * _vcpus(demand, sku)
+    need = demand.largest * _vcpus(demand, sku)
     names = ["lowPriorityCores"] if demand.spot else ["cores", _family(demand, sku)]
     closed = _restriction(sku, region)
     checks = tuple(_one(name, COMPUTE, region, need, rows, fixed=closed) for name in names)
@@ -87,7 +87,7 @@ def _check_ml(
     skus: Mapping[str, ResourceSku] | None,
 ) -> DemandCheck:
     sku = (skus or {}).get(demand.instance_type.casefold())
-    need = demand.instances * _vcpus(demand, sku)
+    need = demand.largest * _vcpus(demand, sku)
     names = ["TotalDedicatedCores", _family(demand, sku)]
     checks = [
         _one(name, MACHINE_LEARNING, region, need, counters, fixed=_ML_PORTAL) for name in names

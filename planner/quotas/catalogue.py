@@ -14,6 +14,9 @@ from functools import cache
 from planner.bundled import pricing_data
 from planner.errors import DataError
 
+EVERYTHING = "*"
+"""What a quota covers that binds all machines of a service."""
+
 
 @dataclass(frozen=True, slots=True)
 class QuotaRow:
@@ -21,9 +24,9 @@ class QuotaRow:
 
     Attributes:
         covers: AWS EC2: the first letters of instance families, separated by spaces;
-            SageMaker: an instance type; Azure: a VM family; Google: an accelerator. ``*``
-            covers everything.
-        pricing_model: ``on_demand``, ``spot``, or ``any``.
+            SageMaker: an instance type; Azure: a VM family; Google: an accelerator, or the
+            family of the machine (``n1``). ``*`` covers everything.
+        pricing_model: How it is bought: ``on_demand``, ``spot``, ``capacity_block``, or ``any``.
         quota_id: The cloud's code or id.
         quota_name: The cloud's name; empty where not known.
         dimensions: Beside the region: ``gpu_family=NVIDIA_H100``.
@@ -40,9 +43,9 @@ class QuotaRow:
     unit: str
     source: str
 
-    def admits(self, *, spot: bool) -> bool:
+    def admits(self, bought: str) -> bool:
         """Tell whether the quota counts what is bought this way."""
-        return self.pricing_model in {"any", "spot" if spot else "on_demand"}
+        return self.pricing_model in {"any", bought}
 
 
 @cache
@@ -65,7 +68,7 @@ def rows(cloud: str, service: str | None = None) -> tuple[QuotaRow, ...]:
 
 
 @cache
-def ec2_family(instance_type: str, *, spot: bool) -> QuotaRow | None:
+def ec2_quota(instance_type: str, bought: str) -> QuotaRow | None:
     """Return the EC2 quota that counts an instance type, or None where none is known.
 
     The longest family prefix wins, so that ``p5en`` is not taken for ``p``.
@@ -74,11 +77,16 @@ def ec2_family(instance_type: str, *, spot: bool) -> QuotaRow | None:
     matching = [
         (len(prefix), row)
         for row in rows("aws", "ec2")
-        if row.admits(spot=spot)
+        if row.admits(bought)
         for prefix in row.covers.split()
         if family.startswith(prefix)
     ]
     return max(matching, key=lambda found: found[0])[1] if matching else None
+
+
+def ec2_family(instance_type: str, *, spot: bool) -> QuotaRow | None:
+    """Return the EC2 quota of machines on demand, or of Spot machines."""
+    return ec2_quota(instance_type, "spot" if spot else "on_demand")
 
 
 def same_family(one: str, other: str) -> bool:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
 from planner.errors import (
+    AccessError,
     ExpiredCredentialsError,
     NoCredentialsError,
     PlannerError,
@@ -88,4 +89,5 @@ def _result_of(
     demands, error = result
     if only and isinstance(error, NoCredentialsError | ExpiredCredentialsError):
         raise error
-    return [unreadable(demand, str(error), error.advice) for demand in demands]
+    denied = isinstance(error, AccessError)
+    return [unreadable(demand, str(error), error.advice, no_access=denied) for demand in demands]

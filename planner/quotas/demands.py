@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from planner.errors import UnknownNameError, UsageError
-from planner.pricing import instance_types, regions
+from planner.pricing import regions
+from planner.quotas import types as quota_types
 from planner.quotas.model import Demand
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def of_plans(
         instances: So many machines instead of as many as the plan needs.
         types: The instance types to look in.
     """
-    table = types or instance_types.bundled()
+    table = types or quota_types.known()
     found: dict[Demand, Plan] = {}
     for plan in plans:
         item = table.find(plan.service, plan.instance_type)
@@ -68,7 +69,7 @@ def of_instance_types(
         UnknownNameError: A name is unknown.
         UsageError: No region is left for an instance type, or it cannot be bought so.
     """
-    table = types or instance_types.bundled()
+    table = types or quota_types.known()
     for name in wanted_regions:
         if name not in regions.all_regions():
             raise UnknownNameError("region", name, regions.all_regions(), advice="--geo all")

@@ -1,7 +1,9 @@
 """What runs already in a Google Cloud project, in the units of its quotas.
 
 ``regions.list`` counts the old cards and leaves out the ones that are counted per family;
-those are counted from the instances. ``projects.get`` has the project-wide figures.
+those are counted from the instances, and from what reservations hold that nobody uses, which
+counts too. Flex-start machines count as preemptible ones. ``projects.get`` has the
+project-wide figures.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner.clouds import gcp
 from planner.errors import ExpiredCredentialsError, NoCredentialsError, PlannerError
-from planner.pricing import instance_types
+from planner.quotas import types
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from planner.quotas.model import Demand, Quota
 
 _API = "compute.googleapis.com"
+_TAKEN_BACK = {"SPOT", "FLEX_START"}
 _HOLDS_GPUS = {"PROVISIONING", "STAGING", "RUNNING", "REPAIRING", "STOPPING", "SUSPENDING"}
 
 Counts = Counter[tuple[str, str]]
@@ -40,18 +43,24 @@ class Usage:
                 metric = quota.quota_id.removesuffix("-per-project").replace("-", "_")
                 return self._known(self._once("project", _project), "", metric)
             if dict(quota.dimensions).get("gpu_family"):
-                counts = self._once("instances", _instances)
-                return counts[quota.region, _bought(demand.accelerator, spot=demand.spot)], ""
+                return self._of_cards(quota, demand), ""
             metric = quota.quota_id.removesuffix("-per-project-region").replace("-", "_")
             counts = self._once("regions", _regions)
-            if (quota.region, metric) in counts:
-                return counts[quota.region, metric], ""
-            counts = self._once("instances", _instances)
-            return counts[quota.region, _bought(demand.accelerator, spot=demand.spot)], ""
+            if (quota.region, metric) in counts or quota.unit != "GPU":
+                return self._known(counts, quota.region, metric)
+            return self._of_cards(quota, demand), ""
         except (NoCredentialsError, ExpiredCredentialsError):
             raise
         except PlannerError as error:
             return None, str(error)
+
+    def _of_cards(self, quota: Quota, demand: Demand) -> float:
+        """Return the cards that run or are reserved in the quota's region."""
+        spot = demand.bought != "on_demand"
+        card = types.card_of(demand.accelerator, demand.quota_family)
+        key = (quota.region, _bought(card, spot=spot))
+        used = self._once("instances", _instances)[key]
+        return used if spot else used + self._once("reservations", _reservations)[key]
 
     def _known(self, counts: Counts, region: str, metric: str) -> tuple[float | None, str]:
         if (region, metric) in counts:
@@ -100,14 +109,38 @@ def _instances() -> Counts:
     return counts
 
 
+def _reservations() -> Counts:
+    """Return the cards that reservations hold and no machine uses."""
+    counts: Counts = Counter()
+    with gcp.errors("list the reservations", action="compute.reservations.list", api=_API):
+        path = f"projects/{gcp.project()}/aggregated/reservations"
+        fields = "items/*/reservations(zone,specificReservation),nextPageToken"
+        for page in gcp.compute_list(path, fields=fields, returnPartialSuccess="true"):
+            for zone, found in page.get("items", {}).items():
+                region = zone.rsplit("/", 1)[-1].rsplit("-", 1)[0]
+                for row in found.get("reservations", []):
+                    counts.update(_reserved(region, row.get("specificReservation", {})))
+    return counts
+
+
+def _reserved(region: str, held: dict[str, Any]) -> Counts:
+    kind = str(held.get("instanceProperties", {}).get("machineType", "")).rsplit("/", 1)[-1]
+    item = types.known().find("gce", kind)
+    unused = int(held.get("count", 0)) - int(held.get("inUseCount", 0))
+    if item is None or unused <= 0:
+        return Counter()
+    cards = int(item.accelerator_count * unused)
+    return Counter({(region, _bought(types.card(item), spot=False)): cards})
+
+
 def _gpus(region: str, machine: dict[str, Any]) -> Counts:
     kind = str(machine.get("machineType", "")).rsplit("/", 1)[-1]
-    item = instance_types.bundled().find("gce", kind)
+    item = types.known().find("gce", kind)
     if item is None or machine.get("status") not in _HOLDS_GPUS:
         return Counter()
     scheduling = machine.get("scheduling", {})
-    spot = bool(scheduling.get("preemptible")) or scheduling.get("provisioningModel") == "SPOT"
-    return Counter({(region, _bought(item.accelerator, spot=spot)): int(item.accelerator_count)})
+    spot = bool(scheduling.get("preemptible")) or scheduling.get("provisioningModel") in _TAKEN_BACK
+    return Counter({(region, _bought(types.card(item), spot=spot)): int(item.accelerator_count)})
 
 
 def _bought(accelerator: str, *, spot: bool) -> str:

@@ -2,7 +2,7 @@
 
 Pure data. A demand is bound by several quotas at once (Azure: regional cores and the VM
 family; Google: the card in the region and all GPUs of the project), and every one of them
-must have room.
+must have room, for as many machines as the demand may grow to.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ class Demand:
     Attributes:
         service: ``ec2``, ``sagemaker``, ``azure-vm``, ``azure-ml`` or ``gce``.
         quota_family: The cloud's name of the quota, where the instance-type table has it.
+        instances: How many run at first.
+        most_instances: How many run at most, where they may grow; 0 where they do not.
         model: What they are for; empty where only machines were asked about.
-        hourly_usd: What they cost, as text for people; empty where not known.
+        purchase: ``capacity_block`` or ``flex_start``; empty: on demand, or spot.
     """
 
     cloud: str
@@ -47,6 +49,8 @@ class Demand:
     instances: int = 1
     spot: bool = False
     model: str = ""
+    most_instances: int = 0
+    purchase: str = ""
 
     @classmethod
     def of(
@@ -57,6 +61,7 @@ class Demand:
         instances: int = 1,
         spot: bool = False,
         model: str = "",
+        most_instances: int = 0,
     ) -> Demand:
         """Return the demand of so many machines of a type in a region."""
         return cls(
@@ -71,22 +76,49 @@ class Demand:
             instances=instances,
             spot=spot,
             model=model,
+            most_instances=most_instances,
         )
 
     @classmethod
-    def of_plan(cls, plan: Plan, item: InstanceType, *, spot: bool = False) -> Demand:
+    def of_plan(
+        cls, plan: Plan, item: InstanceType, *, spot: bool = False, most_instances: int = 0
+    ) -> Demand:
         """Return the demand of a plan."""
-        return cls.of(item, plan.region, instances=plan.instances, spot=spot, model=plan.model)
+        return cls.of(
+            item,
+            plan.region,
+            instances=plan.instances,
+            spot=spot,
+            model=plan.model,
+            most_instances=most_instances,
+        )
+
+    @property
+    def largest(self) -> int:
+        """Return how many machines run at most: what the quotas must have room for."""
+        return max(self.instances, self.most_instances)
+
+    @property
+    def bought(self) -> str:
+        """Return how it is bought: ``on_demand``, ``spot``, ``capacity_block``, ``flex_start``."""
+        return self.purchase or ("spot" if self.spot else "on_demand")
 
     @property
     def gpus(self) -> float:
-        """Return how many accelerators all the machines have."""
-        return self.accelerator_count * self.instances
+        """Return how many accelerators all the machines have, when there are most of them."""
+        return self.accelerator_count * self.largest
+
+    @property
+    def machine(self) -> str:
+        """Return what tells machines of one quota apart: ``p4d.24xlarge spot``."""
+        return " ".join(
+            [self.instance_type, *([self.bought] if self.bought != "on_demand" else [])]
+        )
 
     @property
     def text(self) -> str:
         """Return it in words: ``2 x p4d.24xlarge``."""
-        return f"{self.instances} x {self.instance_type}"
+        return f"{self.largest} x {self.instance_type}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +160,12 @@ class Check:
     Attributes:
         need: What the demand takes, in the quota's unit.
         limit: None where it is not known (missing is not zero); infinity for no limit.
-        usage: What runs already; None where it is not known.
+        usage: What runs or is held already; None where it is not known.
         why: Why limit or usage is not known.
         fixed: Why asking for more is pointless; empty where it is not.
+        planned: What other machines take that planner has asked room for and that do not run.
+        asked: The total of planner's request that is open for the quota; 0 where there is none.
+        request: The number of that request in the ledger; 0 where there is none.
     """
 
     quota: Quota
@@ -139,13 +174,21 @@ class Check:
     usage: float | None = None
     why: str = ""
     fixed: str = ""
+    planned: int = 0
+    asked: float = 0
+    request: int = 0
+
+    @property
+    def taken(self) -> float:
+        """Return what is not free: in use, or planned for other machines."""
+        return (self.usage or 0) + self.planned
 
     @property
     def verdict(self) -> Verdict:
         """Tell whether there is room; short is certain even where the use is not known."""
         if self.limit is None:
             return Verdict.UNKNOWN
-        if self.need + (self.usage or 0) > self.limit:
+        if self.need + self.taken > self.limit:
             return Verdict.SHORT
         return Verdict.UNKNOWN if self.usage is None else Verdict.ENOUGH
 
@@ -154,12 +197,12 @@ class Check:
         """Return how much is missing, in the quota's unit."""
         if self.limit is None:
             return 0
-        return max(0, math.ceil(self.need + (self.usage or 0) - self.limit))
+        return max(0, math.ceil(self.need + self.taken - self.limit))
 
     @property
     def target(self) -> int:
         """Return the smallest limit that has room: an absolute total."""
-        return math.ceil(self.need + (self.usage or 0))
+        return math.ceil(self.need + self.taken)
 
     def in_machines(self, demand: Demand) -> str:
         """Return the need in words: ``192 vCPU = 1 x p5.48xlarge``."""
@@ -174,6 +217,8 @@ class DemandCheck:
         closed: Why the cloud would refuse it whatever the quota (a restricted SKU).
         why: Why nothing could be read.
         advice: What to do about that.
+        no_access: It could not be read for want of access: no permission, a region or an API
+            that is switched off.
     """
 
     demand: Demand
@@ -181,6 +226,7 @@ class DemandCheck:
     closed: str = ""
     why: str = ""
     advice: str = ""
+    no_access: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -203,6 +249,16 @@ class DemandCheck:
         return tuple(check for check in self.checks if check.verdict is Verdict.SHORT)
 
     @property
+    def hopeless(self) -> str:
+        """Return why asking for what is missing is pointless, or nothing."""
+        return self.closed or next((check.fixed for check in self.short if check.fixed), "")
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Tell whether requests are open that would make room, once granted whole."""
+        return bool(self.short) and all(check.asked >= check.target for check in self.short)
+
+    @property
     def reason(self) -> str:
         """Say in one line why it is not simply enough."""
         if self.closed:
@@ -215,9 +271,11 @@ class DemandCheck:
         return self.why or "; ".join(dict.fromkeys(c.why for c in self.checks if c.why))
 
 
-def unreadable(demand: Demand, why: str, advice: str = "") -> DemandCheck:
+def unreadable(
+    demand: Demand, why: str, advice: str = "", *, no_access: bool = False
+) -> DemandCheck:
     """Return the check of a demand about which the cloud said nothing."""
-    return DemandCheck(demand, why=why, advice=advice)
+    return DemandCheck(demand, why=why, advice=advice, no_access=no_access)
 
 
 def with_usage(check: Check, usage: float | None, why: str = "") -> Check:

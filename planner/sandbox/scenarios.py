@@ -54,6 +54,8 @@ class Scenario(Reality):
         support_plan: Azure: whether the subscription may open support tickets.
         adjustable: Whether the quotas can be raised at all.
         quota_error: AWS: ErrorReason of GPU quotas, or empty.
+        endpoint_instances: AWS: how many instances all SageMaker endpoints may have at first;
+            -1: 4 in a new account, plenty where GPU quotas are large.
         endpoint_startup_s: Simulated seconds until an endpoint is in service, or has failed.
         endpoint_failure: How endpoints fail: a name of ``aws.sagemaker_failures``, or empty.
         no_capacity_in: Regions and instance types without capacity for endpoints.
@@ -83,6 +85,7 @@ class Scenario(Reality):
     support_plan: bool = True
     adjustable: bool = True
     quota_error: str = ""
+    endpoint_instances: int = -1
     endpoint_startup_s: float = 5
     endpoint_failure: str = ""
     no_capacity_in: tuple[str, ...] = ()

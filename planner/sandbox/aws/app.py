@@ -15,6 +15,7 @@ from werkzeug.wrappers import Request, Response
 from planner.sandbox.aws import corrections
 from planner.sandbox.aws.application_autoscaling import ApplicationAutoScaling
 from planner.sandbox.aws.ec2 import Ec2
+from planner.sandbox.aws.ec2_capacity import Ec2Capacity
 from planner.sandbox.aws.iam import Iam
 from planner.sandbox.aws.protocol import AwsCall, AwsError, AwsService, error_response, service_of
 from planner.sandbox.aws.sagemaker import SageMaker
@@ -45,6 +46,7 @@ class AwsApp:
         self._forget()
         self._services: list[AwsService] = [
             ServiceQuotas(world),
+            Ec2Capacity(world),
             Ec2(world),
             Iam(world),
             SageMakerRuntime(world),

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from planner.pricing import instance_types
 from planner.quotas import catalogue
+from planner.sandbox.aws.ec2_capacity import reserved_vcpus
 from planner.sandbox.aws.protocol import ACCOUNT, AwsCall, AwsError
 from planner.sandbox.aws.service_quotas import ServiceQuotas
 
@@ -54,6 +55,8 @@ class Ec2:
         limit = None if row is None else self._quotas.limit_of(call.region, "ec2", row.quota_id)
         count = int(call.parameters.get("MinCount", 1))
         used = _running_vcpus(call.region, row.covers if row else "")
+        if row is not None and not spot:
+            used += reserved_vcpus(self._world, call.region, row.quota_id)
         if limit is not None and used + count * wanted.vcpus > limit:
             raise AwsError(
                 "VcpuLimitExceeded",

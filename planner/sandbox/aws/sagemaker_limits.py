@@ -1,10 +1,13 @@
-"""The quotas "... for endpoint usage", which SageMaker checks when an endpoint is created.
+"""The quotas that SageMaker checks when an endpoint is created.
 
-Documented: ``ResourceLimitExceeded`` and its message, as users paste it.
+One per instance type ("... for endpoint usage"), and one for all endpoints together.
+
+Documented: ``ResourceLimitExceeded`` and its message, as users paste it for both.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from planner.sandbox.aws.protocol import AwsError
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from planner.sandbox.world import World
+
+
+_ALL_ENDPOINTS = "Number of instances across active endpoints"
 
 
 class SageMakerLimits:
@@ -30,20 +36,25 @@ class SageMakerLimits:
         Raises:
             AwsError: They would be.
         """
+        wanted: Counter[str] = Counter()
         for variant in variants:
-            kind = variant.get("InstanceType", "")
+            wanted[variant.get("InstanceType", "")] += int(variant.get("InitialInstanceCount", 1))
+        for kind, count in wanted.items():
             name = f"{kind} for endpoint usage"
-            quota = next((q for q in quotas() if q.name == name), None)
-            if quota is None:
-                continue
-            limit = self._quotas.limit_of(region, "sagemaker", quota.code) or 0
-            now, wanted = used.get(kind, 0), int(variant.get("InitialInstanceCount", 1))
-            if now + wanted > limit:
-                raise AwsError(
-                    "ResourceLimitExceeded",
-                    f"The account-level service limit '{name}' is {limit} Instances, with current "
-                    f"utilization of {now} Instances and a request delta of {wanted} Instances. "
-                    "Please use AWS Service Quotas to request an increase for this quota. If AWS "
-                    "Service Quotas is not available, contact AWS support to request an increase "
-                    "for this quota.",
-                )
+            self._check_one(region, name, used.get(kind, 0), count)
+        self._check_one(region, _ALL_ENDPOINTS, sum(used.values()), wanted.total())
+
+    def _check_one(self, region: str, name: str, now: int, wanted: int) -> None:
+        quota = next((q for q in quotas() if q.name == name), None)
+        if quota is None:
+            return
+        limit = self._quotas.limit_of(region, "sagemaker", quota.code) or 0
+        if now + wanted > limit:
+            raise AwsError(
+                "ResourceLimitExceeded",
+                f"The account-level service limit '{name}' is {limit} Instances, with current "
+                f"utilization of {now} Instances and a request delta of {wanted} Instances. "
+                "Please use AWS Service Quotas to request an increase for this quota. If AWS "
+                "Service Quotas is not available, contact AWS support to request an increase "
+                "for this quota.",
+            )

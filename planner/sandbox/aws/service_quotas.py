@@ -7,8 +7,9 @@ quota, 20 per account, 2 per opt-in Region; EC2 reports Unit ``None`` though it 
 Assumed: that SageMaker's quotas have none until they are raised; that a second request for a
 quota is refused with ``ResourceAlreadyExistsException`` and one below the present value with
 ``IllegalArgumentException``; that default values of GPU quotas are the scenario's; the codes
-of SageMaker quotas whose code is not public; the course of a request: PENDING, after
-an hour CASE_OPENED, then its end.
+of SageMaker quotas whose code is not public; how many instances all endpoints may have (a user
+was refused at 3, another account had 20); the course of a request: PENDING, after an hour
+CASE_OPENED, then its end.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from planner.pricing import instance_types
-from planner.quotas import catalogue
+from planner.quotas import catalogue, types
 from planner.sandbox.aws.protocol import (
     ACCOUNT,
     AwsCall,
@@ -40,6 +40,9 @@ _LARGEST_VCPUS = 192
 _ACTIVE_PER_ACCOUNT = 20
 _ACTIVE_PER_OPT_IN_REGION = 2
 _STANDARD_VCPUS = 5
+# Of all endpoints, as a multiple of the scenario's GPU machines; 4 where it has none.
+_ENDPOINT_INSTANCES = 20
+_NEW_ACCOUNT_ENDPOINT_INSTANCES = 4
 # Regions that were there before regions had to be enabled.
 _ALWAYS_ON = {
     *("us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1"),
@@ -173,6 +176,9 @@ class ServiceQuotas:
     def _initial(self, quota: _Quota) -> int:
         if not quota.per_instance:
             return _STANDARD_VCPUS
+        if quota.per_instance == _ENDPOINT_INSTANCES:
+            chosen = self._world.scenario.endpoint_instances
+            return chosen if chosen >= 0 else _new_account(self._world.scenario.gpu_instances)
         return self._world.scenario.gpu_instances * quota.per_instance
 
     def _is_applied(self, region: str, quota: _Quota) -> bool:
@@ -227,6 +233,11 @@ class ServiceQuotas:
         return shown
 
 
+def _new_account(gpu_instances: int) -> int:
+    """Return how many instances all endpoints may have where the scenario does not say."""
+    return gpu_instances * _ENDPOINT_INSTANCES or _NEW_ACCOUNT_ENDPOINT_INSTANCES
+
+
 def _identity(region: str, quota: _Quota) -> dict[str, Any]:
     return {
         "ServiceCode": quota.service,
@@ -264,6 +275,11 @@ def quotas() -> tuple[_Quota, ...]:
         for row in catalogue.rows("aws")
         if row.service == "ec2" and row.quota_name
     ]
+    known += [
+        _Quota("sagemaker", row.quota_id, row.quota_name, _ENDPOINT_INSTANCES)
+        for row in catalogue.rows("aws", "sagemaker")
+        if row.covers == catalogue.EVERYTHING
+    ]
     known.append(
         _Quota(
             "ec2",
@@ -273,8 +289,8 @@ def quotas() -> tuple[_Quota, ...]:
         )
     )
     codes = {row.covers: row.quota_id for row in catalogue.rows("aws", "sagemaker")}
-    names = {item.instance_type for item in instance_types.bundled() if item.service == "sagemaker"}
-    for name in sorted(names | set(codes)):
+    names = {item.instance_type for item in types.known() if item.service == "sagemaker"}
+    for name in sorted((names | set(codes)) - {catalogue.EVERYTHING}):
         quota_name = f"{name} for endpoint usage"
         invented = f"L-{zlib.crc32(quota_name.encode()):08X}"
         known.append(_Quota("sagemaker", codes.get(name, invented), quota_name, 1))

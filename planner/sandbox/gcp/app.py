@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, jsonify
 
-from planner.sandbox.gcp import cloud_quotas, compute, google, identity, instances
+from planner.sandbox.gcp import (
+    cloud_quotas,
+    compute,
+    google,
+    identity,
+    instances,
+    reservations,
+)
 
 if TYPE_CHECKING:
     from flask import Response
@@ -18,7 +25,7 @@ def app(world: World) -> Flask:
     """Return the application."""
     made = Flask("planner-sandbox-gcp")
     made.before_request(lambda: google.faults(world))
-    for service in (cloud_quotas, compute, identity, instances):
+    for service in (cloud_quotas, compute, identity, instances, reservations):
         made.register_blueprint(service.blueprint(world))
 
     @made.errorhandler(google.GoogleError)

@@ -2,8 +2,9 @@
 
 Documented (google.cloud.cloudquotas_v1 protos, which also parse and print every payload):
 paths, members, one preference per quota and dimensions, absolute values, ``contactEmail``
-required for increases, eligibility, ``reconciling``. Assumed: the sentences of
-``stateDetail``, initial values, that an ineligible request is a 400.
+required for increases, eligibility, ``reconciling``; a preference that leaves a dimension out
+holds for all values of it that have no preference of their own (QuotaPreference.dimensions).
+Assumed: the sentences of ``stateDetail``, initial values, that an ineligible request is a 400.
 """
 
 from __future__ import annotations
@@ -120,9 +121,21 @@ def limit_of(world: World, quota_id: str, dimensions: dict[str, str]) -> int:
     """Return the limit in force."""
     gpus = world.scenario.gpu_instances * _GPUS_PER_INSTANCE
     initial = _ALL_CPUS + gpus * 256 if quota_id.startswith("CPUS-") else gpus
-    region = dimensions.get("region", "")
-    key: QuotaKey = ("gcp", region, quota_id, tuple(sorted(dimensions.items())))
-    return world.limit(key, initial)
+    world.settle()
+    for key, value in rows_of(world, quota_id):
+        if set(key[3]) <= set(dimensions.items()):
+            return value
+    return initial
+
+
+def rows_of(world: World, quota_id: str) -> list[tuple[QuotaKey, int]]:
+    """Return the limits of a quota that requests have moved, the specific ones first."""
+    found = [
+        (key, value)
+        for key, value in world.limits.items()
+        if key[0] == "gcp" and key[2] == quota_id
+    ]
+    return sorted(found, key=lambda row: -len(row[0][3]))
 
 
 def _info(world: World, project: str, quota_id: str) -> QuotaInfo:
@@ -149,16 +162,16 @@ def _info(world: World, project: str, quota_id: str) -> QuotaInfo:
 
 def _dimensions_infos(world: World, quota_id: str) -> list[dict[str, Any]]:
     """Return the rows, the specific ones first, then the one for everything else."""
-    moved = [key for key in world.limits if key[0] == "gcp" and key[2] == quota_id and key[3]]
+    locations = list(region_names()) if dimensions_of(quota_id) else ["global"]
     specific = [
         {
             "dimensions": dict(key[3]),
-            "details": {"value": world.limits[key]},
-            "applicable_locations": [key[1]],
+            "details": {"value": value},
+            "applicable_locations": [key[1]] if key[1] else locations,
         }
-        for key in moved
+        for key, value in rows_of(world, quota_id)
+        if key[3]
     ]
-    locations = list(region_names()) if dimensions_of(quota_id) else ["global"]
     general = {
         "details": {"value": limit_of(world, quota_id, {})},
         "applicable_locations": locations,
@@ -182,7 +195,7 @@ def _key(asked: QuotaPreference) -> QuotaKey:
     dimensions = dict(asked.dimensions)
     if asked.service != _SERVICE or asked.quota_id not in quota_ids():
         raise GoogleError(404, "NOT_FOUND", f"Quota {asked.quota_id} was not found.")
-    if set(dimensions) != set(dimensions_of(asked.quota_id)):
+    if not set(dimensions) <= set(dimensions_of(asked.quota_id)):
         raise GoogleError(
             400,
             "INVALID_ARGUMENT",

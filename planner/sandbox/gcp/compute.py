@@ -63,6 +63,10 @@ def _region(world: World, name: str) -> dict[str, Any]:
             metric = f"{prefix}_{card}_GPUS"
             quota_id = f"{metric.replace('_', '-')}-per-project-region"
             quotas.append(_quota(world, metric, quota_id, name))
+    quotas += [
+        _quota(world, metric, f"{metric.replace('_', '-')}-per-project-region", name)
+        for metric in ("CPUS", "PREEMPTIBLE_CPUS")
+    ]
     return {"kind": "compute#region", "name": name, "status": "UP", "quotas": quotas}
 
 
