@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("planner.cli.bench", "Load an endpoint and compare it with the prediction."),
     "extend": ("planner.cli.extend", "Give an endpoint more time, or less."),
     "destroy": ("planner.cli.destroy", "Take an endpoint away, with all that belongs to it."),
+    "config": ("planner.cli.config", "Say who you are and whom to tell, once."),
     "doctor": ("planner.cli.doctor", "Show what works per cloud, and what is missing."),
     "sandbox": ("planner.cli.sandbox", "Simulated clouds, to rehearse with no account."),
     "mcp": ("planner.cli.mcp", "Answer assistants, over the Model Context Protocol."),
@@ -73,7 +74,7 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing fits or nothing found, "
     "4 quota is short, 5 no credentials or permission, 6 no capacity, 7 an alert is met "
-    "or newer prices exist, 130 interrupted.",
+    "or newer prices exist, 8 a quota request is pending, 9 it was refused, 130 interrupted.",
 )
 @click.version_option(__version__, prog_name="planner")
 @click.option("--debug", is_flag=True, help="Show the full traceback when something fails.")

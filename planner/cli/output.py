@@ -181,8 +181,10 @@ def _emit_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], ti
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, dict):
+        return " ".join(f"{key}={_cell(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        return "; ".join(str(item) for item in value)
+        return "; ".join(str(_cell(item)) for item in value)
     return "" if value is None else _plain(value)
 
 

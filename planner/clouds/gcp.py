@@ -186,14 +186,31 @@ def _default() -> tuple[google.auth.credentials.Credentials, str | None]:
                     SandboxCredentials,
                 )
 
-                _made["default"] = (SandboxCredentials(), SANDBOX_PROJECT)
+                chosen = settings.current().gcp_project or SANDBOX_PROJECT
+                _made["default"] = (SandboxCredentials(chosen), SANDBOX_PROJECT)
             else:
                 import google.auth
 
                 with errors("sign in to Google Cloud"):
-                    _made["default"] = google.auth.default(scopes=_SCOPES)
+                    _made["default"] = _with_quota_project(*google.auth.default(scopes=_SCOPES))
         found: tuple[google.auth.credentials.Credentials, str | None] = _made["default"]
         return found
+
+
+def _with_quota_project(
+    credentials: google.auth.credentials.Credentials, project_id: str | None
+) -> tuple[google.auth.credentials.Credentials, str | None]:
+    """Have a user's sign-in name the project that the calls count against.
+
+    Without one, Cloud Quotas answers that its API is not enabled in a project of Google's own
+    (terraform-provider-google#18337). Service accounts have their project.
+    """
+    from google.oauth2.credentials import Credentials
+
+    chosen = settings.current().gcp_project or project_id
+    if chosen and isinstance(credentials, Credentials) and not credentials.quota_project_id:
+        return credentials.with_quota_project(chosen), project_id
+    return credentials, project_id
 
 
 def _session() -> AuthorizedSession:

@@ -96,6 +96,12 @@ def _forbidden(
 ) -> PlannerError:
     """Tell apart an API that is off, a limit that is reached and a missing permission."""
     info: Mapping[str, Any] = error.metadata or {}
+    if "requires a quota project" in why:
+        return NotEnabledError(
+            f"{what}: the Google Cloud sign-in names no quota project",
+            why=why,
+            advice="gcloud auth application-default set-quota-project PROJECT",
+        )
     if error.reason == "SERVICE_DISABLED" or "has not been used in project" in why:
         found = _SERVICE.search(why)
         name = str(info.get("service") or (found[1] if found else api))

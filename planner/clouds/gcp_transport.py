@@ -30,11 +30,32 @@ READ_RETRY = Retry(
 
 
 class SandboxCredentials(AnonymousCredentials):
-    """No credentials; what the sandbox calls expired cannot be refreshed."""
+    """No credentials; what the sandbox calls expired cannot be refreshed.
 
-    def __init__(self) -> None:
+    They name a quota project as a user's sign-in does, once it is chosen.
+    """
+
+    def __init__(self, quota_project_id: str | None = None) -> None:
         # google-auth is half typed.
         super().__init__()  # type: ignore[no-untyped-call]
+        self._quota_project_id = quota_project_id
+
+    def with_quota_project(self, quota_project_id: str) -> SandboxCredentials:
+        """Return credentials that name the project."""
+        return SandboxCredentials(quota_project_id)
+
+    def apply(self, headers: dict[str, str], token: str | None = None) -> None:
+        """Name the quota project, as google-auth does for users."""
+        del token
+        if self._quota_project_id:
+            headers["x-goog-user-project"] = self._quota_project_id
+
+    def before_request(
+        self, request: object, method: str, url: str, headers: dict[str, str]
+    ) -> None:
+        """Add the header; there is no token to refresh."""
+        del request, method, url
+        self.apply(headers)
 
     def refresh(self, request: object) -> None:
         """Fail as a revoked sign-in does."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal  # noqa: TC003 - the types of fields are read at run time
 from typing import TYPE_CHECKING, Self
 
 from planner import state

@@ -98,6 +98,8 @@ def m002_tickets_campaigns_and_use(db: Database) -> None:
         ("campaign", str, ""),
     ):
         requests.add_column(name, kind, not_null_default=default)
+    # What was there before was told, or is too old to tell.
+    db.execute("UPDATE quota_requests SET told = state")
     db.table("quota_use").create(
         {
             "id": int,

@@ -1,20 +1,24 @@
 """Quota requests on AWS: Service Quotas files them, support cases may decide them.
 
-``DesiredValue`` is the new total. The API takes no justification; it is kept for the support
-case that AWS may open. One request per quota may be active.
+``DesiredValue`` is the new total. The API takes no justification; it is put into the support
+case that AWS opens, where the account's support plan lets planner write there. One request per
+quota may be active.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from planner.clouds import aws
 from planner.errors import CloudError, PlannerError
+from planner.quotas import aws_cases
+from planner.quotas.interface import Ticket
 from planner.quotas.outcome import Answer, Phase, State
 
 if TYPE_CHECKING:
     from planner.ledger import QuotaRequest
-    from planner.quotas.interface import Ask
+    from planner.quotas.interface import Ask, Contact
 
 PHASES = {
     "PENDING": Phase.OPEN,
@@ -124,14 +128,57 @@ class Requests:
                 row = client.get_requested_service_quota_change(RequestId=request.native_id)
             except client.exceptions.NoSuchResourceException:
                 return Answer(request.native_id, "", Phase.LOST, limit)
-        return _answer(row["RequestedQuota"], limit)
+        return self._with_case(_answer(row["RequestedQuota"], limit), request)
+
+    def _with_case(self, answer: Answer, request: QuotaRequest) -> Answer:
+        """Return the answer with what AWS wrote in the case; put the text in, once."""
+        case = answer.case or request.ticket
+        if not case:
+            return answer
+        if answer.phase is Phase.CASE and not request.is_explained and request.justification:
+            hindrance = aws_cases.explain(case, request.justification)
+            explained = not hindrance
+            answer = replace(
+                answer,
+                is_explained=explained,
+                message=answer.message + (f"; {hindrance}" if hindrance else ""),
+            )
+        ticket = aws_cases.read(case)
+        if ticket is None or not ticket.reply:
+            return answer
+        return replace(answer, reply=ticket.reply, message=f"{answer.message}: {ticket.reply}")
+
+    def ticket_payload(self, request: QuotaRequest) -> dict[str, Any]:
+        """Return what opens the case."""
+        return {"RequestId": request.native_id}
+
+    def file_ticket(self, request: QuotaRequest, contact: Contact) -> Ticket:
+        """Have AWS open a case for the pending request; the text follows once it has a number."""
+        del contact
+        if request.ticket:
+            return aws_cases.read(request.ticket) or Ticket(
+                request.ticket, is_open=True, status="opened"
+            )
+        aws_cases.open_case(request)
+        case = self.poll(request).case
+        return Ticket(case, is_open=True, status="opened" if case else "being opened")
+
+    def withdraw(self, request: QuotaRequest) -> bool:
+        """AWS cannot take a request back."""
+        del request
+        return False
 
     def next_steps(self, request: QuotaRequest) -> list[str]:
         """Return what the user can do, in the state the request is in."""
         if request.state in {State.NEEDS_HUMAN, State.UNKNOWN}:
+            text = [f"text to paste there: {request.justification}"]
             return [
-                "read and answer the case: https://console.aws.amazon.com/support/home#/case/history",
-                f"text to paste there: {request.justification}",
+                f"read and answer the case: {aws_cases.CASES}",
+                *([] if request.is_explained else text),
+            ]
+        if request.state == State.PENDING:
+            return [
+                f"to reach a person with your text: planner quota request --ticket {request.id}"
             ]
         return []
 
@@ -151,7 +198,8 @@ class Requests:
 def _answer(row: dict[str, Any], limit: float | None) -> Answer:
     status = str(row["Status"])
     message = _REASONS.get(status, "")
-    if row.get("CaseId"):
+    case = str(row.get("CaseId") or "")
+    if case:
         message += f" (case {row['CaseId']})"
     return Answer(
         native_id=str(row["Id"]),
@@ -161,6 +209,7 @@ def _answer(row: dict[str, Any], limit: float | None) -> Answer:
         message=message,
         desired=float(row["DesiredValue"]),
         filed_at=row.get("Created"),
+        case=case,
     )
 
 

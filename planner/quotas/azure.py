@@ -2,7 +2,8 @@
 
 A size needs room in the regional ``cores`` and in its VM family; a Spot machine in the
 regional ``lowPriorityCores`` alone. A SKU that is restricted for the subscription cannot be
-started, and asking for quota does not change that.
+started, and asking for quota does not change that; asking for access to it may. Azure ML has
+counters of its own, which grants of Microsoft.Compute do not move.
 """
 
 from __future__ import annotations
@@ -17,17 +18,13 @@ from planner.quotas.catalogue import fold
 from planner.quotas.model import Check, Demand, DemandCheck, Quota
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from azure.mgmt.compute.models import ResourceSku
 
 _NOT_LISTED = (
     "Azure lists no usage there; is the provider registered? "
     "az provider register --namespace Microsoft.Compute"
-)
-_ML_PORTAL = (
-    "Azure ML quotas are raised in the studio or by a ticket: "
-    "https://ml.azure.com/quota (Compute grants do not move them)"
 )
 
 
@@ -75,9 +72,9 @@ def _check(
         )
     need = demand.largest * _vcpus(demand, sku)
     names = ["lowPriorityCores"] if demand.spot else ["cores", _family(demand, sku)]
-    closed = _restriction(sku, region)
+    closed = azure_usage.restriction(sku, region)
     checks = tuple(_one(name, COMPUTE, region, need, rows, fixed=closed) for name in names)
-    return DemandCheck(demand, checks, closed=closed)
+    return DemandCheck(demand, checks, closed=closed, may_be_opened=bool(closed))
 
 
 def _check_ml(
@@ -89,9 +86,7 @@ def _check_ml(
     sku = (skus or {}).get(demand.instance_type.casefold())
     need = demand.largest * _vcpus(demand, sku)
     names = ["TotalDedicatedCores", _family(demand, sku)]
-    checks = [
-        _one(name, MACHINE_LEARNING, region, need, counters, fixed=_ML_PORTAL) for name in names
-    ]
+    checks = [_one(name, MACHINE_LEARNING, region, need, counters, fixed="") for name in names]
     return DemandCheck(demand, tuple(checks))
 
 
@@ -128,17 +123,3 @@ def _vcpus(demand: Demand, sku: ResourceSku | None) -> int:
         if capability.name == "vCPUs" and (capability.value or "").isdigit():
             return int(capability.value or 0)
     return demand.vcpus
-
-
-def _restriction(sku: ResourceSku | None, region: str) -> str:
-    """Return why the subscription cannot use a size in a region, or nothing."""
-    for restriction in (sku.restrictions if sku is not None else None) or []:
-        where: Iterable[str] = restriction.values_property or []
-        if restriction.type == "Location" and region in {name.casefold() for name in where}:
-            return f"closed to the subscription ({_text(restriction.reason_code)})"
-    return ""
-
-
-def _text(value: object) -> str:
-    """Return an enum's value, which the SDK may give as text too."""
-    return str(getattr(value, "value", value))

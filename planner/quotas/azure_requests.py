@@ -6,14 +6,20 @@ and decides later; its message is often only "Request failed.", so the code is w
 
 from __future__ import annotations
 
-import json
-import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from planner.clouds import azure
 from planner.clouds.redact import redact
-from planner.errors import CloudError, PlannerError, UsageError
-from planner.quotas.azure_usage import usages
+from planner.errors import CloudError, PlannerError
+from planner.quotas import azure_tickets as tickets
+from planner.quotas.azure_usage import (
+    MACHINE_LEARNING,
+    ml_usages,
+    restriction,
+    skus,
+    usages,
+)
 from planner.quotas.catalogue import fold, same_family
 from planner.quotas.outcome import Answer, Phase, State
 
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
     from azure.mgmt.quota.models import QuotaRequestDetails
 
     from planner.ledger import QuotaRequest
-    from planner.quotas.interface import Ask, Contact
+    from planner.quotas.interface import Ask, Contact, Ticket
 
 PHASES = {
     "Accepted": Phase.OPEN,
@@ -42,9 +48,7 @@ CODES = {
     "InvalidResourceName": "Azure does not know the quota under this name, or cannot raise it",
 }
 _PORTAL = "https://portal.azure.com/#view/Microsoft_Azure_Capacity/QuotaMenuBlade/~/myQuotas"
-_TICKETS = "https://portal.azure.com/#create/Microsoft.Support"
-_QUOTA_SERVICE = "/providers/Microsoft.Support/services/06bfd9d3-516b-d5c6-5802-169c800dec89"
-_COMPUTE_CORES = f"{_QUOTA_SERVICE}/problemClassifications/e12e3d1d-7fa0-af33-c6d0-3c50df9658a3"
+_TICKET_ONLY = "ticket-only"
 
 
 class Requests:
@@ -53,6 +57,10 @@ class Requests:
     def payload(self, ask: Ask) -> dict[str, Any]:
         """Return scope, name and body of the PUT; the subscription is left out."""
         quota = ask.check.quota
+        if ask.kind == tickets.ACCESS:
+            return {"ticket": f"access to {quota.name} in {quota.region}"}
+        if quota.service == MACHINE_LEARNING:
+            return {"ticket": f"Azure ML: {quota.quota_id} in {quota.region}", "limit": ask.desired}
         return {
             "scope": f"subscriptions/.../providers/{quota.service}/locations/{quota.region}",
             "resource_name": quota.quota_id,
@@ -65,6 +73,8 @@ class Requests:
     def find_open(self, ask: Ask) -> Answer | None:
         """Return the request that is accepted or in progress for the quota."""
         quota = ask.check.quota
+        if ask.kind == tickets.ACCESS or quota.service == MACHINE_LEARNING:
+            return None
         with azure.errors(
             "look for open requests",
             action="Microsoft.Quota/quotaRequests/read",
@@ -79,9 +89,11 @@ class Requests:
 
     def file(self, ask: Ask) -> Answer:
         """Send the request; do not wait for its end."""
+        quota = ask.check.quota
+        if ask.kind == tickets.ACCESS or quota.service == MACHINE_LEARNING:
+            return _by_ticket_only(ask)
         from azure.mgmt.quota import models
 
-        quota = ask.check.quota
         body = models.CurrentQuotaLimitBase(
             properties=models.QuotaProperties(
                 name=models.ResourceName(value=quota.quota_id),
@@ -121,7 +133,23 @@ class Requests:
         return None
 
     def poll(self, request: QuotaRequest) -> Answer:
-        """Ask how the request stands and read the limit again."""
+        """Ask how the request and its ticket stand, and read the limit again."""
+        answer = self._poll(request)
+        if not request.ticket or answer.phase not in {Phase.CONTACT, Phase.REFUSED, Phase.LOST}:
+            return answer
+        ticket = tickets.read(request.ticket)
+        if ticket is None:
+            return answer
+        said = ticket.reply or f"the ticket is {ticket.status}"
+        phase = Phase.CASE if ticket.is_open else Phase.REFUSED
+        state = f"ticket {ticket.status}"
+        return replace(
+            answer, phase=phase, native_state=state, message=said, code="", reply=ticket.reply
+        )
+
+    def _poll(self, request: QuotaRequest) -> Answer:
+        if request.native_id == _TICKET_ONLY:
+            return Answer(_TICKET_ONLY, "ticket wanted", Phase.CONTACT, _limit_now(request))
         with azure.errors(
             "read the request", action="Microsoft.Quota/quotaRequests/read", region=request.region
         ):
@@ -138,79 +166,35 @@ class Requests:
     def next_steps(self, request: QuotaRequest) -> list[str]:
         """Return what the user can do, in the state the request is in."""
         if request.state == State.NEEDS_HUMAN:
+            if request.ticket:
+                return [f"answer what Azure asks in the ticket: {tickets.PORTAL}"]
             return [
                 f"file the ticket: planner quota request --ticket {request.id}",
-                f"or by hand: {_TICKETS} (Service and subscription limits)",
+                f"or by hand: {tickets.PORTAL} (Service and subscription limits)",
                 f"text to paste there: {request.justification}",
             ]
         if request.state in {State.DENIED, State.UNKNOWN}:
             return [f"look at the quota in the portal: {_PORTAL}"]
         return []
 
+    def ticket_payload(self, request: QuotaRequest) -> dict[str, Any]:
+        """Return the quota part of the support ticket."""
+        return {"title": tickets.title(request), **tickets.payload(request)}
 
-def ticket_payload(request: QuotaRequest) -> dict[str, Any]:
-    """Return the quota part of the support ticket for a request."""
-    payload = {"SKU": request.quota_name or request.quota_id, "NewLimit": int(request.desired)}
-    return {
-        "quotaChangeRequestVersion": "1.0",
-        "quotaChangeRequests": [{"region": request.region, "payload": json.dumps(payload)}],
-    }
+    def file_ticket(self, request: QuotaRequest, contact: Contact) -> Ticket:
+        """File the support ticket, or find the one that is there."""
+        return tickets.file(request, contact)
+
+    def withdraw(self, request: QuotaRequest) -> bool:
+        """Close the ticket; a request to Microsoft.Quota cannot be taken back."""
+        if request.ticket:
+            tickets.close(request.ticket)
+        return request.native_id == _TICKET_ONLY
 
 
-def file_ticket(request: QuotaRequest, contact: Contact) -> str:
-    """File the support ticket that Azure asked for, and return its name.
-
-    Raises:
-        UsageError: The contact is incomplete.
-        CloudError: Azure refused it; ``InvalidSupportPlan``: the plan has no support.
-    """
-    missing = [
-        f"--contact-{name.replace('_', '-')}"
-        for name in ("email", "first_name", "last_name", "country")
-        if not getattr(contact, name)
-    ]
-    if missing:
-        raise UsageError("a support ticket needs a contact", why=f"missing: {', '.join(missing)}")
-    from azure.mgmt.support import models
-
-    name = f"planner-{uuid.uuid4()}"
-    change = ticket_payload(request)
-    details = models.SupportTicketDetails(
-        title=f"Quota for {request.quota_name or request.quota_id} in {request.region}",
-        description=request.justification,
-        service_id=_QUOTA_SERVICE,
-        problem_classification_id=_COMPUTE_CORES,
-        severity="minimal",
-        advanced_diagnostic_consent="No",
-        contact_details=models.ContactProfile(
-            first_name=contact.first_name,
-            last_name=contact.last_name,
-            primary_email_address=contact.email,
-            country=contact.country,
-            preferred_contact_method="email",
-            preferred_time_zone="UTC",
-            preferred_support_language="en-US",
-        ),
-        quota_ticket_details=models.QuotaTicketDetails(
-            quota_change_request_version=change["quotaChangeRequestVersion"],
-            quota_change_requests=[
-                models.QuotaChangeRequest(**row) for row in change["quotaChangeRequests"]
-            ],
-        ),
-    )
-    try:
-        with azure.errors("file the ticket", action="Microsoft.Support/supportTickets/write"):
-            azure.support().support_tickets.begin_create(name, details, polling=False)
-    except CloudError as error:
-        if error.code == "InvalidSupportPlan":
-            raise CloudError(
-                "the subscription's support plan cannot open tickets by API",
-                code=error.code,
-                why=f"paste this into the portal instead: {request.justification}",
-                advice=f"{_TICKETS} (quota tickets are free there)",
-            ) from error
-        raise
-    return name
+def _by_ticket_only(ask: Ask) -> Answer:
+    """Return the answer for what no API takes: a ticket is wanted."""
+    return Answer(_TICKET_ONLY, "ticket wanted", Phase.CONTACT, ask.check.limit)
 
 
 def _scope(region: str) -> str:
@@ -220,10 +204,22 @@ def _scope(region: str) -> str:
 
 def _limit_now(request: QuotaRequest) -> float | None:
     try:
-        row = usages(request.region).get(fold(request.quota_id))
+        if request.kind == tickets.ACCESS:
+            return _access_now(request)
+        read = ml_usages if request.service == MACHINE_LEARNING else usages
+        row = read(request.region).get(fold(request.quota_id))
     except PlannerError:
         return None
     return None if row is None else row[2]
+
+
+def _access_now(request: QuotaRequest) -> float | None:
+    """Return 1 where the subscription may use the size now, 0 where it may not."""
+    sizes = skus(request.region)
+    sku = (sizes or {}).get(request.instance_type.casefold())
+    if sku is None:
+        return None
+    return 0.0 if restriction(sku, request.region) else 1.0
 
 
 def _name(row: QuotaRequestDetails) -> str:

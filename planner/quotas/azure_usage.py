@@ -9,6 +9,8 @@ from planner.errors import PermissionDeniedError
 from planner.quotas.catalogue import fold
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from azure.mgmt.compute.models import ResourceSku
 
 COMPUTE = "Microsoft.Compute"
@@ -64,3 +66,17 @@ def skus(region: str) -> dict[str, ResourceSku] | None:
     return {
         (row.name or "").casefold(): row for row in rows if row.resource_type == "virtualMachines"
     }
+
+
+def restriction(sku: ResourceSku | None, region: str) -> str:
+    """Return why the subscription cannot use a size in a region, or nothing."""
+    for restriction in (sku.restrictions if sku is not None else None) or []:
+        where: Iterable[str] = restriction.values_property or []
+        if restriction.type == "Location" and region in {name.casefold() for name in where}:
+            return f"closed to the subscription ({_text(restriction.reason_code)})"
+    return ""
+
+
+def _text(value: object) -> str:
+    """Return an enum's value, which the SDK may give as text too."""
+    return str(getattr(value, "value", value))

@@ -27,6 +27,7 @@ def ask(
         UsageError: Something is missing, the quota is unknown, or it is that large already.
     """
     quota = _quota(cloud, quota_id, region=region, service=service, gpu_family=gpu_family)
+    _refuse_all_values(quota)
     check = adapter(cloud).read(quota)
     if check.limit is None:
         raise UsageError(f"the quota {quota_id} cannot be read", why=check.why)
@@ -36,6 +37,26 @@ def ask(
             why=f"asked for {total}; a request states the new total, not the increase",
         )
     return Ask(check, total, None, justification, contact or Contact())
+
+
+def _refuse_all_values(quota: Quota) -> None:
+    """Stop a wish that leaves a dimension out: Google takes it for all values of it.
+
+    Raises:
+        UsageError: Naming the option.
+    """
+    given = {key for key, _ in quota.dimensions}
+    by_region = quota.cloud == "gcp" and quota.quota_id.endswith("-per-project-region")
+    if by_region and "region" not in given:
+        raise UsageError(
+            f"{quota.quota_id} needs --region",
+            why="Google takes a wish without a region as one for every region",
+        )
+    if "GPU-FAMILY" in quota.quota_id and "gpu_family" not in given:
+        raise UsageError(
+            f"{quota.quota_id} needs --gpu-family",
+            why="Google takes a wish without a family as one for every card",
+        )
 
 
 def _quota(cloud: str, quota_id: str, *, region: str, service: str, gpu_family: str) -> Quota:

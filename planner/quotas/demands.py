@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from planner.errors import UnknownNameError, UsageError
 from planner.pricing import regions
 from planner.quotas import types as quota_types
+from planner.quotas.catalogue import ec2_quota
 from planner.quotas.model import Demand
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def of_plans(
     *,
     spot: bool = False,
     instances: int | None = None,
+    purchase: str = "",
     types: InstanceTypes | None = None,
 ) -> dict[Demand, Plan]:
     """Return the demand of each plan in a cloud; the cheapest plan where several share one.
@@ -30,14 +32,16 @@ def of_plans(
         plans: In the order of preference.
         spot: As Spot capacity, where the service has it.
         instances: So many machines instead of as many as the plan needs.
+        purchase: ``capacity_block`` or ``flex_start``, of what can be bought so.
         types: The instance types to look in.
     """
     table = types or quota_types.known()
     found: dict[Demand, Plan] = {}
     for plan in plans:
         item = table.find(plan.service, plan.instance_type)
-        if item is not None:
+        if item is not None and _can_be(item, purchase):
             demand = Demand.of_plan(plan, item, spot=spot and _can_be_spot(item))
+            demand = replace(demand, purchase=purchase)
             if instances is not None:
                 demand = replace(demand, instances=instances)
             found.setdefault(demand, plan)
@@ -52,6 +56,7 @@ def of_instance_types(
     instances: int = 1,
     spot: bool = False,
     managed: bool = False,
+    purchase: str = "",
     types: InstanceTypes | None = None,
 ) -> list[Demand]:
     """Return the demands of instance types in all regions of a geography, or in those named.
@@ -63,6 +68,7 @@ def of_instance_types(
         instances: How many machines of each.
         spot: As Spot capacity.
         managed: On Azure: through Azure ML, which has counters of its own.
+        purchase: ``capacity_block`` or ``flex_start``.
         types: The instance types to look in.
 
     Raises:
@@ -78,6 +84,8 @@ def of_instance_types(
         item = _typed(table, name, managed=managed)
         if spot and not _can_be_spot(item):
             raise UsageError(f"{item.instance_type} cannot be had as Spot")
+        if not _can_be(item, purchase):
+            raise UsageError(f"{item.instance_type} cannot be had as {purchase.replace('_', ' ')}")
         places = [
             region
             for region in regions.of_cloud(item.cloud, "all" if wanted_regions else geo)
@@ -89,7 +97,10 @@ def of_instance_types(
                 f"which has {item.instance_type}",
                 advice=f"--region with one of: {', '.join(regions.of_cloud(item.cloud, geo))}",
             )
-        found += [Demand.of(item, place, instances=instances, spot=spot) for place in places]
+        found += [
+            replace(Demand.of(item, place, instances=instances, spot=spot), purchase=purchase)
+            for place in places
+        ]
     return found
 
 
@@ -100,6 +111,13 @@ def _typed(table: InstanceTypes, name: str, *, managed: bool) -> InstanceType:
     if item.cloud != "azure":
         raise UsageError("Azure ML has Azure sizes only", why=f"{name} belongs to {item.cloud}")
     return replace(item, service="azure-ml")
+
+
+def _can_be(item: InstanceType, purchase: str) -> bool:
+    """Tell whether a machine can be bought in a way beside on demand and spot."""
+    if purchase == "capacity_block":
+        return item.service == "ec2" and ec2_quota(item.instance_type, purchase) is not None
+    return not purchase or item.service == "gce"
 
 
 def _can_be_spot(item: InstanceType) -> bool:

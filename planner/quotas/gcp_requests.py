@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 from planner.clouds import gcp
 from planner.clouds.redact import redact
 from planner.errors import PlannerError, UsageError
+from planner.quotas import justification
 from planner.quotas.gcp_limits import limit_of, parent, read_info
+from planner.quotas.interface import Ticket
 from planner.quotas.outcome import Answer, Phase, State
 
 if TYPE_CHECKING:
     from google.cloud.cloudquotas_v1.types import QuotaPreference
 
     from planner.ledger import QuotaRequest
-    from planner.quotas.interface import Ask
+    from planner.quotas.interface import Ask, Contact
     from planner.quotas.model import Quota
 
 _API = "cloudquotas.googleapis.com"
@@ -50,7 +52,7 @@ class Requests:
             "quotaId": quota.quota_id,
             "dimensions": dict(quota.dimensions),
             "quotaConfig": {"preferredValue": ask.desired},
-            "justification": ask.justification,
+            "justification": justification.shortened(ask.justification, "gcp"),
             "contactEmail": ask.contact.email,
         }
 
@@ -100,6 +102,43 @@ class Requests:
                 return Answer(request.native_id, "", Phase.LOST, _limit_now(request))
         return _answer(found, _limit_now(request))
 
+    def ticket_payload(self, request: QuotaRequest) -> dict[str, Any]:
+        """Google decides by the preference itself.
+
+        Raises:
+            UsageError: Always.
+        """
+        del request
+        raise UsageError(
+            "Google Cloud decides quota by the request itself, not by a ticket",
+            advice=f"its people answer at the contact address; or {_CONSOLE}",
+        )
+
+    def file_ticket(self, request: QuotaRequest, contact: Contact) -> Ticket:
+        """Google decides by the preference itself."""
+        del contact
+        self.ticket_payload(request)
+        return Ticket("", is_open=False, status="")
+
+    def withdraw(self, request: QuotaRequest) -> bool:
+        """Set the preference back to the limit as it is."""
+        from google.cloud.cloudquotas_v1 import types
+
+        limit = _limit_now(request)
+        if limit is None:
+            return False
+        with _errors("withdraw the request", "cloudquotas.quotas.update"):
+            gcp.quotas().update_quota_preference(
+                quota_preference=types.QuotaPreference(
+                    name=f"{parent()}/{request.native_id}",
+                    service=request.service,
+                    quota_id=request.quota_id,
+                    dimensions=request.dimensions,
+                    quota_config=types.QuotaConfig(preferred_value=int(limit)),
+                )
+            )
+        return True
+
     def next_steps(self, request: QuotaRequest) -> list[str]:
         """Return what the user can do, in the state the request is in."""
         if request.state in {State.DENIED, State.PARTIAL, State.UNKNOWN}:
@@ -145,7 +184,7 @@ def _preference(ask: Ask, name: str = "") -> QuotaPreference:
         quota_id=quota.quota_id,
         dimensions=dict(quota.dimensions),
         quota_config=types.QuotaConfig(preferred_value=ask.desired),
-        justification=ask.justification,
+        justification=justification.shortened(ask.justification, "gcp"),
         contact_email=ask.contact.email,
     )
 

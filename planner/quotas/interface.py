@@ -31,7 +31,11 @@ class Ask:
     Attributes:
         check: The quota, what it allows and what is in use.
         desired: The new total.
+        demand: The first of the machines that it is for.
         justification: Why, in the words that are sent or kept for the case.
+        wants: Machine -> how much of the unit it takes; all that the total is for.
+        kind: ``limit``, or ``access`` to a region or a size that is closed.
+        campaign: The campaign that asks.
     """
 
     check: Check
@@ -39,6 +43,25 @@ class Ask:
     demand: Demand | None = None
     justification: str = ""
     contact: Contact = field(default_factory=Contact)
+    wants: dict[str, int] = field(default_factory=dict)
+    kind: str = "limit"
+    campaign: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A support ticket or case, as it stands.
+
+    Attributes:
+        name: The cloud's name or number of it.
+        status: The cloud's own word.
+        reply: What a person at the cloud last wrote, without account numbers.
+    """
+
+    name: str
+    is_open: bool
+    status: str
+    reply: str = ""
 
 
 class QuotaAdapter(Protocol):
@@ -80,6 +103,23 @@ class QuotaAdapter(Protocol):
 
     def poll(self, request: QuotaRequest) -> Answer:
         """Ask how a request stands and read the limit again."""
+
+    def ticket_payload(self, request: QuotaRequest) -> dict[str, Any]:
+        """Return what :meth:`file_ticket` will send beside the justification.
+
+        Raises:
+            UsageError: The cloud decides no quota by tickets that planner can file.
+        """
+
+    def file_ticket(self, request: QuotaRequest, contact: Contact) -> Ticket:
+        """File the ticket or case about a request, or find the one that is there.
+
+        Raises:
+            CloudError: The cloud refused it.
+        """
+
+    def withdraw(self, request: QuotaRequest) -> bool:
+        """Take a request back; False where the cloud has no way to."""
 
     def next_steps(self, request: QuotaRequest) -> list[str]:
         """Return what the user can do about a request, in the state it is in."""

@@ -110,10 +110,9 @@ class Demand:
 
     @property
     def machine(self) -> str:
-        """Return what tells machines of one quota apart: ``p4d.24xlarge spot``."""
-        return " ".join(
-            [self.instance_type, *([self.bought] if self.bought != "on_demand" else [])]
-        )
+        """Return what tells the machines of one quota apart: ``p4d.24xlarge in us-east-1``."""
+        how = "" if self.bought == "on_demand" else f" {self.bought.replace('_', ' ')}"
+        return f"{self.instance_type}{how} in {self.region}"
 
     @property
     def text(self) -> str:
@@ -141,6 +140,11 @@ class Quota:
     dimensions: tuple[tuple[str, str], ...] = ()
 
     @property
+    def key(self) -> tuple[object, ...]:
+        """Return what tells it apart within an account, whatever it is called."""
+        return (self.cloud, self.service, self.region, self.quota_id, self.dimensions)
+
+    @property
     def title(self) -> str:
         """Return its name for people, with the dimensions that tell it apart."""
         name = self.name or self.quota_id
@@ -163,8 +167,9 @@ class Check:
         usage: What runs or is held already; None where it is not known.
         why: Why limit or usage is not known.
         fixed: Why asking for more is pointless; empty where it is not.
-        planned: What other machines take that planner has asked room for and that do not run.
+        machines: Whose need it is (:attr:`Demand.machine`).
         asked: The total of planner's request that is open for the quota; 0 where there is none.
+        asked_for: What that request makes room for: (machine, how much of the unit).
         request: The number of that request in the ledger; 0 where there is none.
     """
 
@@ -174,9 +179,15 @@ class Check:
     usage: float | None = None
     why: str = ""
     fixed: str = ""
-    planned: int = 0
+    machines: frozenset[str] = frozenset()
     asked: float = 0
+    asked_for: tuple[tuple[str, int], ...] = ()
     request: int = 0
+
+    @property
+    def planned(self) -> int:
+        """Return what the open request makes room for beside the machines asked about."""
+        return sum(need for machine, need in self.asked_for if machine not in self.machines)
 
     @property
     def taken(self) -> float:
@@ -217,6 +228,7 @@ class DemandCheck:
         closed: Why the cloud would refuse it whatever the quota (a restricted SKU).
         why: Why nothing could be read.
         advice: What to do about that.
+        may_be_opened: Whether the cloud takes requests for access to what is closed.
         no_access: It could not be read for want of access: no permission, a region or an API
             that is switched off.
     """
@@ -227,6 +239,7 @@ class DemandCheck:
     why: str = ""
     advice: str = ""
     no_access: bool = False
+    may_be_opened: bool = False
 
     @property
     def verdict(self) -> Verdict:

@@ -32,7 +32,7 @@ class Phase(StrEnum):
 
     OPEN = "open"
     CASE = "case"  # a person at the cloud decides; the request is open
-    CONTACT = "contact"  # closed: the cloud wants a support ticket
+    CONTACT = "contact"  # the cloud wants a support ticket, and decides nothing without one
     GRANTED = "granted"
     REFUSED = "refused"
     CLOSED = "closed"  # decided, and the cloud does not say how
@@ -49,6 +49,9 @@ class Answer:
         message: Its words, without account numbers.
         limit: The limit now; None where it could not be read.
         desired: The total that the request asks for.
+        case: The number of the support case that decides it.
+        is_explained: Whether the justification was put into the case just now.
+        reply: What a person at the cloud last wrote, without account numbers.
     """
 
     native_id: str
@@ -59,6 +62,9 @@ class Answer:
     message: str = ""
     desired: float | None = None
     filed_at: datetime | None = None
+    case: str = ""
+    is_explained: bool = False
+    reply: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,8 @@ class Outcome:
 _UNDECIDED = {
     Phase.OPEN: (State.PENDING, True, "the cloud is deciding"),
     Phase.CASE: (State.NEEDS_HUMAN, True, "a support case is open; answer it"),
-    Phase.CONTACT: (State.NEEDS_HUMAN, False, "the cloud wants a support ticket"),
+    # Open, because asking again would only be sent there again.
+    Phase.CONTACT: (State.NEEDS_HUMAN, True, "the cloud wants a support ticket"),
 }
 
 

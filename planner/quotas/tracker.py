@@ -4,13 +4,16 @@ A request is looked for before it is filed: in the ledger (this user, any proces
 the cloud (anybody). A lock per quota keeps two processes from filing at the same time. The
 row is written before the request is sent, so that a crash in between leaves a trace that the
 next run resolves from the cloud's own list.
+
+A request for another machine of the same quota asks for the sum. Where the cloud cannot change
+what is open, the wish is kept with the open request and waits for its end.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -18,19 +21,18 @@ from planner import state
 from planner.clouds import settings
 from planner.errors import PlannerError, QuotaShortError
 from planner.ledger import Ledger, QuotaRequest
-from planner.quotas.interface import Ask, Contact, QuotaAdapter, adapter
-from planner.quotas.outcome import State, decide
+from planner.quotas import graph
+from planner.quotas.following import save
+from planner.quotas.interface import Ask, Contact, QuotaAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from filelock import BaseFileLock
 
     from planner.quotas.model import DemandCheck
-    from planner.quotas.outcome import Answer
 
 _LOCK_TIMEOUT_S = 120
-_SENDING = timedelta(minutes=10)
 
 
 class How(StrEnum):
@@ -39,32 +41,72 @@ class How(StrEnum):
     FILED = "filed"
     FOUND = "already open"
     RAISED = "raised"
+    WAITS = "waits for the open one"
 
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """A request, and how planner came to it."""
+    """A request, and how planner came to it.
+
+    Attributes:
+        wanted: The total that is wanted; more than the request's where the wish waits.
+    """
 
     request: QuotaRequest
     how: How
+    wanted: float
 
 
-def asks(check: DemandCheck, justification: str = "", contact: Contact | None = None) -> list[Ask]:
-    """Return the requests that would make room for a demand, in the order to file them.
+def asks(
+    checks: DemandCheck | Iterable[DemandCheck],
+    justification: str = "",
+    contact: Contact | None = None,
+    *,
+    campaign: str = "",
+) -> list[Ask]:
+    """Return the requests that would make room for all demands, in the order to file them.
+
+    One request per limit, with the sum of what the demands need of it.
 
     Raises:
         QuotaShortError: Asking would be pointless: the cloud has said so already.
     """
-    if check.closed:
-        raise QuotaShortError(
-            f"more quota does not help {check.demand.text} in {check.demand.region}",
-            why=check.closed,
-            advice=f"planner quota plan {check.demand.model or 'MODEL'}, for another place",
-        )
+    from planner.quotas.model import DemandCheck as One
+
+    listed = [checks] if isinstance(checks, One) else list(checks)
+    for check in listed:
+        refuse_closed(check)
     return [
-        Ask(short, short.target, check.demand, justification, contact or Contact())
-        for short in check.short
+        Ask(
+            limit.check,
+            limit.check.target,
+            limit.demands[0],
+            wants=limit.wants,
+            justification=justification,
+            contact=contact or Contact(),
+            campaign=campaign,
+        )
+        for limit in graph.limits(listed)
+        if limit.check.short_by
     ]
+
+
+def refuse_closed(check: DemandCheck) -> None:
+    """Stop where the cloud would refuse the machine whatever its quota.
+
+    Raises:
+        QuotaShortError: With how to ask for access, where the cloud has a way.
+    """
+    if not check.closed:
+        return
+    demand = check.demand
+    where = f"--instance-type {demand.instance_type} --region {demand.region}"
+    access = f"planner quota request --access {where}\n       " if check.may_be_opened else ""
+    raise QuotaShortError(
+        f"more quota does not help {demand.text} in {demand.region}",
+        why=check.closed,
+        advice=f"{access}planner quota plan {demand.model or where} --geo all, for another place",
+    )
 
 
 def refuse_pointless(ask: Ask) -> None:
@@ -74,11 +116,13 @@ def refuse_pointless(ask: Ask) -> None:
         QuotaShortError: With the cloud's reason.
     """
     if ask.check.fixed:
-        model = ask.demand.model if ask.demand else ""
+        demand = ask.demand
+        what = (demand.model or f"--instance-type {demand.instance_type}") if demand else "MODEL"
         raise QuotaShortError(
             f"asking for more {ask.check.quota.title} is pointless",
             why=ask.check.fixed,
-            advice=f"planner quota plan {model or 'MODEL'}, for another way",
+            advice=f"planner quota capacity {what}, for what needs less quota or none\n"
+            f"       planner quota plan {what} --geo all, for another way",
         )
 
 
@@ -90,88 +134,28 @@ def file(ask: Ask, cloud: QuotaAdapter, ledger: Ledger) -> Filed:
     """
     refuse_pointless(ask)
     wish = _wish(ask, cloud.account())
-    with _lock(wish):
+    with lock(wish):
         known = _open_request(ask, wish, cloud, ledger)
         if known is None:
-            return Filed(_send(ask, wish, cloud, ledger), How.FILED)
-        if ask.desired <= known.desired:
-            return Filed(known, How.FOUND)
-        answer = cloud.raise_wish(known, ask)
-        if answer is None:
-            return Filed(known, How.FOUND)
-        raised = replace(known, desired=float(ask.desired), justification=ask.justification)
-        return Filed(_save(raised, answer, ledger), How.RAISED)
+            return Filed(_send(ask, wish, cloud, ledger), How.FILED, wish.desired)
+        return _beside(ask, known, cloud, ledger)
 
 
-def refresh(
-    ledger: Ledger,
-    requests: Iterable[QuotaRequest],
-    adapters: dict[str, QuotaAdapter] | None = None,
-    *,
-    failed: Callable[[QuotaRequest, PlannerError], None] | None = None,
-) -> list[QuotaRequest]:
-    """Ask the clouds how open requests stand, and write it down.
-
-    Args:
-        ledger: Where to write.
-        requests: Those to ask about; closed ones are returned as they are.
-        adapters: To share between calls.
-        failed: Called for a request that could not be asked about; it stays as it was.
-
-    Returns:
-        The requests, as they stand now.
-    """
-    made = adapters if adapters is not None else {}
-    found = []
-    for request in requests:
-        if not request.is_open or not request.native_id:
-            found.append(_given_up(request, ledger))
-            continue
-        cloud = made.setdefault(request.cloud, adapter(request.cloud))
-        try:
-            found.append(_save(request, cloud.poll(request), ledger))
-        except PlannerError as error:
-            if failed is None:
-                raise
-            failed(request, error)
-            found.append(request)
-    return found
-
-
-def next_steps(request: QuotaRequest) -> list[str]:
-    """Return what the user can do about a request, in the state it is in."""
-    steps = adapter(request.cloud).next_steps(request)
-    model = request.model or "MODEL"
-    elsewhere = f"another region or accelerator: planner quota plan {model} --geo all"
-    if request.state == State.DENIED:
-        return [
-            "do not file the same again; ask for less, or run smaller machines first",
-            elsewhere,
-            *steps,
-        ]
-    if request.state == State.PARTIAL:
-        got = 0 if request.granted is None else request.granted
-        return [
-            f"use what was granted, {got:g} {request.unit}, and ask for the rest later",
-            elsewhere,
-            *steps,
-        ]
-    return steps
-
-
-def _given_up(request: QuotaRequest, ledger: Ledger) -> QuotaRequest:
-    """Close a request whose sending was interrupted; the others stay as they are."""
-    sending = request.is_open and settings.now() - request.filed_at < _SENDING
-    if sending or not request.is_open:
-        return request
-    lost = replace(
-        request,
-        state=State.UNKNOWN.value,
-        is_open=False,
-        reason="planner was stopped while sending it; request it again to find out",
-    )
-    ledger.save_request(lost)
-    return lost
+def _beside(ask: Ask, known: QuotaRequest, cloud: QuotaAdapter, ledger: Ledger) -> Filed:
+    """Join a wish with the request that is open for its quota."""
+    wants = {**known.wants, **ask.wants}
+    taken = ask.check.usage or 0
+    wanted = max(ask.desired, math.ceil(taken + sum(wants.values())) if ask.wants else 0)
+    joined = replace(known, wants=wants, campaign=known.campaign or ask.campaign)
+    if wanted <= known.desired:
+        ledger.save_request(joined)
+        return Filed(joined, How.FOUND, known.desired)
+    answer = cloud.raise_wish(known, replace(ask, desired=wanted))
+    if answer is None:
+        ledger.save_request(joined)
+        return Filed(joined, How.WAITS, wanted)
+    raised = replace(joined, desired=float(wanted), justification=ask.justification)
+    return Filed(save(raised, answer, ledger), How.RAISED, wanted)
 
 
 def _open_request(
@@ -180,7 +164,7 @@ def _open_request(
     """Return the request that is open for the quota, from the ledger or the cloud."""
     known = ledger.open_request(wish.key)
     if known is not None and known.native_id:
-        known = _save(known, cloud.poll(known), ledger)
+        known = save(known, cloud.poll(known), ledger)
         if known.is_open:
             return known
         known = None
@@ -194,7 +178,7 @@ def _open_request(
     if answer.filed_at is not None:
         found = replace(found, filed_at=answer.filed_at)
     recorded = known or ledger.add_request(found)
-    return _save(replace(found, id=recorded.id if recorded else 0), answer, ledger)
+    return save(replace(found, id=recorded.id if recorded else 0), answer, ledger)
 
 
 def _send(ask: Ask, wish: QuotaRequest, cloud: QuotaAdapter, ledger: Ledger) -> QuotaRequest:
@@ -209,26 +193,11 @@ def _send(ask: Ask, wish: QuotaRequest, cloud: QuotaAdapter, ledger: Ledger) -> 
     except PlannerError:
         ledger.forget_request(recorded)
         raise
-    return _save(recorded, answer, ledger)
-
-
-def _save(request: QuotaRequest, answer: Answer, ledger: Ledger) -> QuotaRequest:
-    """Write down what the cloud says, and return the request as it stands."""
-    now = settings.now()
-    outcome = decide(answer, old=request.old_limit, desired=request.desired)
-    seen = replace(
-        request,
-        native_id=answer.native_id or request.native_id,
-        native_state=answer.native_state,
-        state=outcome.state.value,
-        reason=outcome.reason,
-        is_open=outcome.is_open,
-        granted=None if outcome.is_open else answer.limit,
-        checked_at=now,
-        closed_at=None if outcome.is_open else now,
-    )
-    ledger.save_request(seen)
-    return seen
+    sent = save(recorded, answer, ledger)
+    # Who files it sees how it stands; later changes are told.
+    told = replace(sent, told=sent.state)
+    ledger.save_request(told)
+    return told
 
 
 def _wish(ask: Ask, account: str) -> QuotaRequest:
@@ -247,14 +216,19 @@ def _wish(ask: Ask, account: str) -> QuotaRequest:
         old_limit=ask.check.limit,
         model=demand.model if demand else "",
         instance_type=demand.instance_type if demand else "",
-        instances=demand.instances if demand else 1,
+        instances=demand.largest if demand else 1,
         spot=demand.spot if demand else False,
         justification=ask.justification,
         reason="being sent",
+        kind=ask.kind,
+        wants=dict(ask.wants),
+        told="PENDING",
+        campaign=ask.campaign,
     )
 
 
-def _lock(wish: QuotaRequest) -> BaseFileLock:
+def lock(wish: QuotaRequest) -> BaseFileLock:
+    """Return the lock of a quota: one process at a time files for it."""
     from filelock import FileLock
 
     folder = state.folder() / "locks"

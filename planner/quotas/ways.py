@@ -1,8 +1,13 @@
 """The shortest way to a running endpoint, from where the account stands.
 
 What has room already comes first. Of what needs more quota, the best chance has the plan with
-the fewest requests, then the smallest step (GPUs asked for), the lowest price and the widest
-choice of regions. That order is a rule of thumb from users' reports; no cloud publishes odds.
+the fewest requests, then the smallest step from the limit as it is, then the lowest price.
+Where prices are equal, the place where the machine is in more zones comes first, then the
+machine that is in more regions, then the card that more machines there carry. That order is a
+rule of thumb from users' reports; no cloud publishes odds.
+
+A step is what is missing in the limit's own unit, told in cards so that vCPUs, instances and
+GPUs can be compared: 48 vCPU of a machine with 96 vCPU and 8 cards are 4 cards.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from planner.quotas import zones
 from planner.quotas.model import DemandCheck, Verdict
 
 if TYPE_CHECKING:
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
 
     from planner.ledger import QuotaRequest
     from planner.plan import Plan
-    from planner.quotas.model import Demand
+    from planner.quotas.model import Check, Demand
 
 
 class Ready(StrEnum):
@@ -42,6 +48,7 @@ class Way:
     Attributes:
         requests: How many quota requests it takes.
         regions: In how many regions of the comparison the instance type is offered.
+        cards: How many instance types of the comparison carry its card in its region.
     """
 
     check: DemandCheck
@@ -49,20 +56,35 @@ class Way:
     ready: Ready
     requests: int
     regions: int
+    cards: int = 1
 
     @property
     def hourly_usd(self) -> Decimal | None:
-        """Return the on-demand price of all machines; None where it is not known."""
-        if self.plan is None or self.plan.on_demand_hourly_usd is None:
+        """Return the price of all machines as they are bought; None where it is not known."""
+        if self.plan is None or self.check.demand.purchase:
             return None
-        one = self.plan.on_demand_hourly_usd / self.plan.instances
-        return one * self.check.demand.instances
+        spot = self.check.demand.spot
+        price = self.plan.spot_hourly_usd if spot else self.plan.on_demand_hourly_usd
+        if price is None:
+            return None
+        return price / self.plan.instances * self.check.demand.instances
+
+    @property
+    def zones(self) -> int:
+        """Return in how many zones of the region the machine was seen; 0: not known."""
+        return zones.count(self.check.demand)
+
+    @property
+    def step(self) -> float:
+        """Return the largest step that a limit must take, in cards."""
+        return max((_in_cards(short, self.check.demand) for short in self.check.short), default=0)
 
 
 def ways(checks: Iterable[DemandCheck], plans: Mapping[Demand, Plan]) -> list[Way]:
     """Return the ways, best first."""
     listed = list(checks)
     offered = Counter((c.demand.service, c.demand.instance_type) for c in listed)
+    carried = Counter((c.demand.region, c.demand.accelerator) for c in listed)
     found = [
         Way(
             check=check,
@@ -70,6 +92,7 @@ def ways(checks: Iterable[DemandCheck], plans: Mapping[Demand, Plan]) -> list[Wa
             ready=_ready(check),
             requests=len(check.short),
             regions=offered[check.demand.service, check.demand.instance_type],
+            cards=carried[check.demand.region, check.demand.accelerator],
         )
         for check in listed
     ]
@@ -113,14 +136,21 @@ def _ready(check: DemandCheck) -> Ready:
         return Ready.NOW
     if check.verdict is Verdict.UNKNOWN:
         return Ready.UNKNOWN
-    return Ready.CLOSED if any(short.fixed for short in check.short) else Ready.REQUEST
+    return Ready.CLOSED if check.hopeless else Ready.REQUEST
 
 
 def _rank(way: Way) -> tuple[object, ...]:
     price = way.hourly_usd
     cost = (price is None, price or 0)
     demand = way.check.demand
+    open_to = (-way.zones, -way.regions, -way.cards)
     place = (demand.instance_type, demand.region)
     if way.ready is Ready.NOW:
-        return (_ORDER.index(way.ready), *cost, *place)
-    return (_ORDER.index(way.ready), way.requests, demand.gpus, *cost, -way.regions, *place)
+        return (_ORDER.index(way.ready), *cost, *open_to, *place)
+    return (_ORDER.index(way.ready), way.requests, way.step, *cost, *open_to, *place)
+
+
+def _in_cards(short: Check, demand: Demand) -> float:
+    """Return what is missing of a limit in cards, by what one machine takes of it."""
+    of_one = short.need / max(1, demand.largest)
+    return short.short_by / of_one * demand.accelerator_count if of_one else 0

@@ -52,6 +52,12 @@ class Scenario(Reality):
         ineligible: Google: why no increase may be asked for, or empty.
         azure_refusal: Azure: the code of refused requests.
         support_plan: Azure: whether the subscription may open support tickets.
+        ticket_outcome: Azure: how people answer tickets: ``approved``, ``partial``, ``denied``,
+            ``never``.
+        quota_project: Google: whether the sign-in has a quota project of its own.
+        appeal_after_s: Simulated seconds from a refusal until an appeal moves the limit all
+            the same; 0: never.
+        accounts: How many accounts, subscriptions and projects there are.
         adjustable: Whether the quotas can be raised at all.
         quota_error: AWS: ErrorReason of GPU quotas, or empty.
         endpoint_instances: AWS: how many instances all SageMaker endpoints may have at first;
@@ -83,6 +89,10 @@ class Scenario(Reality):
     ineligible: str = ""
     azure_refusal: str = "QuotaNotAvailableForResource"
     support_plan: bool = True
+    ticket_outcome: str = "approved"
+    quota_project: bool = True
+    appeal_after_s: float = 0
+    accounts: int = 1
     adjustable: bool = True
     quota_error: str = ""
     endpoint_instances: int = -1

@@ -208,6 +208,15 @@ class World:
                 request.settled = True
                 if request.granted != request.old:
                     self.limits[request.key] = request.granted
+            self._settle_appeal(request, now)
+
+    def _settle_appeal(self, request: Request, now: datetime) -> None:
+        """Grant, long after, what was refused: people at the cloud changed their mind."""
+        after = self.scenario.appeal_after_s
+        if not after or request.decided is None or request.granted >= request.desired:
+            return
+        if request.decided + timedelta(seconds=after) <= now:
+            self.limits[request.key] = request.granted = request.desired
 
     def count(self, cloud: str, operation: str) -> None:
         """Count one call."""

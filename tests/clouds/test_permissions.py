@@ -13,7 +13,7 @@ from planner.clouds import permissions
 from planner.errors import UnknownNameError
 from planner.ledger import Ledger
 from planner.pricing import instance_types
-from planner.quotas import checking, tracker
+from planner.quotas import checking, following, tracker
 from planner.quotas.interface import Contact, adapter
 from planner.quotas.model import Demand
 
@@ -30,7 +30,14 @@ _SOMETIMES = {
     "sagemaker:DescribeEndpointConfig",
     "iam:CreateServiceLinkedRole",
     "Microsoft.MachineLearningServices/locations/usages/read",
+    "Microsoft.Support/services/problemClassifications/read",
+    "Microsoft.Support/supportTickets/communications/read",
+    "Microsoft.Support/supportTickets/read",
     "Microsoft.Support/supportTickets/write",
+    "ec2:DescribeSpotInstanceRequests",
+    "servicequotas:CreateSupportCase",
+    "support:AddCommunicationToCase",
+    "support:DescribeCases",
 }
 
 
@@ -74,7 +81,7 @@ def test_policies_name_exactly_the_calls_that_are_made(sandbox: Sandbox, cloud: 
             for ask in tracker.asks(check, "because", Contact(email="ada@example.com")):
                 tracker.file(ask, made, ledger)
         sandbox.world.clock.advance(timedelta(days=1))
-        tracker.refresh(ledger, ledger.requests())
+        following.refresh(ledger, ledger.requests())
     both = allowed("quota-request", cloud) | allowed("quota-check", cloud)
     assert called(sandbox, cloud) <= both
     assert allowed("quota-request", cloud) - _SOMETIMES <= called(sandbox, cloud)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import forked
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import settings as laws
 from hypothesis import strategies as st
 
@@ -144,6 +144,7 @@ def test_marking_an_unknown_resource_is_an_error(ledger: Ledger) -> None:
     reason=st.text(st.characters(codec="utf-8")),
     spot=st.booleans(),
 )
+@settings(deadline=None)  # the first example makes the file
 def test_whatever_is_written_is_read_again(
     tmp_path_factory: pytest.TempPathFactory,
     desired: float,

@@ -66,14 +66,15 @@ def test_running_machines_of_the_same_quota_count_in_vcpus(sandbox: Sandbox) -> 
 
 def test_sagemaker_counts_instances_by_the_types_own_name(sandbox: Sandbox) -> None:
     turn(sandbox, gpu_instances=1)
-    (found,) = check("ml.g5.48xlarge").checks
+    found, all_endpoints = check("ml.g5.48xlarge").checks
     assert found.quota.quota_id == "L-0100B823"
     assert (found.quota.unit, found.limit, found.need) == ("instances", 1, 1)
+    assert all_endpoints.quota.name == "Number of instances across active endpoints"
 
 
 def test_a_code_that_is_not_public_is_found_by_name(sandbox: Sandbox) -> None:
     turn(sandbox, gpu_instances=1)
-    (found,) = check("ml.g7e.2xlarge").checks
+    found, _ = check("ml.g7e.2xlarge").checks
     assert found.quota.name == "ml.g7e.2xlarge for endpoint usage"
     assert found.quota.quota_id.startswith("L-")
     assert found.verdict is Verdict.ENOUGH
@@ -112,7 +113,8 @@ def test_endpoints_in_use_are_counted(sandbox: Sandbox) -> None:
     }
     sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
-    (found,) = check("ml.g5.48xlarge").checks
+    found, all_endpoints = check("ml.g5.48xlarge").checks
+    assert all_endpoints.usage == 2
     assert (found.usage, found.short_by) == (2, 1)
 
 
@@ -134,6 +136,7 @@ def test_a_region_takes_a_call_per_quota_and_one_for_the_use(sandbox: Sandbox) -
     assert pacing.calls() == {
         ("aws", "service-quotas:GetServiceQuota"): 6,
         ("aws", "ec2:DescribeInstances"): 3,
+        ("aws", "ec2:DescribeCapacityReservations"): 3,
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from planner.errors import PlannerError
 from planner.ledger import QuotaRequest
-from planner.quotas.notify import notify
+from planner.quotas.notify import message, notify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ REQUEST = QuotaRequest(
 
 def test_a_command_sees_the_message(tmp_path: Path) -> None:
     told = tmp_path / "told"
-    notify(f'printf "%s" "$PLANNER_STATE $PLANNER_MESSAGE" > {told}', REQUEST, "PENDING")
+    notify(f'printf "%s" "$PLANNER_STATE $PLANNER_MESSAGE" > {told}', message(REQUEST))
     text = told.read_text()
     assert text.startswith("APPROVED planner: Running On-Demand P instances in us-east-1")
     assert "123456789012" not in text
@@ -56,7 +56,7 @@ def test_a_webhook_gets_json() -> None:
     with HTTPServer(("127.0.0.1", 0), Hook) as server:
         thread = threading.Thread(target=server.handle_request)
         thread.start()
-        notify(f"http://127.0.0.1:{server.server_port}/", REQUEST, "PENDING")
+        notify(f"http://127.0.0.1:{server.server_port}/", message(REQUEST))
         thread.join()
     assert bodies[0]["state"] == "APPROVED"
     assert bodies[0]["state_before"] == "PENDING"
@@ -66,4 +66,4 @@ def test_a_webhook_gets_json() -> None:
 @pytest.mark.parametrize("target", ["exit 3", "http://127.0.0.1:9/"])
 def test_what_cannot_be_delivered_is_an_error(target: str) -> None:
     with pytest.raises(PlannerError, match="could not be delivered"):
-        notify(target, REQUEST, "PENDING")
+        notify(target, message(REQUEST))

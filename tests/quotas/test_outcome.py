@@ -24,7 +24,7 @@ def state(phase: Phase, limit: float | None, old: float | None = OLD) -> tuple[S
         (Phase.OPEN, 8, (State.PENDING, True)),
         (Phase.OPEN, None, (State.PENDING, True)),
         (Phase.CASE, 8, (State.NEEDS_HUMAN, True)),
-        (Phase.CONTACT, 8, (State.NEEDS_HUMAN, False)),
+        (Phase.CONTACT, 8, (State.NEEDS_HUMAN, True)),
         (Phase.GRANTED, 96, (State.APPROVED, False)),
         (Phase.GRANTED, 100, (State.APPROVED, False)),
         (Phase.GRANTED, 32, (State.PARTIAL, False)),

@@ -50,7 +50,6 @@ class TestRefusals:
         "changes",
         [
             {"contact_email": ""},
-            {"dimensions": {}},
             {"dimensions": {"region": "us-central1", "zone": "a"}},
             {"dimensions": {"region": "moon-east1"}},
             {"quota_config": types.QuotaConfig(preferred_value=-2)},

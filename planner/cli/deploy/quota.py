@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from planner.cli.quota import request
+from planner.cli.quota import asking, who
 from planner.quotas import justification, tracker
 
 if TYPE_CHECKING:
@@ -37,22 +37,23 @@ def offer(prepared: Prepared, *, file: bool, may_ask: bool) -> Prepared:
     if not short or not (file or (may_ask and sys.stdin.isatty())):
         return prepared
     asks = [ask for item in short for ask in _asks(item, prepared.spec.owner)]
-    request.show(asks)
+    asking.show(asks)
     one = len(asks) == 1
     if not file and not click.confirm(
         f"Ask for {'it' if one else 'them'} now? Nothing is deployed", err=True
     ):
         return prepared
-    filed = request.send(asks)
-    request.report(asks, filed, "table")
+    filed = asking.send(asks)
+    asking.report(filed, "table")
     return replace(prepared, findings=tuple(_followed(item, filed) for item in prepared.findings))
 
 
 def _asks(finding: Finding, owner: str) -> list[Ask]:
     if finding.shortage is None:
         return []
-    text = justification.justify(finding.shortage.demand, owner=owner)
-    return tracker.asks(finding.shortage, text, request.contact_of_environment())
+    demand = finding.shortage.demand
+    text = justification.justify(demand, who.case({"owner": owner}, [demand]))
+    return tracker.asks(finding.shortage, text, who.contact_of_environment())
 
 
 def _followed(finding: Finding, filed: list[Filed]) -> Finding:

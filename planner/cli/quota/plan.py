@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.output import emit, format_option, note
+from planner.cli.quota import again
 from planner.cli.quota import options as quota_options
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ def plan(model: str | None, output_format: str, top: int, **options: Any) -> Non
     """Find the shortest way to a running endpoint for MODEL, across clouds.
 
     What has room already comes first, cheapest first. Else the single request with the best
-    chance: fewest requests, smallest step, lowest price, widest choice of regions. No cloud
-    publishes odds; the order is a rule of thumb.
+    chance: fewest requests, smallest step of the limit, lowest price; where prices are equal,
+    more zones and regions with the machine. No cloud publishes odds; it is a rule of thumb.
     """
     from planner.cli.quota import view
 
@@ -48,22 +49,31 @@ def best_ways(model: str | None, options: dict[str, Any]) -> Sequence[Way]:
     """Return the ways, best first; one per instance type, in its best region."""
     from planner.quotas import ways
 
+    return ways.best_places(all_ways(model, options))
+
+
+def all_ways(model: str | None, options: dict[str, Any]) -> Sequence[Way]:
+    """Return the ways of every place that was asked about, best first."""
+    from planner.quotas import ways
+
     quota_options.use_accounts(options)
     asked = quota_options.demands(model, options)
-    checks = quota_options.check(list(asked))
+    together = quota_options.is_together(options)
+    checks = quota_options.check(list(asked), together=together)
     plans = {demand: plan for demand, plan in asked.items() if plan is not None}
-    return ways.best_places(ways.ways(checks, plans))
+    return ways.ways(checks, plans)
 
 
 def _say_next(model: str | None, way: Way) -> None:
     from planner.quotas.ways import Ready
 
     demand = way.check.demand
-    where = f"--instance-type {demand.instance_type} --region {demand.region}"
     if way.ready is Ready.NOW:
-        note(f"There is room now: planner deploy {model or 'MODEL'} {where}")
+        note(f"There is room now: {again.command('deploy', demand, model or 'MODEL')}")
+    elif way.ready is Ready.REQUEST and way.check.is_asked_for:
+        note("What is missing is asked for already. Next: planner quota watch")
     elif way.ready is Ready.REQUEST:
-        note(f"Next: planner quota request {f'{model} ' if model else ''}{where}")
+        note(f"Next: {again.command('quota request', demand, model)}")
     else:
         note(f"No way is open here: {way.check.reason}")
-        note("Try: --geo all, or another cloud.")
+        note(f"Try: --geo all, or {again.command('quota capacity', demand, model)}")

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.output import emit_json, note
+from planner.cli.output import note
+from planner.cli.quota import asking, codes, who
 from planner.cli.quota import options as quota_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
-    from planner.quotas.interface import Ask, Contact, QuotaAdapter
-    from planner.quotas.tracker import Filed
-
-
-_CONTACT = {
-    "country": "Three-letter country, for a support ticket.",
-    "last_name": "For a support ticket.",
-    "first_name": "For a support ticket.",
-    "email": "Google requires one; support tickets too.",
-}
-
-
-def _contact_options(function: Any) -> Any:  # noqa: ANN401 - a decorator
-    for name, text in _CONTACT.items():
-        function = click.option(
-            f"--contact-{name.replace('_', '-')}", envvar=_variable(name), default="", help=text
-        )(function)
-    return function
-
-
-def _variable(name: str) -> str:
-    return f"PLANNER_CONTACT_{name.upper()}"
-
-
-def contact_of_environment() -> Contact:
-    """Return who asks, for commands without the options: from the same variables."""
-    from planner.quotas.interface import Contact as Person
-
-    return Person(**{name: os.environ.get(_variable(name), "") for name in _CONTACT})
+    from planner.quotas.interface import Ask
+    from planner.quotas.ways import Way
 
 
 @click.command()
@@ -52,20 +23,12 @@ def contact_of_environment() -> Contact:
 @click.option("--service", metavar="NAME", help="AWS: ec2 or sagemaker, for --quota-id.")
 @click.option("--gpu-family", metavar="NAME", help="Google: NVIDIA_H100 ..., for --quota-id.")
 @click.option("--to", "total", type=click.IntRange(min=1), help="The new total to ask for.")
-@click.option("--purpose", default="", help="What for, in the justification.")
-@click.option(
-    "--hours-per-month",
-    type=float,
-    default=730,
-    show_default=True,
-    help="Hours the machines will run, for the cost in the justification.",
-)
-@click.option("--start", type=click.DateTime(formats=["%Y-%m-%d"]), help="When it is needed.")
-@click.option("--owner", default="", help="Team or person, in the justification.")
+@click.option("--access", is_flag=True, help="Azure: access to a region or size that is closed.")
+@who.case_options
 @click.option("--justification", help="Your own text instead.")
 @click.option("--edit", is_flag=True, help="Edit the justification before it is sent.")
-@_contact_options
-@click.option("--ticket", type=int, metavar="REQUEST", help="File Azure's support ticket for it.")
+@who.contact_options
+@click.option("--ticket", type=int, metavar="REQUEST", help="Take a request to a person.")
 @click.option("--yes", is_flag=True, help="Send without asking.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, and stop.")
 @click.option(
@@ -76,60 +39,140 @@ def contact_of_environment() -> Contact:
     show_default=True,
     help="How to print.",
 )
-def request(model: str | None, output_format: str, **options: Any) -> None:  # noqa: ANN401 - mirrors the options
-    """Ask for the quota that MODEL's best way needs, or for one quota by its id.
+def request(model: str | None, output_format: str, **options: Any) -> int:  # noqa: ANN401 - mirrors the options
+    """Ask for the quota that MODEL's best way needs, or that the named machines need.
 
-    Asks for the smallest total that runs the machines. Shows what will be sent and asks
-    first. A request that is open already is shown, not filed again.
+    With a MODEL: its best way. With --instance-type and --region: every one of them, all
+    together, one request per limit with the sum. Asks for the smallest total that runs the
+    machines; shows what will be sent and asks first. A request that is open already is shown,
+    not filed again. Exit code 8: a wish waits, because a smaller request is open.
 
     \b
     planner quota request llama-2-70b --cloud aws --region us-east-1
-    planner quota request --instance-type g6.48xlarge --region us-west-2
+    planner quota request --instance-type g6.48xlarge --region us-west-2 --region us-east-1
+    planner quota request llama-2-70b --size fleet.json
     planner quota request --cloud aws --quota-id L-DB2E81BA --region us-east-1 --to 192
+    planner quota request --access --instance-type Standard_NC24ads_A100_v4 --region eastus
     planner quota request --ticket 3
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     if options["ticket"] is not None:
+        from planner.cli.quota import ticket
+
         quota_options.use_accounts(options)
-        _file_ticket(options["ticket"], _contact(options), yes=options["yes"])
-        return
-    asks = _by_id(options) if options["quota_id"] else _by_demand(model, options)
+        return ticket.file(options["ticket"], who.contact(options), yes=options["yes"])
+    asks = _asks(model, options)
     if not asks:
-        return
-    show(asks)
+        if output_format == "json":
+            asking.report([], output_format)
+        return 0
+    asking.show(asks)
     if options["dry_run"]:
-        return
+        return 0
     if not options["yes"]:
         click.confirm("Send?" if len(asks) == 1 else "Send these?", abort=True, err=True)
-    filed = send(asks)
-    report(asks, filed, output_format)
+    filed = asking.send(asks)
+    asking.report(filed, output_format)
+    _take_to_people(asks, [item.request.id for item in filed], options)
+    waits = any(item.wanted > item.request.desired for item in filed)
+    return codes.PENDING if waits else 0
+
+
+def _asks(model: str | None, options: dict[str, Any]) -> Sequence[Ask]:
+    if options["quota_id"]:
+        return _by_id(options)
+    if options["access"]:
+        return _access(model, options)
+    return _by_demand(model, options)
 
 
 def _by_demand(model: str | None, options: dict[str, Any]) -> Sequence[Ask]:
-    """Return the requests of the best way to run what was asked about."""
-    from planner.cli.quota.plan import best_ways
-    from planner.errors import QuotaShortError
+    """Return the requests of what was asked about."""
     from planner.quotas import justification, tracker
+
+    ways = _wanted(model, options)
+    checks = [way.check for way in ways if not _has_room(way)]
+    if not checks:
+        return []
+    prices = [way.hourly_usd for way in ways]
+    known = [price for price in prices if price is not None]
+    hourly = sum(known) if known and len(known) == len(prices) else None
+    demands = [check.demand for check in checks]
+    text = options["justification"] or justification.justify(
+        demands, who.case(options, demands, hourly)
+    )
+    return tracker.asks(checks, _edited(text, options), who.contact(options))
+
+
+def _wanted(model: str | None, options: dict[str, Any]) -> Sequence[Way]:
+    """Return the ways to ask for: the best of a model; all of named machines in named regions."""
+    from planner.cli.quota.plan import all_ways
+    from planner.quotas import graph, ways
+
+    found = all_ways(model, options)
+    if quota_options.is_together(options):
+        return found
+    if model is not None:
+        return _best(found)
+    best = found if options["regions"] else ways.best_places(found)
+    if len(best) == 1:
+        return best
+    if len(best) < len(found):
+        places = ", ".join(
+            f"{w.check.demand.instance_type} in {w.check.demand.region}" for w in best
+        )
+        note(f"The best region of each: {places}. Name --region to choose.")
+    checks = graph.together(way.check for way in best)
+    return ways.ways(checks, {w.check.demand: w.plan for w in best if w.plan is not None})
+
+
+def _best(found: Sequence[Way]) -> Sequence[Way]:
+    """Return the best way, and say what the others would be."""
+    from planner.quotas import ways
+
+    others = ways.best_places(found)[1:]
+    if others:
+        demand = found[0].check.demand
+        note(
+            f"The best way: {demand.text} in {demand.region}. "
+            f"{len(others)} other machines: planner quota plan; all of them: quota campaign."
+        )
+    return found[:1]
+
+
+def _has_room(way: Way) -> bool:
+    """Tell whether a way needs no request; say so.
+
+    Raises:
+        AccessError: Whether it needs one is not known.
+    """
+    from planner.errors import AccessError
     from planner.quotas.ways import Ready
 
-    way = best_ways(model, options)[0]
     demand = way.check.demand
     if way.ready is Ready.NOW:
         note(f"{demand.text} in {demand.region} has room already; nothing to ask for.")
-        return []
+        return True
     if way.ready is Ready.UNKNOWN:
-        raise QuotaShortError(
+        raise AccessError(
             f"whether {demand.text} in {demand.region} has room is not known",
             why=way.check.reason,
             advice=way.check.advice or "planner doctor",
         )
-    text = options["justification"] or justification.justify(
-        demand,
-        purpose=options["purpose"],
-        hours_per_month=options["hours_per_month"],
-        start=_date(options["start"]),
-        owner=options["owner"],
-    )
-    return tracker.asks(way.check, _edited(text, options), _contact(options))
+    return False
+
+
+def _access(model: str | None, options: dict[str, Any]) -> Sequence[Ask]:
+    """Return the requests for access to what Azure closes to the subscription."""
+    from planner.cli.quota.plan import all_ways
+    from planner.quotas import access, justification
+
+    found = [way.check for way in all_ways(model, options) if way.check.may_be_opened]
+    if not found:
+        note("Nothing that was asked about is closed to the subscription.")
+        return []
+    demands = [check.demand for check in found]
+    text = options["justification"] or justification.justify(demands, who.case(options, demands))
+    return [access.ask(check, _edited(text, options), who.contact(options)) for check in found]
 
 
 def _by_id(options: dict[str, Any]) -> Sequence[Ask]:
@@ -154,99 +197,23 @@ def _by_id(options: dict[str, Any]) -> Sequence[Ask]:
             service=options["service"] or "",
             gpu_family=options["gpu_family"] or "",
             justification=_edited(justification.plain(text), options),
-            contact=_contact(options),
+            contact=who.contact(options),
         )
     ]
 
 
-def show(asks: Sequence[Ask]) -> None:
-    """Show everything that will be sent, before it is."""
-    from planner.quotas.interface import adapter
-    from planner.quotas.model import amount
-    from planner.quotas.tracker import refuse_pointless
+def _take_to_people(asks: Sequence[Ask], numbers: Sequence[int], options: dict[str, Any]) -> None:
+    """File the tickets of requests that no API takes, where the contact is known."""
+    from planner.cli.quota import ticket
 
-    for ask in asks:
-        refuse_pointless(ask)
-        quota, demand = ask.check.quota, ask.demand
-        limit = "not known" if ask.check.limit is None else f"{ask.check.limit:g}"
-        note(f"{quota.cloud} {quota.region or 'all regions'}: {quota.title}")
-        note(f"  limit {limit} -> {amount(ask.desired, quota.unit)} (a new total)")
-        if demand is not None:
-            note(f"  {ask.check.in_machines(demand)}")
-        for key, value in adapter(quota.cloud).payload(ask).items():
-            if key != "justification":  # it is the same for all, and shown below
-                note(f"    {key}: {json.dumps(value)}")
-    note(f"Justification: {asks[0].justification}")
-    if asks[0].check.quota.cloud == "aws":
-        note("AWS takes no text with a request; it is kept for the case that AWS may open.")
-
-
-def send(asks: Sequence[Ask]) -> list[Filed]:
-    """File the requests, each once, and return what became of them."""
-    from planner.ledger import Ledger
-    from planner.quotas import tracker
-    from planner.quotas.interface import adapter
-
-    made: dict[str, QuotaAdapter] = {}
-    filed = []
-    with Ledger() as ledger:
-        for ask in asks:
-            cloud = ask.check.quota.cloud
-            made.setdefault(cloud, adapter(cloud))
-            filed.append(tracker.file(ask, made[cloud], ledger))
-    return filed
-
-
-def report(asks: Sequence[Ask], filed: Sequence[Filed], output_format: str) -> None:
-    """Print what became of the requests, and how to follow them."""
-    from planner.cli.quota import view
-    from planner.quotas.model import amount
-
-    if output_format == "json":
-        records = view.request_records(item.request for item in filed)
-        how = [{"how": item.how.value} for item in filed]
-        emit_json([{**one, **record} for one, record in zip(how, records, strict=True)])
-        return
-    for ask, item in zip(asks, filed, strict=True):
-        found = item.request
-        name = found.quota_name or found.quota_id
-        total = amount(found.desired, found.unit)
-        note(f"#{found.id} {item.how.value}: {name}, {total}: {found.state}")
-        if found.desired < ask.desired:
-            note(f"  That is less than {ask.desired}; the cloud decides it first, then ask again.")
-    note("Follow it: planner quota watch")
-
-
-def _file_ticket(number: int, contact: Contact, *, yes: bool) -> None:
-    from planner.errors import UnknownNameError, UsageError
-    from planner.ledger import Ledger
-    from planner.quotas import azure_requests
-
-    with Ledger() as ledger:
-        known = {str(request.id): request for request in ledger.requests()}
-    if str(number) not in known:
-        raise UnknownNameError("request", str(number), known, advice="planner quota status")
-    found = known[str(number)]
-    if found.cloud != "azure":
-        raise UsageError("only Azure decides quota by support tickets that planner can file")
-    note(f"A support ticket for {found.quota_name or found.quota_id} in {found.region}:")
-    for key, value in azure_requests.ticket_payload(found).items():
-        note(f"    {key}: {value}")
-    note(f"    description: {found.justification}")
-    if not yes:
-        click.confirm("Send?", abort=True, err=True)
-    note(f"Filed as {azure_requests.file_ticket(found, contact)}.")
-
-
-def _contact(options: dict[str, Any]) -> Contact:
-    from planner.quotas.interface import Contact
-
-    return Contact(
-        email=options["contact_email"],
-        first_name=options["contact_first_name"],
-        last_name=options["contact_last_name"],
-        country=options["contact_country"],
-    )
+    person = who.contact(options)
+    complete = person.email and person.first_name and person.last_name and person.country
+    for ask, number in zip(asks, numbers, strict=True):
+        if ticket.is_the_only_way(ask):
+            if complete:
+                ticket.file(number, person, yes=True)
+            else:
+                note(f"It needs a support ticket: planner quota request --ticket {number}")
 
 
 def _edited(text: str, options: dict[str, Any]) -> str:
@@ -254,7 +221,3 @@ def _edited(text: str, options: dict[str, Any]) -> str:
 
     changed = click.edit(text) if options["edit"] else None
     return justification.plain(changed if changed is not None else text)
-
-
-def _date(start: datetime | None) -> Any:  # noqa: ANN401 - date or None
-    return None if start is None else start.date()

@@ -58,7 +58,9 @@ def _demand(check: DemandCheck) -> dict[str, Any]:
         "region": demand.region,
         "instance_type": demand.instance_type,
         "instances": demand.instances,
+        "most_instances": demand.largest,
         "spot": demand.spot,
+        "bought": demand.bought,
         "deployable": check.deployable,
         "closed": check.closed,
         "verdict_of_all": check.verdict.value,
@@ -68,7 +70,8 @@ def _demand(check: DemandCheck) -> dict[str, Any]:
 
 def _quota(check: DemandCheck, quota: Check | None) -> dict[str, Any]:
     if quota is None:
-        keys = ("quota_id", "quota", "quota_region", "unit", "limit", "usage", "need", "short_by")
+        known = ("quota_id", "quota", "quota_region", "unit", "limit", "usage", "need", "short_by")
+        keys = (*known, "planned", "asked", "request")
         verdict = "closed" if check.closed else "unknown"
         return {**dict.fromkeys(keys), "verdict": verdict, "why": check.why, "fixed": ""}
     return {
@@ -80,6 +83,9 @@ def _quota(check: DemandCheck, quota: Check | None) -> dict[str, Any]:
         "usage": quota.usage,
         "need": quota.need,
         "short_by": quota.short_by,
+        "planned": quota.planned,
+        "asked": quota.asked or None,
+        "request": quota.request or None,
         "verdict": quota.verdict.value,
         "why": quota.why,
         "fixed": quota.fixed,
@@ -133,7 +139,7 @@ def way_columns() -> list[Column]:
             "accelerator",
             "GPUs",
             show=lambda row: (
-                f"{row['accelerator_count'] * row['instances']:g}x\n{row['accelerator']}"
+                f"{row['accelerator_count'] * row['most_instances']:g}x\n{row['accelerator']}"
             ),
         ),
         Column("hourly_usd", "$/hour", "right", _price),
@@ -165,6 +171,10 @@ def request_records(requests: Iterable[QuotaRequest]) -> list[dict[str, Any]]:
             "model": request.model,
             "instance_type": request.instance_type,
             "instances": request.instances,
+            "wants": request.wants,
+            "ticket": request.ticket,
+            "reply": request.reply,
+            "campaign": request.campaign,
             "is_open": request.is_open,
             "filed_at": request.filed_at,
             "checked_at": request.checked_at,
@@ -192,9 +202,10 @@ def request_columns() -> list[Column]:
 def _machines(row: Mapping[str, Any]) -> str:
     if row.get("repeated"):
         return ""
-    count = f"{row['instances']} x " if row["instances"] > 1 else ""
-    spot = " spot" if row["spot"] else ""
-    return f"{count}{row['instance_type']}{spot}\n{row['cloud']} {row['region']}"
+    most = row["most_instances"]
+    count = f"{most} x " if most > 1 else ""
+    how = "" if row["bought"] == "on_demand" else f" {row['bought'].replace('_', ' ')}"
+    return f"{count}{row['instance_type']}{how}\n{row['cloud']} {row['region']}"
 
 
 def _short(name: str) -> str:
@@ -207,7 +218,9 @@ def _short(name: str) -> str:
 def _verdict(row: Mapping[str, Any]) -> str:
     if row["closed"]:
         return "closed"
-    return f"short by {row['short_by']}" if row["verdict"] == "short" else str(row["verdict"])
+    asked = f"\n#{row['request']}: {row['asked']:g}" if row["request"] else ""
+    short = f"short by {row['short_by']}"
+    return (short if row["verdict"] == "short" else str(row["verdict"])) + asked
 
 
 def reasons(checks: Iterable[DemandCheck]) -> list[str]:
@@ -223,6 +236,22 @@ def reasons(checks: Iterable[DemandCheck]) -> list[str]:
         f"{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''}: {reason}."
         for reason, places in about.items()
     ]
+
+
+def updates(checks: Iterable[DemandCheck]) -> list[str]:
+    """Return what an update in place needs for a while: the old machines and the new ones."""
+    remarks = []
+    for check in checks:
+        own = check.checks[0] if check.checks else None
+        if check.demand.service != "sagemaker" or own is None or not check.deployable:
+            continue
+        both = own.need * 2 + own.taken
+        if own.limit is not None and both > own.limit:
+            remarks.append(
+                f"An update of an endpoint in place runs old and new machines together for a "
+                f"while: that needs {amount(int(both), own.quota.unit)} of {own.quota.title}."
+            )
+    return list(dict.fromkeys(remarks))
 
 
 def _style(row: Mapping[str, Any]) -> str:

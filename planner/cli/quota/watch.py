@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.duration import to_duration
-from planner.cli.output import console, note
+from planner.cli.output import console, emit_json, note
+from planner.cli.quota import codes, telling
 from planner.cli.quota import options as quota_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from rich.live import Live
 
     from planner.errors import PlannerError
     from planner.ledger import Ledger, QuotaRequest
 
-_SHORT = 4
 _LEAST = timedelta(seconds=30)
 
 
@@ -32,43 +32,120 @@ _LEAST = timedelta(seconds=30)
     help="How often to ask; decisions take minutes to days.",
 )
 @click.option("--timeout", callback=to_duration, help="Give up watching after that long.")
-@click.option(
-    "--notify",
-    metavar="URL|COMMAND",
-    help="Post to a webhook, or run a command, when a state changes.",
-)
+@click.option("--once", is_flag=True, help="Look once and leave: for cron and workflows.")
+@telling.notify_option
 @click.option("--no-alternatives", is_flag=True, help="Do not look for other ways when denied.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="json: one document, once all is decided or the time is up.",
+)
 @quota_options.account_options
 def watch(
+    *,
     interval: timedelta,
     timeout: timedelta | None,
+    once: bool,
     notify: str | None,
     no_alternatives: bool,
+    output_format: str,
     **options: Any,  # noqa: ANN401 - mirrors the options
 ) -> int:
-    """Follow the open quota requests until each is decided.
+    """Follow the open quota requests until each is decided; with --once, look once.
 
-    Ctrl-C stops watching and nothing else; the requests stay filed. Exit code 4: a request
-    ended with less than was asked for, or the time was up.
-    """
+    Refused ones are looked at for 90 days more, because an appeal may be granted. Ctrl-C stops
+    watching and nothing else; the requests stay filed. Exit codes: 0 all granted (or nothing
+    was asked for), 8 one is pending, 9 one was refused or granted in part, 5 one is not known;
+    of each quota the newest request counts.
+
+    \b
+    planner quota watch
+    planner quota watch --once --format json --notify discord://ID/TOKEN
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
+    from planner.cli.quota import status
     from planner.ledger import Ledger
-    from planner.quotas.outcome import State
 
     quota_options.use_accounts(options)
     with Ledger() as ledger:
-        requests = ledger.requests(open_only=True)
+        requests = _watched(ledger, once=once)
         if not requests:
-            note("No request is open. Try: planner quota status")
-            return 0
-        requests = _follow(ledger, requests, interval, timeout, notify)
-    from planner.cli.quota.status import next_steps
-
-    for request in requests:
-        next_steps(request, alternatives=not no_alternatives)
-    done = all(request.state == State.APPROVED for request in requests)
-    if done:
+            return _nothing(output_format)
+        if once or output_format == "json":
+            requests = _look(ledger, requests, interval, timedelta() if once else timeout, notify)
+        else:
+            requests = _follow(ledger, requests, interval, timeout, notify)
+        records = status.with_history(requests, ledger)
+    if output_format == "json":
+        emit_json(records)
+    else:
+        if once:
+            console().print(_table(requests))
+        for request in requests:
+            status.next_steps(request, alternatives=not no_alternatives)
+    code = codes.of_requests(requests)
+    if not code:
         note("All approved. Next: planner quota check MODEL, then planner deploy MODEL")
-    return 0 if done else _SHORT
+    return code
+
+
+def _watched(ledger: Ledger, *, once: bool) -> list[QuotaRequest]:
+    """Return what to look at: what is open; with --once, the newest request of each quota."""
+    from planner.quotas import following
+
+    return following.newest(ledger.requests()) if once else ledger.requests(open_only=True)
+
+
+def _nothing(output_format: str) -> int:
+    if output_format == "json":
+        emit_json([])
+    note("No request is open. Try: planner quota status")
+    return 0
+
+
+def _look(
+    ledger: Ledger,
+    requests: Sequence[QuotaRequest],
+    interval: timedelta,
+    timeout: timedelta | None,
+    notify: str | None,
+) -> list[QuotaRequest]:
+    """Ask until all is decided or the time is up, and show nothing meanwhile."""
+    now = list(requests)
+
+    def ask() -> list[QuotaRequest]:
+        now[:] = _ask(ledger, now, notify)
+        return now
+
+    _patiently(ask, interval, timeout)
+    return now
+
+
+def _ask(
+    ledger: Ledger, requests: Sequence[QuotaRequest], notify: str | None
+) -> list[QuotaRequest]:
+    from planner.quotas import following
+
+    def failed(request: QuotaRequest, error: PlannerError) -> None:
+        note(f"#{request.id} could not be asked about, trying on: {error}")
+
+    seen = following.refresh(ledger, requests, failed=failed)
+    _say_changes(requests, seen, note)
+    telling.tell(seen, notify, ledger)
+    return seen
+
+
+def _patiently(ask: Any, interval: timedelta, timeout: timedelta | None) -> None:  # noqa: ANN401 - a function
+    from tenacity import Retrying, retry_if_result, stop_after_delay, stop_never, wait_fixed
+
+    Retrying(
+        retry=retry_if_result(lambda found: any(request.is_open for request in found)),
+        wait=wait_fixed(_polite(interval)),
+        stop=stop_never if timeout is None else stop_after_delay(timeout),
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+    )(ask)
 
 
 def _follow(
@@ -80,15 +157,8 @@ def _follow(
 ) -> list[QuotaRequest]:
     """Ask again and again, show the table live, and tell of changes."""
     from rich.live import Live
-    from tenacity import (
-        Retrying,
-        retry_if_result,
-        stop_after_delay,
-        stop_never,
-        wait_fixed,
-    )
 
-    from planner.quotas import tracker
+    from planner.quotas import following
 
     now = list(requests)
     screen = console()
@@ -99,25 +169,26 @@ def _follow(
         say(f"#{request.id} could not be asked about, trying on: {error}")
 
     def ask(live: Live) -> list[QuotaRequest]:
-        before = {request.id: request.state for request in now}
-        now[:] = tracker.refresh(ledger, now, failed=failed)
+        before = list(now)
+        now[:] = following.refresh(ledger, now, failed=failed)
         live.update(_table(now), refresh=True)
-        for request in now:
-            if request.state != before[request.id]:
-                _tell(request, before[request.id], notify, say)
+        _say_changes(before, now, say)
+        telling.tell(now, notify, ledger, say)
         return now
 
-    patient = Retrying(
-        retry=retry_if_result(lambda found: any(request.is_open for request in found)),
-        wait=wait_fixed(_polite(interval)),
-        stop=stop_never if timeout is None else stop_after_delay(timeout),
-        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-    )
     with Live(_table(now), console=screen, auto_refresh=False) as live:
-        patient(ask, live)
+        _patiently(lambda: ask(live), interval, timeout)
     if not screen.is_terminal:
         screen.print()  # a live table leaves its last line open
     return now
+
+
+def _say_changes(before: Sequence[QuotaRequest], now: Sequence[QuotaRequest], say: Any) -> None:  # noqa: ANN401 - a function
+    from planner.quotas import notify
+
+    for old, new in zip(before, now, strict=True):
+        if old.state != new.state:
+            say(str(notify.message(new)["text"]))
 
 
 def _polite(interval: timedelta) -> timedelta:
@@ -136,18 +207,3 @@ def _table(requests: Sequence[QuotaRequest]) -> Any:  # noqa: ANN401 - what Rich
     records = view.request_records(requests)
     shown = table(records, view.request_columns(), console().width)
     return Group(view.title("Quota requests"), shown)
-
-
-def _tell(
-    request: QuotaRequest, before: str, target: str | None, say: Callable[[str], None]
-) -> None:
-    from planner.errors import PlannerError
-    from planner.quotas import notify
-
-    say(str(notify.message(request, before)["text"]))
-    if target is None:
-        return
-    try:
-        notify.notify(target, request, before)
-    except PlannerError as error:
-        say(f"{error}: {error.why}")

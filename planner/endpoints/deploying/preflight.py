@@ -112,7 +112,8 @@ def short_of_quota(text: str, plan: Plan, result: DemandCheck) -> Finding:
         Status.BAD,
         text,
         f"planner quota request {plan.model} --instance-type {plan.instance_type} "
-        f"--region {plan.region}{' --spot' if result.demand.spot else ''}",
+        f"--region {plan.region} --instances {result.demand.largest}"
+        f"{' --spot' if result.demand.spot else ''}",
         QuotaShortError,
         shortage=result,
     )

@@ -28,7 +28,11 @@ def quota(spec: DeploymentSpec) -> Finding:
     item = instance_types.bundled().find(plan.service, plan.instance_type)
     if item is None:
         return Finding("quota", Status.UNKNOWN, f"no quota is known for {plan.instance_type}")
-    (result,) = checking.check([Demand.of_plan(plan, item, spot=is_spot(spec))])
+    # Where machines may be added, the quotas must have room for all of them.
+    most = spec.guard.most_instances
+    (result,) = checking.check(
+        [Demand.of_plan(plan, item, spot=is_spot(spec), most_instances=most)]
+    )
     if result.verdict is Verdict.UNKNOWN:
         return Finding("quota", Status.UNKNOWN, result.reason, result.advice)
     if result.verdict is Verdict.SHORT:

@@ -157,16 +157,19 @@ def _quota(spec: DeploymentSpec) -> Finding:
     item = instance_types.bundled().find(plan.service, plan.instance_type)
     if item is None:
         return Finding("quota", Status.UNKNOWN, f"no quota is known for {plan.instance_type}")
-    (result,) = checking.check([Demand.of_plan(plan, item)])
+    # Autoscaling may start as many machines as it is allowed; the quotas must have room for all.
+    most = spec.guard.most_instances
+    (result,) = checking.check([Demand.of_plan(plan, item, most_instances=most)])
     if result.verdict is Verdict.UNKNOWN:
         return Finding("quota", Status.UNKNOWN, result.reason, result.advice)
-    check = result.checks[0]
     if result.verdict is Verdict.SHORT:
-        text = (
-            f"{check.quota.title} in {plan.region} is {check.limit:g}, {check.usage or 0:g} in "
-            f"use, {check.need} needed"
+        text = "; ".join(
+            f"{short.quota.title} in {plan.region} is {short.limit:g}, {short.usage or 0:g} in "
+            f"use, {short.need} needed"
+            for short in result.short
         )
         return short_of_quota(text, plan, result)
+    check = result.checks[0]
     return good("quota", f"{check.quota.title}: {check.limit:g}, {check.usage or 0:g} in use")
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+from botocore.model import ListShape, StructureShape
 from werkzeug.wrappers import Response
 
 from planner.sandbox.aws.protocol import AwsCall, model
@@ -32,15 +33,14 @@ def members(call: AwsCall, name: str) -> list[str]:
 
 
 def _fill(parent: ET.Element, shape: Shape, value: Any) -> None:  # noqa: ANN401 - JSON-like
-    kind = shape.type_name
-    if kind == "structure":
+    if isinstance(shape, StructureShape):
         for name, item in value.items():
-            member = shape.members[name]  # type: ignore[attr-defined] - of a structure
+            member = shape.members[name]
             tag = member.serialization.get("name", name)
             _fill(ET.SubElement(parent, tag), member, item)
-    elif kind == "list":
+    elif isinstance(shape, ListShape):
         for item in value:
-            _fill(ET.SubElement(parent, "item"), shape.member, item)  # type: ignore[attr-defined] - of a list
+            _fill(ET.SubElement(parent, "item"), shape.member, item)
     elif isinstance(value, datetime):
         parent.text = value.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     elif isinstance(value, bool):

@@ -70,8 +70,8 @@ class Ec2Capacity:
         kind, count = call.parameters["InstanceType"], int(call.parameters["InstanceCount"])
         item = types.known().find("ec2", kind)
         row = catalogue.ec2_family(kind, spot=False)
-        limit = row and self._quotas.limit_of(call.region, "ec2", row.quota_id)
-        if item is not None and row is not None and limit is not None:
+        if item is not None and row is not None:
+            limit = self._quotas.limit_of(call.region, "ec2", row.quota_id) or 0
             held = reserved_vcpus(self._world, call.region, row.quota_id)
             if held + count * item.vcpus > limit:
                 raise AwsError(

@@ -16,6 +16,7 @@ from flask import Blueprint, jsonify, request
 
 from planner.pricing import instance_types
 from planner.quotas.catalogue import fold
+from planner.sandbox.azure.access import has_access
 from planner.sandbox.azure.arm import SUBSCRIPTION, ArmError, route
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _usage(world: World, region: str, name: str) -> dict[str, Any]:
 
 
 def _sku(world: World, region: str, kind: InstanceType) -> dict[str, Any]:
-    closed = region in world.scenario.restricted_regions
+    closed = region in world.scenario.restricted_regions and not has_access(world, region)
     restriction = {
         "type": "Location",
         "values": [region],

@@ -2,7 +2,8 @@
 
 Documented (azure-mgmt-machinelearningservices): path and members. Reported: the types
 ``dedicatedCores`` and ``lowPriorityCores``, the regional ``TotalDedicatedCores``, and -1 for
-a limit that is not set. Assumed: initial values. Grants of Microsoft.Compute do not move them.
+a limit that is not set. Assumed: initial values, which tickets (``support``) move. Grants of
+Microsoft.Compute do not.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, jsonify
 
+from planner.quotas.catalogue import fold
 from planner.sandbox.azure import compute
 from planner.sandbox.azure.arm import SUBSCRIPTION, route
 
@@ -33,12 +35,17 @@ def blueprint(world: World) -> Blueprint:
         f"{_SPACE}/locations/usages/read",
     )
     def usages(subscription: str, location: str) -> Response:
-        del subscription, location
+        del subscription
         gpu = world.scenario.gpu_instances * _LARGEST_VCPUS
         families = sorted({compute.family_of(kind) for kind in compute.sizes()})
-        rows = [_usage("TotalDedicatedCores", "dedicatedCores", 300 + gpu)]
+
+        def limit(name: str, initial: int) -> int:
+            return world.limit(("azure-ml", location.casefold(), fold(name), ()), initial)
+
+        total = "TotalDedicatedCores"
+        rows = [_usage(total, "dedicatedCores", limit(total, 300 + gpu))]
         for family in families:
-            rows.append(_usage(family, "dedicatedCores", gpu))
+            rows.append(_usage(family, "dedicatedCores", limit(family, gpu)))
             rows.append(_usage(family, "lowPriorityCores", -1))
         return jsonify(value=rows)
 

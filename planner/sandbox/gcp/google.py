@@ -92,6 +92,23 @@ def faults(world: World) -> None:
                 },
             },
         )
+    if not scenario.quota_project and not request.headers.get("X-Goog-User-Project"):
+        raise GoogleError(
+            403,
+            "PERMISSION_DENIED",
+            "Your application is authenticating by using local Application Default Credentials. "
+            f"The {api}.googleapis.com API requires a quota project, which is not set by default. "
+            "To learn how to set your quota project, see https://cloud.google.com/docs/"
+            "authentication/adc-troubleshooting/user-creds .",
+            info={
+                "reason": "SERVICE_DISABLED",
+                "domain": "googleapis.com",
+                "metadata": {
+                    "service": f"{api}.googleapis.com",
+                    "consumer": "projects/764086051850",
+                },
+            },
+        )
     if permission in scenario.denied_actions:
         raise GoogleError(
             403,

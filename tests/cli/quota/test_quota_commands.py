@@ -80,7 +80,7 @@ class TestCheck:
 def test_debug_counts_the_calls(sandbox: Sandbox) -> None:
     del sandbox
     done = CliRunner().invoke(cli, ["--debug", "quota", "check", *P5], standalone_mode=False)
-    assert "2 API calls:" in done.stderr
+    assert "3 API calls:" in done.stderr
     assert "1 aws service-quotas:GetServiceQuota" in done.stderr
 
 
@@ -152,8 +152,8 @@ class TestRequest:
 
     def test_an_open_request_for_less_is_said_so(self, sandbox: Sandbox) -> None:
         run("request", *P5, "--yes")
-        done = run("request", *P5, "--instances", "2", "--yes")
-        assert "already open" in done.stderr
+        done = run("request", *P5, "--instances", "2", "--yes", code=8)
+        assert "waits for the open one" in done.stderr
         assert "less than 384" in done.stderr
         assert len(sandbox.world.requests) == 1
 
@@ -194,7 +194,7 @@ class TestRequest:
     def test_the_ticket_is_filed_by_the_requests_number(self, sandbox: Sandbox) -> None:
         sandbox.world.reset(scenarios.get("needs-human"))
         run("request", *NC, "--yes")
-        run("status")
+        run("status", code=8)
         contact = ("ada@example.com", "Ada", "Lovelace", "GBR")
         names = ("email", "first-name", "last-name", "country")
         options = [f"--contact-{n}={value}" for n, value in zip(names, contact, strict=True)]
@@ -213,7 +213,7 @@ class TestStatus:
         run("request", *P5, "--yes")
         sandbox.world.reset(scenarios.get("expired"))
         sandbox.world.calls.clear()
-        done = run("status", "--offline")
+        done = run("status", "--offline", code=8)
         assert "PENDING" in done.stdout
         assert "just now" in done.stdout
         assert not sandbox.world.calls
@@ -229,31 +229,33 @@ class TestStatus:
     def test_an_unreachable_cloud_leaves_the_last_word(self, sandbox: Sandbox) -> None:
         run("request", *P5, "--yes")
         sandbox.world.reset(scenarios.get("expired"))
-        done = run("status")
+        done = run("status", code=8)
         assert "PENDING" in done.stdout
         assert "could not be asked about" in done.stderr
 
     @pytest.mark.parametrize(
-        ("outcome", "words"),
+        ("outcome", "words", "code"),
         [
-            ("denied", "another region or accelerator: planner quota plan llama-2-70b"),
-            ("partial", "use what was granted"),
-            ("case-closed", "read and answer the case"),
+            ("denied", "another region or accelerator: planner quota plan llama-2-70b", 9),
+            ("partial", "use what was granted", 9),
+            ("case-closed", "read and answer the case", 5),
         ],
     )
-    def test_each_state_has_its_next_step(self, sandbox: Sandbox, outcome: str, words: str) -> None:
+    def test_each_state_has_its_next_step(
+        self, sandbox: Sandbox, outcome: str, words: str, code: int
+    ) -> None:
         turn(sandbox, outcome=outcome)
         where = ("--instance-type", "g6.48xlarge", "--region", "us-east-1")
         run("request", "llama-2-70b", *where, "--yes")
         sandbox.world.clock.advance(timedelta(days=1))
-        assert words in " ".join(run("status").stderr.split())
+        assert words in " ".join(run("status", code=code).stderr.split())
 
     def test_a_denied_request_shows_other_ways_with_their_price(self, sandbox: Sandbox) -> None:
         turn(sandbox, outcome="denied")
         where = ("--instance-type", "g6.48xlarge", "--region", "us-east-1")
         run("request", "llama-2-70b", *where, "--yes")
         sandbox.world.clock.advance(timedelta(days=1))
-        done = run("status", "--alternatives")
+        done = run("status", "--alternatives", code=9)
         assert "Other ways to run llama-2-70b" in done.stdout
         assert "$/hour" in done.stdout
 
@@ -275,16 +277,16 @@ class TestWatch:
         assert "PENDING -> APPROVED" in " ".join(done.stderr.split())
         assert turned.read_text() == "APPROVED\n"
 
-    def test_a_denial_ends_it_with_exit_code_four(self, sandbox: Sandbox) -> None:
+    def test_a_denial_ends_it_with_exit_code_nine(self, sandbox: Sandbox) -> None:
         turn(sandbox, outcome="denied")
         run("request", *P5, "--yes")
         sandbox.world.clock.advance(timedelta(days=1))
-        assert "DENIED" in run("watch", "--interval", "1s", code=4).stdout
+        assert "DENIED" in run("watch", "--interval", "1s", code=9).stdout
 
     def test_it_gives_up_when_the_time_is_up(self, sandbox: Sandbox) -> None:
         turn(sandbox, outcome="never")
         run("request", *P5, "--yes")
-        done = run("watch", "--interval", "1s", "--timeout", "1s", code=4)
+        done = run("watch", "--interval", "1s", "--timeout", "1s", code=8)
         assert "PENDING" in done.stdout
 
     def test_a_failing_notification_does_not_stop_it(self, sandbox: Sandbox) -> None:
@@ -304,11 +306,11 @@ def test_no_account_number_or_secret_in_any_output(sandbox: Sandbox) -> None:
         text += done.output
         text += run("request", *where, *mail, "--yes", "--format", "json").stdout
     sandbox.world.clock.advance(timedelta(days=1))
-    text += run("status").output + run("status", "--format", "json").output
+    text += run("status", code=9).output + run("status", "--format", "json", code=9).output
     denied = ("servicequotas:GetServiceQuota", "Microsoft.Compute/locations/usages/read")
     turn(sandbox, denied_actions=(*denied, "cloudquotas.quotas.get"))
     for where in (P5, NC, gce):
-        text += run("check", *where).output
+        text += run("check", *where, code=5).output
     for secret in ("123456789012", "00000000-0000", "11111111-2222", "ada@", "user/ada"):
         assert secret not in text
     assert "servicequotas:GetServiceQuota" in text
