@@ -113,9 +113,10 @@ def _reservations() -> Counts:
     """Return the cards that reservations hold and no machine uses."""
     counts: Counts = Counter()
     with gcp.errors("list the reservations", action="compute.reservations.list", api=_API):
-        path = f"projects/{gcp.project()}/aggregated/reservations"
         fields = "items/*/reservations(zone,specificReservation),nextPageToken"
-        for page in gcp.compute_list(path, fields=fields, returnPartialSuccess="true"):
+        for page in gcp.pages(
+            "aggregated/reservations", fields=fields, returnPartialSuccess="true"
+        ):
             for zone, found in page.get("items", {}).items():
                 region = zone.rsplit("/", 1)[-1].rsplit("-", 1)[0]
                 for row in found.get("reservations", []):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import forked
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import settings as laws
 from hypothesis import strategies as st
 
@@ -137,14 +137,13 @@ def test_marking_an_unknown_resource_is_an_error(ledger: Ledger) -> None:
         ledger.mark_removed("nothing")
 
 
-@laws(max_examples=30)
+@laws(max_examples=30, deadline=None)  # the first example makes the file
 @given(
     desired=st.floats(min_value=0, max_value=1e10, allow_nan=False),
     old=st.none() | st.floats(min_value=0, max_value=1e10, allow_nan=False),
     reason=st.text(st.characters(codec="utf-8")),
     spot=st.booleans(),
 )
-@settings(deadline=None)  # the first example makes the file
 def test_whatever_is_written_is_read_again(
     tmp_path_factory: pytest.TempPathFactory,
     desired: float,
