@@ -15,10 +15,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from planner.api import compare, explain
+    from planner.api import compare, explain, load, size
     from planner.errors import PlannerError
     from planner.plan import Plan
     from planner.planning import Comparison, LocalCards, Request, list_offers
+    from planner.planning.demand import Load
+    from planner.planning.fleets import Rules
+    from planner.planning.servers import Buying
+    from planner.planning.sizing import Sizing
     from planner.pricing.catalog import Catalog, Query
     from planner.pricing.cost import TotalCost, total_cost
     from planner.pricing.offer import Commitment, Offer, PaymentOption, PricingModel
@@ -28,9 +32,11 @@ __version__ = "0.1.0"
 
 # Where each public name is found when it is first used; the imports above are for type checkers.
 _PUBLIC = {
+    "Buying": "planner.planning.servers",
     "Catalog": "planner.pricing.catalog",
     "Commitment": "planner.pricing.offer",
     "Comparison": "planner.planning",
+    "Load": "planner.planning.demand",
     "LocalCards": "planner.planning",
     "Offer": "planner.pricing.offer",
     "PaymentOption": "planner.pricing.offer",
@@ -39,18 +45,24 @@ _PUBLIC = {
     "PricingModel": "planner.pricing.offer",
     "Query": "planner.pricing.catalog",
     "Request": "planner.planning",
+    "Rules": "planner.planning.fleets",
+    "Sizing": "planner.planning.sizing",
     "Throughput": "planner.serving.speed.predict",
     "TotalCost": "planner.pricing.cost",
     "compare": "planner.api",
     "explain": "planner.api",
     "list_offers": "planner.planning",
+    "load": "planner.api",
+    "size": "planner.api",
     "total_cost": "planner.pricing.cost",
 }
 
 __all__ = [
+    "Buying",
     "Catalog",
     "Commitment",
     "Comparison",
+    "Load",
     "LocalCards",
     "Offer",
     "PaymentOption",
@@ -59,12 +71,16 @@ __all__ = [
     "PricingModel",
     "Query",
     "Request",
+    "Rules",
+    "Sizing",
     "Throughput",
     "TotalCost",
     "__version__",
     "compare",
     "explain",
     "list_offers",
+    "load",
+    "size",
     "total_cost",
 ]
 

@@ -35,6 +35,14 @@ def load_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--output-tokens", type=int, default=1024, show_default=True, help="Answer length."
         ),
+        target_options(tpot="200ms"),
+    )
+    return _with(options, function)
+
+
+def target_options(*, tpot: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what adds the cached share and the targets; ``tpot`` is a default."""
+    options = (
         click.option(
             "--cached",
             "cached_share",
@@ -57,13 +65,13 @@ def load_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--tpot",
             "tpot_s",
             callback=to_seconds,
-            default="200ms",
+            default=tpot,
             show_default=True,
             metavar="TIME",
             help="And each further token within this.",
         ),
     )
-    return _with(options, function)
+    return lambda function: _with(options, function)
 
 
 def engine_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -153,7 +153,7 @@ def try_on(request: Request, item: InstanceType, instances: range) -> Iterator[P
     """
     model = models.get(request.model)
     card = accelerators.get(item.accelerator, item.interconnect)
-    for precision in _precisions(request, model):
+    for precision in precisions(request, model):
         question = question_of(request, model, precision)
         for count in instances:
             of_each = math.ceil(request.concurrency / count)
@@ -181,7 +181,7 @@ def _spanning(
     model = models.get(request.model)
     for item in types:
         card = accelerators.get(item.accelerator, item.interconnect)
-        for precision in _precisions(request, model):
+        for precision in precisions(request, model):
             for count in instances:
                 fit = _fit(
                     request, item, precision, concurrency=request.concurrency, instances=count
@@ -227,7 +227,8 @@ def _place_on(
     return placements, [result for result in found if isinstance(result, Verdict)]
 
 
-def _precisions(request: Request, model: Model) -> tuple[str, ...]:
+def precisions(request: Request, model: Model) -> tuple[str, ...]:
+    """Return the precisions to try, the model's own first."""
     if request.precision == ANY_PRECISION:
         experts = (_OF_EXPERTS,) if model.moe_experts else ()
         own = (model.native_precision,) if model.native_precision else ()

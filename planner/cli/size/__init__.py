@@ -1,0 +1,1 @@
+"""``planner size``: a load in, fleets and how to buy them out."""
