@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from planner.planning import sizing as sizings
+from planner.planning import fleets
 from planner.planning.demand import HOURS_PER_MONTH
 from planner.planning.purchase_mix import best_mix
 
@@ -85,7 +85,7 @@ def _assumptions(found: Sizing) -> dict[str, Any]:
 def fleet_record(found: Sizing, fleet: Fleet) -> dict[str, Any]:
     """Return one fleet; the fields of the machine are those of its largest part."""
     main, rules = fleet.parts[0], found.request.rules
-    low, high = sizings.monthly_range(fleet, rules)
+    low, high = fleets.monthly_range(fleet, rules)
     return {
         **_machine(main),
         "machines_min": sum(part.machines_min for part in fleet.parts),
@@ -115,7 +115,7 @@ def fleet_record(found: Sizing, fleet: Fleet) -> dict[str, Any]:
         "usd_per_million_served_tokens": fleet.usd_per_million_served_tokens,
         "utilisation": fleet.utilisation,
         "headroom": fleet.headroom,
-        "breaks_first": sizings.breaks_first(fleet),
+        "breaks_first": fleets.breaks_first(fleet),
         "deployable": all(part.server.deploy_to for part in fleet.parts),
         "weights_known": all(part.server.weights_known for part in fleet.parts),
         "price_confidence": "low"

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 MOST_MACHINES = 2000  # a fleet of more is refused: a mistake in the load, or another tool's work
 _MILLION = 1_000_000
+_BROKEN_BY = {
+    "memory": "room in the KV cache",
+    "engine": "the requests that the engine has in flight at most",
+    "ttft": "the time to the first token",
+    "tpot": "the time per output token",
+}
 # A mix of two machines is harder to run than one kind; it has to save so much.
 _WORTH_A_MIX = 0.97
 _MIXED_FROM = 6  # the cheapest kinds that are tried together
@@ -314,3 +320,19 @@ def _levels(
     if rules.fixed:
         levels = [float(HOURS_PER_MONTH)] * len(levels)
     return (*((float(HOURS_PER_MONTH),) * rules.spare), *levels) if levels else ()
+
+
+def breaks_first(fleet: Fleet) -> str:
+    """Say what keeps the largest part of a fleet from serving more."""
+    return _BROKEN_BY.get(fleet.parts[0].server.layout.bound, "not known")
+
+
+def monthly_range(fleet: Fleet, rules: Rules) -> tuple[float, float]:
+    """Return the cost of a month where the machines are as fast as expected, and as planned."""
+    quick = [
+        of_one(part.server.sped_up(), fleet.load, rules)
+        for part in fleet.parts
+        if len(fleet.parts) == 1
+    ]
+    low = min((f.monthly_usd for f in quick if f is not None), default=fleet.monthly_usd)
+    return min(low, fleet.monthly_usd), fleet.monthly_usd

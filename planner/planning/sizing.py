@@ -26,12 +26,6 @@ if TYPE_CHECKING:
 
 # Sensitivities that are worked out: (name, what changes).
 _MORE, _LESS, _CHEAPER = 1.3, 0.7, 0.8
-_BROKEN_BY = {
-    "memory": "room in the KV cache",
-    "engine": "the requests that the engine has in flight at most",
-    "ttft": "the time to the first token",
-    "tpot": "the time per output token",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,22 +156,6 @@ def is_trusted(fleet: Fleet) -> bool:
 def _usd_per_token_when_full(fleet: Fleet) -> float:
     able = sum(part.server.rate * part.machines_mean for part in fleet.parts)
     return fleet.monthly_usd / able
-
-
-def breaks_first(fleet: Fleet) -> str:
-    """Say what keeps the largest part of a fleet from serving more."""
-    return _BROKEN_BY.get(fleet.parts[0].server.layout.bound, "not known")
-
-
-def monthly_range(fleet: Fleet, rules: Rules) -> tuple[float, float]:
-    """Return the cost of a month where the machines are as fast as expected, and as planned."""
-    quick = [
-        fleets.of_one(part.server.sped_up(), fleet.load, rules)
-        for part in fleet.parts
-        if len(fleet.parts) == 1
-    ]
-    low = min((f.monthly_usd for f in quick if f is not None), default=fleet.monthly_usd)
-    return min(low, fleet.monthly_usd), fleet.monthly_usd
 
 
 def _sensitivity(sizing: Sizing) -> dict[str, float]:
