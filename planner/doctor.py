@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,6 @@ _ANY_P_QUOTA = "L-417A185B"
 _ALL_GPUS = "GPUS-ALL-REGIONS-per-project"
 _API = "cloudquotas.googleapis.com"
 # Older price lists still answer, but a user should know that newer ones can be had.
-_STALE_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,21 +165,16 @@ def _sandbox_state() -> str:
 
 
 def _prices() -> Finding:
-    """Say how old the newest whole price list of each cloud is.
-
-    A sample of a few types, however new, does not make the rest of the list newer.
-    """
+    """Say how old the newest whole price list of each cloud is."""
+    from planner.pricing import freshness
     from planner.pricing.catalog import Catalog
 
-    newest: dict[str, date] = {}
-    for snapshot in Catalog().snapshots:
-        if any("*" in entry.instance_types for entry in snapshot.coverage):
-            newest[snapshot.cloud] = snapshot.as_of
+    newest = freshness.newest(Catalog())
     if not newest:
         return Finding("planner", "prices", works=False, detail="none", advice="planner refresh")
     ages = {cloud: (datetime.now(UTC).date() - day).days for cloud, day in newest.items()}
     detail = ", ".join(f"{cloud} {newest[cloud]} ({age} days old)" for cloud, age in ages.items())
-    stale = max(ages.values()) > _STALE_DAYS
+    stale = max(ages.values()) > freshness.STALE_DAYS
     return Finding(
         "planner",
         "prices",

@@ -51,7 +51,10 @@ class Plan:
         on_demand_confidence: How far the source is trusted: ``high``, ``medium``, ``low``.
         as_of: The date of the on-demand price (of the committed one where there is no other).
         spot_hourly_usd: Moves from day to day, and the machine may be taken back.
-        pricing_model: How a deploy buys the machines: ``on_demand`` or ``spot``.
+        capacity_block_hourly_usd: Booked ahead for a block of fixed days, paid when booked.
+        flex_start_hourly_usd: Google starts the machine when there is room, for seven days.
+        pricing_model: How the machines are bought: ``on_demand``, ``spot``, ``capacity_block``
+            or ``flex_start``.
     """
 
     model: str
@@ -97,6 +100,12 @@ class Plan:
     spot_hourly_usd: Decimal | None = None
     spot_as_of: date | None = None
     spot_source: str = ""
+    capacity_block_hourly_usd: Decimal | None = None
+    capacity_block_as_of: date | None = None
+    capacity_block_source: str = ""
+    flex_start_hourly_usd: Decimal | None = None
+    flex_start_as_of: date | None = None
+    flex_start_source: str = ""
     pricing_model: str = "on_demand"
     replicas: int = 1
     spans_machines: bool = False
@@ -120,7 +129,8 @@ class Plan:
     @property
     def hourly_usd(self) -> Decimal | None:
         """Return the price of an hour as the machines are to be bought; None: not known."""
-        return self.spot_hourly_usd if self.pricing_model == "spot" else self.on_demand_hourly_usd
+        price: Decimal | None = getattr(self, f"{self.pricing_model}_hourly_usd")
+        return price
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as the JSON contract names them."""

@@ -64,7 +64,7 @@ def _read(path: Path) -> Iterator[dict[str, str]]:
         if row["service"] == "vertex-prediction":
             continue
         words, dated = row["price_model"], row["as_of"] not in ("", "unknown")
-        committed = words not in ("on_demand", "spot")
+        committed = words not in ("on_demand", "spot", "capacity_block")
         years = "1" if "_1y" in words else "3"
         kind, _, option = words.partition(f"_{years}y")
         yield {

@@ -35,6 +35,7 @@ _COMMITMENTS = {
     "ec2_instance_savings_plan": "EC2 savings plan",
     "committed_use_discount": "CUD",
 }
+_ASKED_COLUMNS = ("spot_hourly_usd", "capacity_block_hourly_usd", "flex_start_hourly_usd")
 _MONEY_COLUMNS = (
     "on_demand_monthly_usd",
     "committed_1y_monthly_usd",
@@ -78,7 +79,7 @@ def compare(
         whole = result.to_dict() | {"plans": records}
         emit_json(whole | ({"rent_or_buy": against.figures} if against else {}))
         return
-    best = {key: _least(records, key) for key in _MONEY_COLUMNS}
+    best = {key: _least(records, key) for key in (*_MONEY_COLUMNS, *_ASKED_COLUMNS)}
     columns = _columns(best, result.as_of, records)
     columns = beside(columns) if with_quota else columns
     title = _title(result) if output_format == "table" else ""
@@ -133,6 +134,7 @@ def _columns(
         Column("accelerator", "GPUs", show=_gpus),
         *([Column("instances", "Machines", "right")] if several else []),
         Column("precision", "Prec.", drop_below=0 if mixed else 150),
+        *_asked(records, money, bold),
         monthly("on_demand_monthly_usd", "On demand\n$/month"),
         monthly("committed_1y_monthly_usd", "1 year\n$/month"),
         Column("committed_1y_kind", "1-year kind", show=_kind, drop_below=170),
@@ -153,6 +155,16 @@ def _columns(
     ]
 
 
+def _asked(records: list[dict[str, Any]], money: Any, bold: Any) -> list[Column]:  # noqa: ANN401 - small formatters
+    """Return the column of the way of paying that was asked for, where it is not on demand."""
+    (asked,) = {record["pricing_model"] for record in records} or {"on_demand"}
+    if asked == "on_demand":
+        return []
+    key = f"{asked}_hourly_usd"
+    title = f"{asked.replace('_', ' ').capitalize()}\n$/hour"
+    return [Column(key, title, "right", money(key, 2), style=bold(key))]
+
+
 def _mark(record: Mapping[str, Any], key: str, as_of: date) -> str:
     """Return the signs of a figure that is less than a fresh, published, trusted one."""
     from planner.reports import wording
@@ -162,6 +174,9 @@ def _mark(record: Mapping[str, Any], key: str, as_of: date) -> str:
     if key == "committed_1y_monthly_usd":
         basis, confidence = record["committed_1y_basis"], record["committed_1y_confidence"]
         return wording.price_marks(basis, confidence, record["committed_1y_as_of"], as_of)
+    if key in _ASKED_COLUMNS:
+        day = record[key.replace("hourly_usd", "as_of")]
+        return wording.price_marks("", None, day, as_of)
     return wording.price_marks("", record["on_demand_confidence"], record["as_of"], as_of)
 
 
@@ -246,6 +261,11 @@ def _answer(result: Comparison) -> str:
         "on_demand_monthly_usd": "on demand",
         "committed_1y_monthly_usd": "with a one-year commitment",
     }
+    asked = result.plans[0].pricing_model if result.plans else "on_demand"
+    if asked != "on_demand":
+        first, how = result.plans[0], asked.replace("_", " ")
+        price = getattr(first, f"{asked}_hourly_usd")
+        return f"Cheapest by {how}: {first.instance_type} ({first.region}), ${price:,.2f} an hour."
     said: dict[str, list[str]] = {}
     for key, how in ways.items():
         plan = wording.cheapest(result.plans, key.removesuffix("_monthly_usd"))
@@ -311,6 +331,9 @@ def _ages(result: Comparison, records: list[dict[str, Any]]) -> Iterator[str]:
         names = sorted({name for _, name in dated if name != "estimate"})
         newest = max(day for day, _ in dated)
         yield f"{service} prices: {newest} and before, {age} days old, from {', '.join(names)}."
+    undated = {r["service"] for r in records if r["source"] and r["as_of"] is None}
+    if undated:
+        yield f"Prices of {', '.join(sorted(undated))} without a date: their age is not known."
 
 
 def _short(source: str) -> str:

@@ -38,7 +38,7 @@ _ALERT_FIELDS = ("rule", "met", "price_usd", "unit", "cloud", *_TERMS, "as_of", 
     "--pricing-model",
     "pricing_models",
     multiple=True,
-    type=click.Choice(["on_demand", "spot", "committed"]),
+    type=click.Choice(["on_demand", "spot", "committed", "capacity_block", "flex_start"]),
     help="Only this way of paying (repeatable).  [default: on_demand]",
 )
 @click.option("--term-years", multiple=True, type=click.Choice(["1", "3"]), help="Only this term.")
@@ -135,17 +135,13 @@ def _moved(series: Series) -> float:
 
 
 def _chart(series: Series) -> None:
-    """Draw the price over time, as steps: a price holds until the next one."""
+    """Draw the price over time: a point for each list, and a line between the points."""
     days: list[datetime] = []
     prices: list[float] = []
     for point in series.points:
-        day = datetime.combine(point.day, time())
-        if prices:
-            days.append(day)
-            prices.append(prices[-1])
         if point.offer is None:
             break
-        days.append(day)
+        days.append(datetime.combine(point.day, time()))
         prices.append(float(point.offer.effective_hourly_usd))
     if len(set(prices)) == 1:
         return

@@ -36,7 +36,10 @@ FIELDS = (
     "accelerator_memory_gib",
     "confidence",
     "note",
+    "later_usd",
+    "later_as_of",
 )
+_STEPS_SHOWN = 5
 
 
 @click.command()
@@ -47,7 +50,7 @@ FIELDS = (
     "--pricing-model",
     "pricing_models",
     multiple=True,
-    type=click.Choice(["on_demand", "spot", "committed"]),
+    type=click.Choice(["on_demand", "spot", "committed", "capacity_block", "flex_start"]),
     help="Only this way of paying (repeatable).",
 )
 @click.option(
@@ -94,6 +97,19 @@ def prices(
     emit(offers, _columns(), output_format, fields=FIELDS)
     if output_format == "table" and any(offer["confidence"] == "low" for offer in offers):
         note("? low-confidence source; --format csv tells why.")
+    if output_format == "table":
+        _tell_steps([offer["step"] for offer in offers if offer["step"]])
+
+
+def _tell_steps(steps: list[str]) -> None:
+    """Say between which days a price moved, where that of the day asked for is not known."""
+    if not steps:
+        return
+    note("~ moved after the list shown and before the next one, nobody knows on which day:")
+    for step in steps[:_STEPS_SHOWN]:
+        note(f"  {step}.")
+    if len(steps) > _STEPS_SHOWN:
+        note(f"  and {len(steps) - _STEPS_SHOWN} more: --format csv")
 
 
 def _columns() -> list[Column]:
@@ -105,7 +121,7 @@ def _columns() -> list[Column]:
         Column("pricing_model", "Price", show=_terms),
         Column("effective_hourly_usd", "$/hour", "right", _hourly),
         Column("upfront_usd", "Upfront $", "right", _upfront, drop_below=130),
-        Column("as_of", "As of", drop_below=110),
+        Column("as_of", "As of", drop_below=110, show=lambda r: str(r["as_of"] or "no date")),
         Column("source", "Source", drop_below=160, show=lambda r: r["source"].split("@")[0]),
     ]
 
@@ -122,10 +138,12 @@ def _terms(record: Mapping[str, Any]) -> str:
 
 
 def _hourly(record: Mapping[str, Any]) -> str:
-    mark = "?" if record["confidence"] == "low" else ""
+    mark = ("?" if record["confidence"] == "low" else "") + ("~" if record["step"] else "")
     return f"{mark}{record['effective_hourly_usd']:,.4f}"
 
 
 def _upfront(record: Mapping[str, Any]) -> str:
     upfront = record["upfront_usd"]
+    if record["pricing_model"] == "capacity_block":
+        return "the block"
     return "not known" if upfront is None else f"{upfront:,.0f}"

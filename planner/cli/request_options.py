@@ -55,6 +55,13 @@ def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["no_upfront", "partial_upfront", "all_upfront"]),
             help="Only commitments paid this way (repeatable).  [default: the cheapest of all]",
         ),
+        click.option(
+            "--pricing-model",
+            type=click.Choice(["on_demand", "spot", "capacity_block", "flex_start"]),
+            default="on_demand",
+            show_default=True,
+            help="How the machines are bought; a commitment stands beside on demand.",
+        ),
         click.option("--no-estimates", is_flag=True, help="Hide estimated prices (marked ~)."),
         click.option(
             "--include-local",

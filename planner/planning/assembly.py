@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from planner.plan import Plan
-from planner.planning import deployable
+from planner.planning import availability, deployable
 from planner.planning.request import context_of
 from planner.pricing import cost
 from planner.serving import models
@@ -43,7 +43,11 @@ def assemble(request: Request, placement: Placement, quote: Quote) -> Plan:
         pipeline_parallel=fit.pipeline_parallel,
         fits=fit.fits,
         fit_reason=fit.reason,
-        warnings=(*fit.warnings, *_speed_warnings(request, placement)),
+        warnings=(
+            *fit.warnings,
+            *_speed_warnings(request, placement),
+            *availability.warnings(item),
+        ),
         kv_cache_tokens=fit.kv_cache_tokens,
         **_money(request, quote, on_demand, committed, placement.instances),
         **_run(request, placement),
@@ -52,13 +56,15 @@ def assemble(request: Request, placement: Placement, quote: Quote) -> Plan:
         committed_1y_usd_per_million_tokens=_per_million(request, committed, tokens),
         on_demand_confidence=quote.on_demand.confidence if quote.on_demand else None,
         committed_1y_confidence=quote.committed_1y.confidence if quote.committed_1y else None,
-        as_of=shown[0].as_of if shown else None,
+        as_of=shown[0].stood_on if shown else None,
         source=shown[0].source if shown else "",
-        committed_1y_as_of=quote.committed_1y.as_of if quote.committed_1y else None,
+        committed_1y_as_of=quote.committed_1y.stood_on if quote.committed_1y else None,
         committed_1y_source=quote.committed_1y.source if quote.committed_1y else "",
         spot_hourly_usd=_hourly(quote.spot, placement.instances),
-        spot_as_of=quote.spot.as_of if quote.spot else None,
+        spot_as_of=quote.spot.stood_on if quote.spot else None,
         spot_source=quote.spot.source if quote.spot else "",
+        **_scarce(quote, placement.instances),
+        pricing_model=request.pricing_model,
         note="; ".join(dict.fromkeys(o.note for o in shown if o.note)),
     )
 
@@ -119,6 +125,20 @@ def _speed_warnings(request: Request, placement: Placement) -> Iterator[str]:
     if request.tpot_s is not None and each is not None and each > request.tpot_s:
         slow.append(f"{each * 1e3:.0f} ms a token")
     yield f"too slow for the targets even for one request: {' and '.join(slow)}"
+
+
+def _scarce(quote: Quote, instances: int) -> dict[str, Any]:
+    """Return the prices of the ways to get a machine that is hard to get."""
+    return {
+        f"{model}_{field}": value
+        for model in ("capacity_block", "flex_start")
+        if (offer := quote.offer(model)) is not None
+        for field, value in (
+            ("hourly_usd", _hourly(offer, instances)),
+            ("as_of", offer.stood_on),
+            ("source", offer.source),
+        )
+    }
 
 
 def _money(

@@ -6,8 +6,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from planner.errors import NotFoundError, UnknownNameError
-from planner.planning.request import check_names
+from planner.planning.availability import nothing_priced
+from planner.planning.request import check_as_of, check_names
 from planner.pricing import regions as known_regions
+from planner.pricing import steps
 from planner.pricing.catalog import Catalog, Query
 from planner.serving import accelerators as cards
 
@@ -33,7 +35,9 @@ def list_offers(
     """Return the offers that match, cheapest first, as records.
 
     Each has the fields of ``Offer`` and the instance type's ``accelerator``,
-    ``accelerator_count`` and ``accelerator_memory_gib``.
+    ``accelerator_count`` and ``accelerator_memory_gib``. ``as_of`` is None where the source
+    states no date. Asked for a past day, ``later_usd`` and ``later_as_of`` say at what price
+    the next list has the same thing, where it moved.
 
     Raises:
         UnknownNameError: A filter names something planner does not know.
@@ -54,13 +58,22 @@ def list_offers(
         limit=limit,
     )
     records = []
-    for offer in catalog.offers(query):
+    offers = catalog.offers(query)
+    later = {step.before.key: step for step in steps.pending(catalog, offers, as_of)}
+    for offer in offers:
         item = catalog.instance_types.find(offer.service, offer.instance_type)
         record = asdict(offer)
+        record["as_of"] = offer.stood_on
+        step = later.get(offer.key)
+        record["later_usd"] = step.after.effective_hourly_usd if step else None
+        record["later_as_of"] = step.after.as_of if step else None
+        record["step"] = str(step) if step else ""
         record["accelerator"] = item.accelerator if item else None
         record["accelerator_count"] = item.accelerator_count if item else None
         record["accelerator_memory_gib"] = item.accelerator_memory_gib if item else None
         records.append(record)
+    if not records and instance_types:
+        raise nothing_priced(catalog, instance_types, as_of)
     if not records:
         raise NotFoundError("no price matches", advice="planner prices --geo all, fewer filters")
     return records
@@ -86,6 +99,7 @@ def to_query(
         UnknownNameError: A filter names something planner does not know.
         NotFoundError: No instance type passes both filters.
     """
+    check_as_of(as_of)
     check_names("region", regions, known_regions.all_regions())
     types = _wanted_types(catalog, accelerators, instance_types)
     if not types:

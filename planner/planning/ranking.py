@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any
 from planner.errors import NotFoundError
 from planner.plan import Plan
 from planner.planning.assembly import assemble
+from planner.planning.availability import still_sold
 from planner.planning.local import local_plans
 from planner.planning.placement import Placement, Verdict, place
-from planner.planning.request import SERVICES, check_names, check_numbers, context_of
-from planner.pricing import estimates, quotes, regions
+from planner.planning.request import (
+    SERVICES,
+    check_as_of,
+    check_names,
+    check_numbers,
+    context_of,
+)
+from planner.pricing import estimates, freshness, quotes, regions, steps
 from planner.pricing.catalog import Catalog, Query
-from planner.pricing.offer import PricingModel
 from planner.serving import models
 
 if TYPE_CHECKING:
@@ -23,8 +29,10 @@ if TYPE_CHECKING:
 
     from planner.planning.request import Request
     from planner.pricing.offer import Offer
+    from planner.pricing.steps import Step
     from planner.serving.models import Model
 
+_STEPS_SHOWN = 3
 SORTS = ("on-demand", "committed", "tokens")
 
 
@@ -77,21 +85,27 @@ def compare(request: Request, catalog: Catalog | None = None) -> Comparison:
     catalog = catalog or Catalog()
     model = models.get(request.model)
     check_numbers(request, model)
+    check_as_of(request.as_of)
     as_of = request.as_of or datetime.now(UTC).date()
     placements, rejected = place(request, catalog)
+    placements, retired = still_sold(placements, as_of)
     own = list(local_plans(request))
     rejected += [verdict for verdict in own if isinstance(verdict, Verdict)]
     priced = [plan for plan in own if isinstance(plan, Plan)]
     if not placements and not priced:
-        raise _nothing_fits(request, rejected)
+        raise NotFoundError(retired[0]) if retired else _nothing_fits(request, rejected)
+    moved: list[Step] = []
     if placements:
-        priced += _cloud_plans(request, catalog, as_of, placements)
+        found = _quotes(request, _offers(request, catalog, as_of, placements))
+        priced += _cloud_plans(request, found, placements)
+        shown = [q.on_demand for q in found if q.on_demand is not None]
+        moved = steps.pending(catalog, shown, request.as_of)
     if not priced:
         raise _nothing_priced(request, as_of, placements)
     plans = [plan for plan in priced if _within(plan, request.max_monthly)]
     if not plans:
         raise _nothing_affordable(request, priced)
-    ranked = sorted(plans, key=lambda plan: _order(plan, request.sort))
+    ranked = sorted(plans, key=lambda plan: _order(plan, request))
     return Comparison(
         model=model,
         precision=request.precision or model.native_precision,
@@ -99,14 +113,19 @@ def compare(request: Request, catalog: Catalog | None = None) -> Comparison:
         assumptions=_assumptions(request, model),
         plans=tuple(ranked[: request.top]),
         rejected=tuple(rejected),
-        notes=(*_notes(request, plans, as_of), *_local_notes(rejected)),
+        notes=(
+            *retired,
+            *_notes(request, plans, as_of),
+            *(f"{step}; the older is shown." for step in moved[:_STEPS_SHOWN]),
+            *_local_notes(rejected),
+            *filter(None, [_reminder(request, catalog, ranked)]),
+        ),
     )
 
 
 def _cloud_plans(
-    request: Request, catalog: Catalog, as_of: date, placements: list[Placement]
+    request: Request, found: Iterable[quotes.Quote], placements: list[Placement]
 ) -> list[Plan]:
-    found = _quotes(request, _offers(request, catalog, as_of, placements))
     return [
         assemble(request, placement, quote)
         for quote in found
@@ -125,7 +144,6 @@ def _offers(
         as_of=as_of,
         instance_types=tuple({p.instance_type.instance_type for p in placements}),
         services=tuple({p.instance_type.service for p in placements}),
-        pricing_models=(PricingModel.ON_DEMAND, PricingModel.COMMITTED, PricingModel.SPOT),
     )
     # Estimates need the evidence of all regions; the other clouds only those asked for.
     everywhere = catalog.offers(query)
@@ -143,12 +161,11 @@ def _offers(
 
 
 def _quotes(request: Request, offers: list[Offer]) -> list[quotes.Quote]:
-    found = quotes.quotes(offers)
+    found = quotes.quotes(offers, request.pricing_model)
     if request.every_region:
         return found
-    return quotes.cheapest_region(
-        found, by="committed" if request.sort == "committed" else "on_demand"
-    )
+    by = "committed" if request.sort == "committed" else request.pricing_model
+    return quotes.cheapest_region(found, by)
 
 
 def _within(plan: Plan, max_monthly: Decimal | None) -> bool:
@@ -158,15 +175,22 @@ def _within(plan: Plan, max_monthly: Decimal | None) -> bool:
     return any(price is not None and price <= max_monthly for price in prices)
 
 
-def _order(plan: Plan, sort: str) -> tuple[Any, ...]:
+def _order(plan: Plan, request: Request) -> tuple[Any, ...]:
     on_demand, committed = plan.on_demand_hourly_usd, plan.committed_1y_hourly_usd
-    first: Any = on_demand
-    if sort == "committed":
+    first: Any = plan.hourly_usd
+    if request.sort == "committed":
         first = committed
-    elif sort == "tokens":
+    elif request.sort == "tokens":
         first = plan.usd_per_million_tokens
     cheapest = on_demand if on_demand is not None else committed
     return (first is None, first, cheapest, plan.instance_type, plan.region)
+
+
+def _reminder(request: Request, catalog: Catalog, plans: Iterable[Plan]) -> str:
+    """Say that prices are old, to one who asks for those of today."""
+    if request.as_of is not None:
+        return ""
+    return freshness.reminder(catalog, {plan.cloud for plan in plans})
 
 
 def _assumptions(request: Request, model: Model) -> dict[str, Any]:

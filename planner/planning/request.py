@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import isnan
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,8 @@ class Request:
         utilization: Share of the capacity that is really used, for cost per token.
         geo: ``us``, ``eu``, ``ap`` or ``all``; not used where regions are named.
         payment_options: Of the commitment; empty for any, the cheapest wins.
+        pricing_model: How the machines are bought: ``on_demand`` (beside a one-year
+            commitment), ``spot``, ``capacity_block`` or ``flex_start``.
         max_instances: None for one, and up to four where no single machine is enough.
         tensor_parallel: GPUs that share each layer; None for the layout that serves most.
         top: Keep only the first so many plans.
@@ -95,6 +98,7 @@ class Request:
     accelerators: tuple[str, ...] = ()
     instance_types: tuple[str, ...] = ()
     payment_options: tuple[str, ...] = ()
+    pricing_model: str = "on_demand"
     max_monthly: Decimal | None = None
     max_instances: int | None = None
     tensor_parallel: int | None = None
@@ -206,6 +210,17 @@ def _check_lengths(request: Request, model: Model) -> None:
             if request.context is not None
             else f"{lengths} are {tokens} together",
             advice=f"--context {model.max_context}",
+        )
+
+
+def check_as_of(as_of: date | None) -> None:
+    """Raise UsageError for a day whose prices nobody can know yet."""
+    today = datetime.now(UTC).date()
+    if as_of is not None and as_of > today:
+        raise UsageError(
+            f"{as_of} lies in the future",
+            why=f"today is {today}, and no price list is newer",
+            advice=f"--as-of {today}",
         )
 
 

@@ -193,7 +193,10 @@ class Catalog:
         """A connection with the view ``offers`` and the table ``coverage``."""
         listed = ", ".join("'" + s.path.replace("'", "''") + "'" for s in self.snapshots)
         session = self._session
-        session.execute(f"CREATE VIEW offers AS SELECT * FROM read_parquet([{listed}])")
+        # By name, because files of before a column came lack it.
+        session.execute(
+            f"CREATE VIEW offers AS SELECT * FROM read_parquet([{listed}], union_by_name=true)"
+        )
         session.execute(
             "CREATE TABLE coverage (cloud VARCHAR, as_of DATE, service VARCHAR, region VARCHAR,"
             " pricing_model VARCHAR, commitment VARCHAR, term_years TINYINT,"

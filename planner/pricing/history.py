@@ -2,7 +2,8 @@
 
 A question is answered as the catalog answers it, once for every date on which something was
 published, so that coverage counts here as everywhere: a list that never had a price says
-nothing about it.
+nothing about it. A series has a point only on a day whose list speaks of it: nothing is drawn
+on the day of asking, and a price without a date is on no day.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from planner.errors import NotFoundError
@@ -41,7 +43,8 @@ class Series:
     """One instance type under one kind of terms, from the first day it was known.
 
     Attributes:
-        points: Oldest first; only days on which the price or its place changed, and the last.
+        points: Oldest first; only the days before and after a change of the price or its
+            place, and the last on which a list named it.
     """
 
     service: str
@@ -86,10 +89,19 @@ def follow(catalog: Catalog, query: Query, since: date | None = None) -> list[Se
     found: dict[Followed, list[Point]] = defaultdict(list)
     for day in days:
         cheapest: dict[Followed, Offer] = {}
+        told: set[Followed] = set()
         for offer in catalog.offers(replace(query, as_of=day, limit=None)):
-            cheapest.setdefault((offer.service, offer.instance_type, *offer.terms), offer)
+            if offer.undated:
+                continue
+            key: Followed = (offer.service, offer.instance_type, *offer.terms)
+            cheapest.setdefault(key, offer)
+            if offer.as_of == day:
+                told.add(key)
         for key in {*found, *cheapest}:
-            found[key].append(Point(day, cheapest.get(key)))
+            point = Point(day, cheapest.get(key))
+            moved = key in found and _value(point) != _value(found[key][-1])
+            if key in told or moved or (since is not None and key not in found):
+                found[key].append(point)
     if not found:
         raise NotFoundError("no price matches on any day", advice="planner history --geo all")
     return [
@@ -120,11 +132,17 @@ def since(catalog: Catalog, query: Query, day: date) -> list[Change]:
 
 
 def _moves(points: Sequence[Point]) -> list[Point]:
-    """Keep the points where something changed, and the last one."""
-    kept: list[Point] = []
-    for point in points:
-        if not kept or _value(point) != _value(kept[-1]):
-            kept.append(point)
+    """Keep the points before and after a change, and the last one.
+
+    Where the price moved lies between the two; both are lists that were read.
+    """
+    kept = [points[0]]
+    for last, point in pairwise(points):
+        if _value(point) == _value(last):
+            continue
+        if kept[-1].day != last.day:
+            kept.append(last)
+        kept.append(point)
     if kept[-1].day != points[-1].day:
         kept.append(points[-1])
     return kept

@@ -38,12 +38,13 @@ if TYPE_CHECKING:
 
     from planner.pricing.snapshots import Coverage
 
-# SageMaker's components share one price (docs/data-sources.md), so two of them stand in for
+# SageMaker's components share one price (docs/data-sources.md), so three of them stand in for
 # hosting; Vertex AI prediction is a service planner does not plan for.
 _SERVICES = {
     "sagemaker-hosting": "sagemaker",
     "sagemaker-studio-jupyterlab": "sagemaker",
     "sagemaker-batch-transform": "sagemaker",
+    "sagemaker-training": "sagemaker",
 }
 _LEFT_OUT_SERVICES = {"vertex-prediction"}
 _UNDATED = {"", "unknown"}
@@ -118,8 +119,9 @@ def convert(
     Args:
         rows: The tabular input.
         sources: What each source is worth.
-        found_on: The as_of of rows whose source states no date. Such a row counts only where
-            no dated row says anything about the same thing.
+        found_on: The day that rows count from whose source states no date; they are marked
+            as undated. Such a row counts only where no dated row says anything about the same
+            thing.
 
     Raises:
         DataError: A row cannot be understood, or its source is not listed.
@@ -176,6 +178,8 @@ def read_accepted(path: Path) -> dict[tuple[str, date], list[tuple[str, str]]]:
     accepted: dict[tuple[str, date], list[tuple[str, str]]] = defaultdict(list)
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
+            if not row["as_of"]:  # holds for a refresh on any day, not for a bundled date
+                continue
             key = (row["cloud"], date.fromisoformat(row["as_of"]))
             accepted[key].append((row["gate"], row["subject"]))
     return accepted
@@ -210,6 +214,7 @@ def _convert_row(
         source=row["source"],
         confidence=entry.confidence,
         note=_note(row, entry),
+        undated=row["as_of"] in _UNDATED,
     )
     return _with_upfront(offer), entry
 
@@ -225,6 +230,9 @@ def _with_upfront(offer: Offer) -> Offer:
         return replace(offer, hourly_usd=Decimal(0), upfront_usd=upfront)
     if offer.payment_option is PaymentOption.PARTIAL_UPFRONT:
         return replace(offer, hourly_usd=None, upfront_usd=None)
+    if offer.pricing_model is PricingModel.CAPACITY_BLOCK:
+        # Paid for all its hours when booked; how many, the source does not say.
+        return replace(offer, hourly_usd=None, upfront_usd=None)
     return offer
 
 
@@ -236,7 +244,7 @@ def _terms(
     Azure bills a reservation monthly or upfront at the same total, so its no-upfront price
     is the total over the hours of the term.
     """
-    if price_model in (PricingModel.ON_DEMAND, PricingModel.SPOT):
+    if price_model in {PricingModel.ON_DEMAND, PricingModel.SPOT, PricingModel.CAPACITY_BLOCK}:
         return (PricingModel(price_model), None, None, None)
     match = _PRICE_MODEL.fullmatch(price_model)
     if not match:

@@ -72,9 +72,10 @@ class Offer:
         commitment: Kind of commitment; None unless ``pricing_model`` is ``committed``.
         term_years: 1 or 3; None unless committed.
         effective_hourly_usd: Recurring hourly plus upfront over the hours of the term.
-        as_of: The day the price stood.
+        as_of: The day the price stood, or counts from where ``undated``.
         source: Where it was read.
         sku: The cloud's own words for what is sold, where the source has them.
+        undated: The source states no date, so that the age of the price is not known.
         estimated: True for the one estimate planner makes (``planner.pricing.estimates``).
     """
 
@@ -96,6 +97,12 @@ class Offer:
     note: str = ""
     sku: str = ""
     estimated: bool = False
+    undated: bool = False
+
+    @property
+    def stood_on(self) -> date | None:
+        """The day the price stood; None where its source states no date."""
+        return None if self.undated else self.as_of
 
     @property
     def terms(self) -> tuple[PricingModel, Commitment | None, int | None, PaymentOption | None]:

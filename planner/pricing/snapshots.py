@@ -57,6 +57,7 @@ SCHEMA: dict[str, str] = {
     "confidence": "VARCHAR",
     "note": "VARCHAR",
     "sku": "VARCHAR",
+    "undated": "BOOLEAN",
 }
 
 
@@ -232,6 +233,7 @@ def to_offer(row: Sequence[Any]) -> Offer:
     option = values["payment_option"]
     values["payment_option"] = PaymentOption(option) if option else None
     values["confidence"] = Confidence(values["confidence"])
+    values["undated"] = bool(values["undated"])  # NULL in files of before the column came
     return Offer(**values)
 
 

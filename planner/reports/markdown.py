@@ -55,7 +55,7 @@ def _lines(report: Report, pictures: dict[str, charts.Chart]) -> Iterator[str]:
     yield from _table(("", ""), wording.assumptions(report), set())
     yield "\n## Where the prices come from\n"
     for row in wording.sources(report):
-        yield f"- {row['as_of']} {row['services']}: {escape(row['source'])}"
+        yield f"- {row['as_of'] or 'no date'} {row['services']}: {escape(row['source'])}"
     yield ""
     for line in wording.remarks(report):
         yield f"- {escape(line)}"

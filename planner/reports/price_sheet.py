@@ -29,6 +29,8 @@ _CATEGORIES = {
     PricingModel.ON_DEMAND: "Standard",
     PricingModel.SPOT: "Dynamic",
     PricingModel.COMMITTED: "Committed",
+    PricingModel.CAPACITY_BLOCK: "Other",
+    PricingModel.FLEX_START: "Other",
 }
 # FOCUS: Spend where money is committed to, Usage where machines are.
 _COMMITMENTS = {
@@ -82,7 +84,7 @@ def _row(offer: Offer, plan: Plan, report: Report) -> dict[str, Any]:
         "x_TermYears": offer.term_years,
         "x_PaymentOption": offer.payment_option,
         "x_Estimated": offer.estimated,
-        "x_PriceDate": offer.as_of,
+        "x_PriceDate": offer.stood_on,
         "x_Confidence": str(offer.confidence),
         "x_Source": offer.source,
         "x_Model": report.model.name,

@@ -169,6 +169,8 @@ def history(report: Report) -> list[dict[str, Any]]:
     """Return the on-demand price an hour of some plans' places over time, as known then."""
     by_place: dict[tuple[str, ...], list[Offer]] = {}
     for offer in report.history:
+        if offer.undated:
+            continue
         by_place.setdefault(_key(offer), []).append(offer)
     records: list[dict[str, Any]] = []
     places = dict.fromkeys(_key(plan) for plan in report.plans)
@@ -177,10 +179,8 @@ def history(report: Report) -> list[dict[str, Any]]:
     known.sort(key=lambda place: len({o.effective_hourly_usd for o in by_place[place]}) == 1)
     for place in known[:MOST_HISTORIES]:
         offers = by_place[place]
+        # No point but where a list has one: what came after the last is not known.
         dated = [(o.as_of, float(o.effective_hourly_usd)) for o in offers]
-        # The last price still stands on the day of the report.
-        if dated[-1][0] < report.as_of:
-            dated.append((report.as_of, dated[-1][1]))
         _, _, region, name = place
         records += [
             {"name": name, "region": region, "date": day.isoformat(), "hourly_usd": usd}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import date
     from decimal import Decimal
 
     from planner.plan import Plan
@@ -213,16 +213,21 @@ def assumptions(report: Report) -> list[tuple[str, str]]:
 
 
 def sources(report: Report) -> list[dict[str, Any]]:
-    """Return each price source with its newest date and the services it is used for."""
+    """Return each price source with its newest date and the services it is used for.
+
+    The date is None where the source states none.
+    """
     found: dict[str, dict[str, Any]] = {}
     for plan in report.plans:
         for prefix in ("", "committed_1y_"):
             day, name = getattr(plan, f"{prefix}as_of"), getattr(plan, f"{prefix}source")
-            if day is not None and name:
+            if name:
                 row = found.setdefault(name, {"source": name, "as_of": day, "services": set()})
-                row["as_of"] = max(row["as_of"], day)
+                row["as_of"] = max(filter(None, (row["as_of"], day)), default=None)
                 row["services"].add(plan.service)
-    rows = sorted(found.values(), key=lambda row: (row["as_of"], row["source"]), reverse=True)
+    rows = sorted(
+        found.values(), key=lambda row: (row["as_of"] or date.min, row["source"]), reverse=True
+    )
     return [{**row, "services": ", ".join(sorted(row["services"]))} for row in rows]
 
 

@@ -354,7 +354,7 @@ def _offer_columns() -> list[Column]:
         Column("upfront", "Upfront, $", lambda o: o.upfront_usd, _CENTS),
         Column("effective", "Effective, $ an hour", lambda o: o.effective_hourly_usd, _NANO),
         Column("estimated", "Estimated", lambda o: "yes" if o.estimated else ""),
-        Column("as_of", "As of", lambda o: o.as_of, _DATE),
+        Column("as_of", "As of", lambda o: o.stood_on, _DATE),
         Column("source", "Source", lambda o: o.source),
     ]
 

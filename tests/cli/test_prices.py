@@ -127,8 +127,54 @@ def test_as_of_looks_at_that_day(planner: Callable[..., Result]) -> None:
         (row,) = csv.DictReader(io.StringIO(result.out))
         return row["effective_hourly_usd"]
 
-    assert float(price("2025-11-29")) == 32.7726
-    assert float(price("2025-11-30")) == 21.957642
+    assert float(price("2025-06-22")) == 32.7726
+    assert float(price("2025-06-23")) == 21.957642
+
+
+def test_between_two_lists_the_older_price_is_marked_and_both_are_told(
+    planner: Callable[..., Result],
+) -> None:
+    arguments = ("prices", "--instance-type", "p5.48xlarge", "--region", "us-east-1",
+                 "--pricing-model", "on_demand", "--as-of", "2025-05-15")  # fmt: skip
+    shown = planner(*arguments)
+    assert "~98.3200" in shown.out
+    assert "98.32 until 2025-04-28 at least, 55.04 from 2025-06-23 at the latest" in shown.err
+    (row,) = csv.DictReader(io.StringIO(planner(*arguments, "--format", "csv").out))
+    assert (float(row["later_usd"]), row["later_as_of"]) == (55.04, "2025-06-23")
+
+
+def test_a_price_without_a_date_says_so(planner: Callable[..., Result]) -> None:
+    arguments = ("prices", "--instance-type", "ml.g6e.12xlarge", "--region", "us-west-2")
+    (row,) = csv.DictReader(io.StringIO(planner(*arguments, "--format", "csv").out))
+    assert row["as_of"] == ""
+    assert "no date" in planner(*arguments).out
+
+
+def test_a_day_to_come_is_refused(planner: Callable[..., Result]) -> None:
+    refused = planner("prices", "--instance-type", "p5.48xlarge", "--as-of", "2999-01-01")
+    assert refused.code == 2
+    assert "lies in the future" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "command"),
+    [
+        ("p5e.48xlarge", "sold by capacity block only; priced by capacity_block in",
+         "planner prices --instance-type p5e.48xlarge --geo all --pricing-model capacity_block"),
+        ("g7.12xlarge", "it exists, and no list that planner has prices it",
+         "planner refresh --cloud aws"),
+        ("a4x-highgpu-4g", "sold by reservation only; through the account team",
+         "planner refresh --cloud gcp"),
+    ],
+)  # fmt: skip
+def test_a_machine_without_a_price_is_explained(
+    planner: Callable[..., Result], name: str, said: str, command: str
+) -> None:
+    result = planner("prices", "--instance-type", name, "--pricing-model", "on_demand")
+    assert result.code == 3
+    told = " ".join(result.err.split())
+    assert said in told
+    assert command in told
 
 
 def test_a_terminal_shows_the_hundred_cheapest_and_says_how_to_see_more(

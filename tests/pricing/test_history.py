@@ -53,15 +53,29 @@ def test_the_cut_of_2025_is_in_the_bundled_data() -> None:
     }
 
 
-def test_a_series_has_a_point_for_every_move(tmp_path: Path) -> None:
+def test_a_series_has_a_point_on_both_sides_of_every_move(tmp_path: Path) -> None:
     publish(tmp_path, JANUARY, offer("p4d.24xlarge", "30"))
     publish(tmp_path, MARCH, offer("p4d.24xlarge", "30"))
     publish(tmp_path, MAY, offer("p4d.24xlarge", "20"))
     (series,) = history.follow(Catalog(tmp_path), Query())
     assert [(p.day, p.offer and p.offer.effective_hourly_usd) for p in series.points] == [
-        (JANUARY, 30), (MAY, 20),
+        (JANUARY, 30), (MARCH, 30), (MAY, 20),
     ]  # fmt: skip
     assert round(series.percent or 0, 1) == Decimal("-33.3")
+
+
+def test_a_list_of_another_cloud_draws_no_point(tmp_path: Path) -> None:
+    publish(tmp_path, JANUARY, offer("p4d.24xlarge", "30"))
+    publish(tmp_path, MAY, replace(offer("a2-highgpu-8g", "30"), cloud="gcp", service="gce"))
+    series = {s.instance_type: s for s in history.follow(Catalog(tmp_path), Query())}
+    assert [p.day for p in series["p4d.24xlarge"].points] == [JANUARY]
+
+
+def test_a_price_without_a_date_is_on_no_day(tmp_path: Path) -> None:
+    publish(tmp_path, JANUARY, offer("p4d.24xlarge", "30"))
+    publish(tmp_path, MAY, replace(offer("p4d.24xlarge", "20", "us-west-2"), undated=True))
+    (series,) = history.follow(Catalog(tmp_path), Query())
+    assert [(p.day, p.offer and p.offer.region) for p in series.points] == [(JANUARY, "us-east-1")]
 
 
 def test_a_series_follows_the_cheapest_region(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def machine(name: str, card: str | None = None, zone: str = "us-central1-a") -> 
 
 def test_compute_engine_tells_which_machine_is_sold_where() -> None:
     machines = [
-        machine("a3-megagpu-8g", "nvidia-h100-mega-80gb"),
+        machine("a3-megagpu-4g", "nvidia-h100-mega-80gb"),
         machine("a2-highgpu-1g", "nvidia-tesla-a100", "europe-west4-b"),
         machine("a2-highgpu-1g", "nvidia-tesla-a100", "us-central1-c"),
         machine("n2-standard-4"),
@@ -89,7 +89,7 @@ def test_compute_engine_tells_which_machine_is_sold_where() -> None:
     assert "g2-standard-4" not in sold.regions
     (made,) = sold.new_types
     assert (made.instance_type, made.accelerator, made.local_storage_gb) == (
-        "a3-megagpu-8g", "H100", 6000,
+        "a3-megagpu-4g", "H100", 6000,
     )  # fmt: skip
     assert sold.notes == ("left out, planner cannot price them: a9-megagpu-8g",)
 

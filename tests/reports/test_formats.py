@@ -72,7 +72,7 @@ def test_markdown_escapes_links_code_and_html() -> None:
 def test_the_price_sheet_speaks_focus(report: Report) -> None:
     rows = list(csv.DictReader(io.StringIO(render(report, "p.focus.csv")["p.focus.csv"].decode())))
     assert len(rows) == len(report.offers)
-    assert {row["PricingCategory"] for row in rows} == {"Standard", "Dynamic", "Committed"}
+    assert {row["PricingCategory"] for row in rows} == {"Standard", "Dynamic", "Committed", "Other"}
     for row in rows:
         committed = row["PricingCategory"] == "Committed"
         assert bool(row["CommitmentDiscountType"]) == committed

@@ -69,13 +69,14 @@ def test_a_commitment_breaks_even_where_both_totals_are_equal(report: Report) ->
     assert points[series.ONE_YEAR].months / 12 == pytest.approx(share, rel=1e-9)
 
 
-def test_history_ends_with_the_price_of_today(report: Report) -> None:
+def test_history_ends_with_the_last_list_and_its_price(report: Report) -> None:
     records = series.history(report)
     assert records
     last = {r["name"]: r for r in records}
     on_demand = {p.instance_type: p.on_demand_hourly_usd for p in report.plans if p.instances == 1}
     for name, record in last.items():
-        assert record["date"] == report.as_of.isoformat()
+        (day,) = {p.as_of for p in report.plans if p.instance_type == name and p.instances == 1}
+        assert record["date"] == (day and day.isoformat())
         assert record["hourly_usd"] == float(on_demand[name] or 0)
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # accelerator; without the GPU's part it falls to a quarter.
 _SMALLEST_SHARE = Decimal("0.4")
 _MEMORY_TOLERANCE = 0.02
+# An UltraServer of AWS has 36 or 72.
+_COUNTS = (1, 2, 4, 6, 8, 12, 16, 36, 72)
 
 
 def instance_types_are_known(candidate: Candidate) -> Iterator[Violation]:
@@ -49,7 +51,7 @@ def accelerator_memory_agrees(candidate: Candidate) -> Iterator[Violation]:
         if abs(found.accelerator_memory_gib - expected) > expected * _MEMORY_TOLERANCE:
             problem = f"{found.accelerator_memory_gib:g} GiB each, the table says {expected:g}"
             yield _type_broken("accelerator_memory_agrees", service, name, problem)
-        if count <= 0 or (count >= 1 and count not in (1, 2, 4, 6, 8, 12, 16)):
+        if count <= 0 or (count >= 1 and count not in _COUNTS):
             problem = f"{count:g} accelerators"
             yield _type_broken("accelerator_memory_agrees", service, name, problem)
 

@@ -1,0 +1,45 @@
+"""How old the price lists are, and how to get newer ones."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from planner.pricing.catalog import Catalog
+
+STALE_DAYS = 60
+
+
+def newest(catalog: Catalog) -> dict[str, date]:
+    """Return the date of the newest whole price list of each cloud.
+
+    A sample of a few types, however new, does not make the rest of the list newer. Where spot
+    prices alone are newer, the list is as old as what is bought by the hour.
+    """
+    found: dict[str, date] = {}
+    for snapshot in catalog.snapshots:
+        for service, _, model, *_, scope in snapshot.declared:
+            del service
+            if model == "on_demand" and "*" in scope:
+                found[snapshot.cloud] = snapshot.as_of
+                break
+    return found
+
+
+def reminder(catalog: Catalog, clouds: set[str]) -> str:
+    """Return one sentence where prices are older than 60 days; empty where they are not.
+
+    Args:
+        catalog: The price lists.
+        clouds: Those whose prices are shown.
+    """
+    today = datetime.now(UTC).date()
+    ages = {cloud: (today - day).days for cloud, day in newest(catalog).items() if cloud in clouds}
+    old = {cloud: age for cloud, age in ages.items() if age > STALE_DAYS}
+    if not old:
+        return ""
+    said = ", ".join(f"{cloud} {age}" for cloud, age in sorted(old.items()))
+    return f"The price lists are old (days: {said}); newer ones: planner refresh."
