@@ -54,9 +54,9 @@ def pending(catalog: Catalog, offers: Iterable[Offer], as_of: date | None) -> li
         return []
     query = Query(
         as_of=datetime.now(UTC).date(),
-        clouds=tuple({o.cloud for o in shown.values()}),
-        instance_types=tuple({o.instance_type for o in shown.values()}),
-        regions=tuple({o.region for o in shown.values()}),
+        clouds=tuple(sorted({o.cloud for o in shown.values()})),
+        instance_types=tuple(sorted({o.instance_type for o in shown.values()})),
+        regions=tuple(sorted({o.region for o in shown.values()})),
     )
     following: dict[tuple[object, ...], Offer] = {}
     for offer in catalog.history(query):
