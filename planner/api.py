@@ -50,6 +50,7 @@ class Options(TypedDict, total=False):
     accelerators: tuple[str, ...]
     instance_types: tuple[str, ...]
     payment_options: tuple[str, ...]
+    pricing_model: str
     max_monthly: Decimal | None
     max_instances: int | None
     tensor_parallel: int | None
