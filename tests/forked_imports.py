@@ -26,7 +26,7 @@ _LAZY = (
     "requests",
     "rich.console",
     "rich.table",
-    "httpx",
+    "httpx2",
     "tenacity",
 )
 # What the tests' own processes run.

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.mgmt.compute import ComputeManagementClient
     from azure.mgmt.machinelearningservices import MachineLearningServicesMgmtClient
-    from azure.mgmt.network import NetworkManagementClient
     from azure.mgmt.quota import QuotaMgmtClient
     from azure.mgmt.resource.resources import ResourceManagementClient
     from azure.mgmt.support import MicrosoftSupport
@@ -92,18 +91,6 @@ def compute() -> ComputeManagementClient:
         return ComputeManagementClient(subscription_id=subscription(), **options)
 
     made: ComputeManagementClient = _client("compute", make)
-    return made
-
-
-def network() -> NetworkManagementClient:
-    """Return the client of Microsoft.Network."""
-
-    def make(**options: Any) -> NetworkManagementClient:  # noqa: ANN401 - SDK keywords
-        from azure.mgmt.network import NetworkManagementClient
-
-        return NetworkManagementClient(subscription_id=subscription(), **options)
-
-    made: NetworkManagementClient = _client("network", make)
     return made
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+from planner import extras
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -66,6 +68,15 @@ class Line:
     label: str
 
 
+def require() -> None:
+    """Look whether charts can be drawn.
+
+    Raises:
+        PlannerError: The extra ``report`` is not installed.
+    """
+    extras.require("vl_convert", "charts", "report")
+
+
 def warm_up() -> None:
     """Start the engine, which takes half a second the first time."""
     draw({"mark": "point", "data": {"values": []}, "encoding": {}}, "")
@@ -79,9 +90,8 @@ def draw(spec: Spec, description: str, *, alone: bool = False) -> str:
         description: For those who cannot see it.
         alone: For a file of its own, which no page's style reaches.
     """
-    import vl_convert
-
-    root = ET.fromstring(vl_convert.vegalite_to_svg(_styled(spec)))  # noqa: S314 - drawn here
+    engine = extras.module("vl_convert", "charts", "report")
+    root = ET.fromstring(engine.vegalite_to_svg(_styled(spec)))  # noqa: S314 - drawn here
     for mark in root.iter():
         # A mark's description becomes a tooltip; as ARIA labels all would be read one by one.
         label = mark.attrib.pop("aria-label", "")

@@ -104,11 +104,20 @@ def render(report: Report, name: str) -> dict[str, bytes]:
 
 
 def warm_up(name: str) -> None:
-    """Start, beside other work, what drawing the charts of this format takes long to load."""
-    if suffix(name) in _WITH_CHARTS:
-        from planner.reports.drawing import warm_up as start
+    """Start, beside other work, what drawing the charts of this format takes long to load.
 
-        threading.Thread(target=start, daemon=True).start()
+    Raises:
+        PlannerError: This format needs the extra ``report``, which is not installed.
+    """
+    if suffix(name) in _WITH_CHARTS:
+        from planner.reports import drawing
+
+        drawing.require()
+        threading.Thread(target=drawing.warm_up, daemon=True).start()
+    if suffix(name) == ".xlsx":
+        from planner.reports import workbook
+
+        workbook.require()
 
 
 def suffix(name: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from planner import extras
 from planner.reports import document, series, wording
 
 if TYPE_CHECKING:
@@ -64,13 +65,21 @@ class _Book:
         return self.formats[excel]
 
 
+def require() -> None:
+    """Look whether workbooks can be written.
+
+    Raises:
+        PlannerError: The extra ``report`` is not installed.
+    """
+    extras.require("xlsxwriter", "workbooks", "report")
+
+
 def render(report: Report, name: str) -> dict[str, bytes]:
     """Return the workbook."""
-    import xlsxwriter
-
+    library = extras.module("xlsxwriter", "workbooks", "report")
     buffer = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(buffer, options) as file:
+    with library.Workbook(buffer, options) as file:
         file.set_properties({"title": wording.answer(report), "comments": report.command})
         book = _Book(file)
         inputs = _assumptions(book, report)

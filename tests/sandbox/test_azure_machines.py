@@ -11,6 +11,7 @@ import requests
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from planner.clouds import azure
+from planner.endpoints.azure_vm import api
 from planner.sandbox.azure.store import store
 
 if TYPE_CHECKING:
@@ -66,8 +67,9 @@ def test_the_sdk_follows_it_and_shows_the_instance_view(group: Sandbox) -> None:
     assert codes == ["ProvisioningState/succeeded", "PowerState/running"]
     plain = azure.compute().virtual_machines.get("g", "m")
     assert plain.properties.instance_view is None
-    (address,) = azure.network().public_ip_addresses.list("g")
-    assert address.properties.ip_address
+    where = api.group("g")
+    (address,) = api.children(where, "look", kind="Microsoft.Network/publicIPAddresses")
+    assert address["properties"]["ipAddress"]
 
 
 def test_machines_take_up_quota_until_they_are_gone(group: Sandbox) -> None:

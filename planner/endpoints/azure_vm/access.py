@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from planner.clouds import azure, settings
+from planner.clouds import settings
 from planner.endpoints.azure_vm import api, requests
 from planner.errors import PlannerError, UsageError
 
@@ -25,6 +25,7 @@ WHO_AM_I = "https://checkip.amazonaws.com"
 """Answers with the caller's address; asked where the variable is not set."""
 _KEYS = ("id_ed25519.pub", "id_rsa.pub")  # the kinds that Azure takes
 _SANDBOX_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+_GROUPS = "Microsoft.Network/networkSecurityGroups"
 _LOWEST, _ROOM = 1000, 3000
 
 
@@ -76,22 +77,18 @@ def source() -> str:
 
 def admit(where: Group) -> None:
     """Let SSH in from the user's address."""
-    from azure.mgmt.network import models
-
     address = source()
     name = "ssh-from-" + address.replace("/", "-").replace(":", "-")
     priority = _LOWEST + zlib.crc32(address.encode()) % _ROOM
     body = requests.rule(
         name, priority=priority, access="Allow", source=address, port=str(requests.SSH)
     )
-    client = azure.network().security_rules
-    api.finish(
-        lambda polling: client.begin_create_or_update(
-            where.name, requests.NSG, name, models.SecurityRule(body), polling=polling
-        ),
+    api.put(
+        f"{where.part(_GROUPS, requests.NSG)}/securityRules/{name}",
+        body,
         f"let SSH in from {address}",
         api.unattended(),
-        action="Microsoft.Network/networkSecurityGroups/securityRules/write",
+        kind=f"{_GROUPS}/securityRules",
     )
 
 

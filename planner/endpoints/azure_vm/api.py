@@ -1,7 +1,8 @@
 """Calls to Azure Resource Manager through its SDKs, with planner's errors.
 
-Compute, network and resource groups have clients of their own; what is little (an identity, a
-vault, a Logic App) is sent by its id through the client of resources. Every PUT names what it
+Compute and resource groups have clients of their own; the rest (a network, an identity, a vault,
+a Logic App) is sent by its id through the client of resources: the SDK of networks alone is as
+large as everything else of Azure together. Every PUT names what it
 makes, so that one whose answer was lost can be sent again.
 """
 
@@ -98,6 +99,14 @@ def get(id_: str, what: str, *, kind: str) -> dict[str, Any] | None:
             return None
         raise
     return dict(found.as_dict())
+
+
+def children(where: Group, what: str, *, kind: str) -> list[dict[str, Any]]:
+    """Return the resources of a kind in a group; an endpoint's group has a page of them at most."""
+    path = f"resourceGroups/{where.name}/providers/{kind}?api-version={parts.VERSIONS[kind]}"
+    answer = send("GET", path, what, action=f"{kind}/read")
+    found: list[dict[str, Any]] = answer.get("value", [])
+    return found
 
 
 def delete(id_: str, what: str, context: Context, *, kind: str) -> None:

@@ -150,10 +150,8 @@ def _known_hosts(where: Group, name: str, address: str) -> Path:
 
 
 def _address(where: Group) -> str:
-    action = "Microsoft.Network/publicIPAddresses/read"
-    with azure.errors("look for the machine's address", action=action):
-        for item in azure.network().public_ip_addresses.list(where.name):
-            found = item.properties.ip_address if item.properties else None
-            if found:
-                return str(found)
+    kind = "Microsoft.Network/publicIPAddresses"
+    for item in api.children(where, "look for the machine's address", kind=kind):
+        if found := item.get("properties", {}).get("ipAddress"):
+            return str(found)
     raise CloudError("the machine has no address", advice="planner status")

@@ -27,6 +27,10 @@ VERSIONS = {
     "Microsoft.KeyVault/vaults/secrets": "2023-07-01",
     "Microsoft.Logic/workflows": "2019-05-01",
     "Microsoft.ManagedIdentity/userAssignedIdentities": "2023-01-31",
+    "Microsoft.Network/networkSecurityGroups": "2024-05-01",
+    "Microsoft.Network/networkSecurityGroups/securityRules": "2024-05-01",
+    "Microsoft.Network/publicIPAddresses": "2024-05-01",
+    "Microsoft.Network/virtualNetworks": "2024-05-01",
 }
 """API versions of what is sent by its id, without an SDK of its own."""
 _RETRY_MINUTES = 15

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from planner.ledger import Resource
 
 _MACHINES = "Microsoft.Compute/virtualMachines"
-_NETWORK = "Microsoft.Network"
+_RULES = "Microsoft.Network/networkSecurityGroups"
+_NETWORKS = "Microsoft.Network/virtualNetworks"
 
 
 def create(spec: DeploymentSpec, context: Context) -> list[Step]:
@@ -89,26 +90,19 @@ def _claim(spec: DeploymentSpec) -> str:
 
 
 def _create_network(spec: DeploymentSpec, where: Group, context: Context) -> str:
-    from azure.mgmt.network import models
-
-    client = azure.network()
-    nsg = models.NetworkSecurityGroup(requests.nsg(spec))
-    network = models.VirtualNetwork(requests.virtual_network(spec, where))
-    api.finish(
-        lambda polling: client.network_security_groups.begin_create_or_update(
-            where.name, requests.NSG, nsg, polling=polling
-        ),
+    api.put(
+        where.part(_RULES, requests.NSG),
+        requests.nsg(spec),
         "close the network",
         context,
-        action=f"{_NETWORK}/networkSecurityGroups/write",
+        kind=_RULES,
     )
-    api.finish(
-        lambda polling: client.virtual_networks.begin_create_or_update(
-            where.name, requests.NETWORK, network, polling=polling
-        ),
+    api.put(
+        where.part(_NETWORKS, requests.NETWORK),
+        requests.virtual_network(spec, where),
         "create the network",
         context,
-        action=f"{_NETWORK}/virtualNetworks/write",
+        kind=_NETWORKS,
     )
     return ""
 

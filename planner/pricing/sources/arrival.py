@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    import httpx
+    import httpx2
 
     from planner.pricing.sources.connection import Connection, Patience
     from planner.pricing.sources.interface import Document, Extract, Progress
@@ -76,7 +76,7 @@ class Arrival:
         Raises:
             SourceChangedError: The file does not look as expected.
             ChangedWhileReadingError: Start again.
-            httpx.HTTPError: It cannot be fetched.
+            httpx2.HTTPError: It cannot be fetched.
         """
         url = str(self._connection.request(self._document).url)
         known = self._meta.digest == extract.digest and self._extract_path.is_file()
@@ -143,7 +143,7 @@ class Arrival:
         if self._position:
             raise ChangedWhileReadingError
 
-    def _begin_part(self, url: str, response: httpx.Response) -> None:
+    def _begin_part(self, url: str, response: httpx2.Response) -> None:
         etag = response.headers.get("etag", "")
         self._part_meta = Meta(
             url=url,
@@ -161,7 +161,7 @@ class Arrival:
                 self._progress(len(chunk), None)
                 yield chunk
 
-    def _stored(self, response: httpx.Response, patience: Patience) -> Iterator[bytes]:
+    def _stored(self, response: httpx2.Response, patience: Patience) -> Iterator[bytes]:
         if not self._part_meta.etag and self._position:
             # Without an ETag nobody knows whether the rest belongs to the same file.
             self._start_over()
@@ -185,7 +185,7 @@ class Arrival:
                 self._last_byte = plain[-1:]
                 yield plain
 
-    def _count_total(self, response: httpx.Response, have: int) -> None:
+    def _count_total(self, response: httpx2.Response, have: int) -> None:
         length = response.headers.get("content-length", "")
         if length.isdigit() and not self._position:
             self._progress(0, have + int(length))
@@ -215,7 +215,7 @@ class Arrival:
         self._meta.write_beside(self._path)
 
 
-def _complete_size(response: httpx.Response) -> int | None:
+def _complete_size(response: httpx2.Response) -> int | None:
     """Return the size of a file of which we asked for more than there is."""
     if response.status_code != _RANGE_NOT_SATISFIABLE:
         return None

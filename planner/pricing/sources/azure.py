@@ -193,8 +193,8 @@ def _same_place(link: str, base: str) -> str:
     Raises:
         SourceChangedError: It leads elsewhere.
     """
-    import httpx
+    import httpx2
 
-    if httpx.URL(link).host != httpx.URL(base).host:
+    if httpx2.URL(link).host != httpx2.URL(base).host:
         raise SourceChangedError("Azure's next page is on another host", why=link)
     return link

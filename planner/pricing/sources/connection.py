@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,8 +14,8 @@ from planner.pricing.sources.interface import DownloadError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    import httpx
-    import stamina
+    import httpx2
+    import tenacity
     from pyrate_limiter import Limiter
 
     from planner.pricing.sources.interface import Document
@@ -49,17 +48,15 @@ class Connection:
     """Connections to one cloud; threads may share it."""
 
     def __init__(self, manners: Manners | None = None) -> None:
-        import httpx
+        import httpx2
         from pyrate_limiter.limiter_factory import (
             create_token_bucket_limiter,
         )
 
-        # Stamina logs each retry, and Python prints a log that nobody handles.
-        logging.getLogger("stamina").addHandler(logging.NullHandler())
         self._manners = manners or Manners()
         rate = self._manners.requests_per_second
         self._limiter: Limiter = create_token_bucket_limiter(rate, burst=rate)
-        self.http = httpx.Client(
+        self.http = httpx2.Client(
             timeout=self._manners.timeout,
             follow_redirects=True,
             headers={"User-Agent": "gpu-planner"},
@@ -67,7 +64,7 @@ class Connection:
 
     def request(
         self, document: Document, headers: Mapping[str, str] | None = None
-    ) -> httpx.Request:
+    ) -> httpx2.Request:
         """Build the request of a document."""
         return self.http.build_request(
             "GET",
@@ -80,17 +77,15 @@ class Connection:
         """Return the patience for one download."""
         return Patience(self._manners.attempts)
 
-    def attempts(self, patience: Patience) -> Iterator[stamina.Attempt]:
+    def attempts(self, patience: Patience) -> Iterator[tenacity.AttemptManager]:
         """Yield attempts, each paced, until one succeeds or patience ends."""
-        import stamina
+        import tenacity
 
-        for trial in stamina.retry_context(
-            on=patience,
-            attempts=None,
-            timeout=None,
-            wait_initial=self._manners.first_wait,
-            wait_max=_LONGEST_WAIT,
-            wait_jitter=self._manners.first_wait,
+        first = self._manners.first_wait
+        grow = tenacity.wait_exponential(first, _LONGEST_WAIT) + tenacity.wait_random(0, first)
+        for trial in tenacity.Retrying(
+            retry=tenacity.retry_if_exception(patience.bears),
+            wait=lambda state: grow(state) if patience.told is None else patience.told,
         ):
             self._limiter.try_acquire("request", blocking=True)
             yield trial
@@ -98,39 +93,39 @@ class Connection:
 
 @dataclass(slots=True)
 class Patience:
-    """Stamina's hook: retry what may pass, as long as bytes are gained now and then.
+    """What is tried again: what may pass, as long as bytes are gained now and then.
 
     Attributes:
         attempts: Failures in a row, without a gain, before giving up.
         position: Bytes received so far; the download moves it.
+        told: Seconds that the server asked to wait after the last failure; None where it did not.
     """
 
     attempts: int
     position: int = 0
+    told: float | None = None
     _seen: int = 0
     _failures: int = 0
 
-    def __call__(self, error: Exception) -> bool | float:
-        """Tell whether to try again, or in how many seconds."""
-        import httpx
+    def bears(self, error: BaseException) -> bool:
+        """Tell whether to try again."""
+        import httpx2
 
-        wait: float | None = None
-        if isinstance(error, httpx.HTTPStatusError):
+        self.told = None
+        if isinstance(error, httpx2.HTTPStatusError):
             if error.response.status_code not in _RETRIED_STATUS:
                 return False
-            wait = _retry_after(error.response.headers.get("retry-after", ""))
-        elif not isinstance(error, httpx.TransportError):
+            self.told = _retry_after(error.response.headers.get("retry-after", ""))
+        elif not isinstance(error, httpx2.TransportError):
             return False
         if self.position > self._seen:
             self._seen, self._failures = self.position, 0
         self._failures += 1
-        if self._failures >= self.attempts or (wait or 0) > _LONGEST_WAIT:
-            return False
-        return True if wait is None else wait
+        return not (self._failures >= self.attempts or (self.told or 0) > _LONGEST_WAIT)
 
 
-def check_status(response: httpx.Response) -> httpx.Response:
-    """Return the response, or raise httpx.HTTPStatusError (304 is no error)."""
+def check_status(response: httpx2.Response) -> httpx2.Response:
+    """Return the response, or raise httpx2.HTTPStatusError (304 is no error)."""
     if response.status_code != NOT_MODIFIED:
         response.raise_for_status()
     return response
@@ -138,25 +133,25 @@ def check_status(response: httpx.Response) -> httpx.Response:
 
 @contextmanager
 def translated(document: Document) -> Iterator[None]:
-    """Turn what httpx raises inside the block into planner's errors, without the URL's key."""
-    import httpx
+    """Turn what httpx2 raises inside the block into planner's errors, without the URL's key."""
+    import httpx2
 
     try:
         yield
-    except httpx.HTTPStatusError as error:
+    except httpx2.HTTPStatusError as error:
         status = error.response.status_code
         kind = ThrottledError if status == _TOO_MANY else DownloadError
         raise kind(
             f"cannot fetch {document.name}",
             code=str(status),
-            why=f"{httpx.URL(document.url).host} answered {status} "
+            why=f"{httpx2.URL(document.url).host} answered {status} "
             f"{error.response.reason_phrase}".strip(),
             advice="planner refresh, later",
         ) from None
-    except httpx.TransportError as error:
+    except httpx2.TransportError as error:
         raise DownloadError(
             f"cannot fetch {document.name}",
-            why=f"{httpx.URL(document.url).host}: {str(error) or type(error).__name__}",
+            why=f"{httpx2.URL(document.url).host}: {str(error) or type(error).__name__}",
             advice="check the network, then: planner refresh",
         ) from None
 

@@ -2,7 +2,8 @@
 
 The models of azure-mgmt-compute and azure-mgmt-network are made from Microsoft's API
 specification. The SDKs themselves send whatever they are given; Resource Manager does not take
-all of it.
+all of it. azure-mgmt-network is large, and planner itself does without: bodies of networks are
+held against it where it is installed, as in planner's own tests.
 """
 
 from __future__ import annotations
@@ -42,7 +43,11 @@ def wrong(kind: str, body: object) -> list[str]:
     if kind not in MODELS:
         return []
     module, _, name = MODELS[kind].rpartition(".")
-    return wrong_by(getattr(import_module(module), name), body)
+    try:
+        models = import_module(module)
+    except ModuleNotFoundError:
+        return []
+    return wrong_by(getattr(models, name), body)
 
 
 def wrong_by(model: type, body: object) -> list[str]:
