@@ -161,6 +161,6 @@ class Ledger(QuotaBook):
         if version < SCHEMA_VERSION:
             from planner.ledger.migrations import migrate
 
-            migrate(self.path, SCHEMA_VERSION)
+            migrate(self.path)
         # In write-ahead mode this loses nothing but the last moment before a power cut.
         self._db.execute("PRAGMA synchronous = NORMAL")

@@ -1,131 +1,131 @@
-"""The ledger's schema, step by step (sqlite-utils migrations).
+"""The ledger's schema, step by step. Steps are only ever added.
 
-Steps are only ever added. The module is imported when a file is behind, because sqlite-utils
-takes half a second to import (it looks for pandas).
+The number of a file's last step is its ``user_version``. They are plain SQL: the libraries that
+migrate SQLite files import pandas, which takes longer than most commands.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
-from sqlite_utils import Database, Migrations
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-migrations = Migrations("planner-ledger")
-
-
-@migrations()
-def m001_requests_and_resources(db: Database) -> None:
-    """Make the tables of the first release."""
-    db.table("quota_requests").create(
-        {
-            "id": int,
-            "cloud": str,
-            "account": str,
-            "region": str,
-            "service": str,
-            "quota_id": str,
-            "quota_name": str,
-            "dimensions": str,
-            "unit": str,
-            "old_limit": float,
-            "desired": float,
-            "granted": float,
-            "native_id": str,
-            "native_state": str,
-            "state": str,
-            "reason": str,
-            "model": str,
-            "instance_type": str,
-            "instances": int,
-            "spot": int,
-            "justification": str,
-            "is_open": int,
-            "filed_at": str,
-            "checked_at": str,
-            "closed_at": str,
-        },
-        pk="id",
-        not_null={"cloud", "account", "region", "service", "quota_id", "dimensions", "state"},
+_REQUESTS_AND_RESOURCES = (
+    """
+    CREATE TABLE quota_requests (
+        id INTEGER PRIMARY KEY,
+        cloud TEXT NOT NULL,
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        service TEXT NOT NULL,
+        quota_id TEXT NOT NULL,
+        quota_name TEXT,
+        dimensions TEXT NOT NULL,
+        unit TEXT,
+        old_limit FLOAT,
+        desired FLOAT,
+        granted FLOAT,
+        native_id TEXT,
+        native_state TEXT,
+        state TEXT NOT NULL,
+        reason TEXT,
+        model TEXT,
+        instance_type TEXT,
+        instances INTEGER,
+        spot INTEGER,
+        justification TEXT,
+        is_open INTEGER,
+        filed_at TEXT,
+        checked_at TEXT,
+        closed_at TEXT
     )
-    # sqlite-utils has no partial indexes; this one is what makes requests idempotent.
-    db.execute(
-        "CREATE UNIQUE INDEX one_open_request_per_quota ON quota_requests "
-        "(cloud, account, region, service, quota_id, dimensions) WHERE is_open = 1"
+    """,
+    # What makes requests idempotent.
+    """
+    CREATE UNIQUE INDEX one_open_request_per_quota ON quota_requests
+        (cloud, account, region, service, quota_id, dimensions) WHERE is_open = 1
+    """,
+    """
+    CREATE TABLE state_changes (
+        id INTEGER PRIMARY KEY,
+        request_id INTEGER REFERENCES quota_requests(id),
+        at TEXT,
+        state TEXT,
+        native_state TEXT
     )
-    db.table("state_changes").create(
-        {"id": int, "request_id": int, "at": str, "state": str, "native_state": str},
-        pk="id",
-        foreign_keys=[("request_id", "quota_requests", "id")],
+    """,
+    """
+    CREATE TABLE resources (
+        id TEXT PRIMARY KEY,
+        endpoint TEXT NOT NULL,
+        cloud TEXT NOT NULL,
+        account TEXT,
+        region TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        native_id TEXT,
+        hourly_usd TEXT,
+        tags TEXT,
+        recorded_at TEXT NOT NULL,
+        created_at TEXT,
+        removed_at TEXT,
+        expires_at TEXT
     )
-    db.table("resources").create(
-        {
-            "id": str,
-            "endpoint": str,
-            "cloud": str,
-            "account": str,
-            "region": str,
-            "kind": str,
-            "native_id": str,
-            "hourly_usd": str,
-            "tags": str,
-            "recorded_at": str,
-            "created_at": str,
-            "removed_at": str,
-            "expires_at": str,
-        },
-        pk="id",
-        not_null={"endpoint", "cloud", "region", "kind", "recorded_at"},
-    )
-    db.table("resources").create_index(["endpoint"])
-
-
-@migrations()
-def m002_tickets_campaigns_and_use(db: Database) -> None:
-    """Add what requests need to reach people, campaigns, and the use of quotas over time."""
-    requests = db.table("quota_requests")
-    for name, kind, default in (
-        ("kind", str, "limit"),
-        ("wants", str, "{}"),
-        ("ticket", str, ""),
-        ("is_explained", int, 0),
-        ("reply", str, ""),
-        ("told", str, ""),
-        ("campaign", str, ""),
-    ):
-        requests.add_column(name, kind, not_null_default=default)
+    """,
+    "CREATE INDEX idx_resources_endpoint ON resources (endpoint)",
+)
+_TICKETS_CAMPAIGNS_AND_USE = (
+    "ALTER TABLE quota_requests ADD COLUMN kind TEXT NOT NULL DEFAULT 'limit'",
+    "ALTER TABLE quota_requests ADD COLUMN wants TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE quota_requests ADD COLUMN ticket TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE quota_requests ADD COLUMN is_explained INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE quota_requests ADD COLUMN reply TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE quota_requests ADD COLUMN told TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE quota_requests ADD COLUMN campaign TEXT NOT NULL DEFAULT ''",
     # What was there before was told, or is too old to tell.
-    db.execute("UPDATE quota_requests SET told = state")
-    db.table("quota_use").create(
-        {
-            "id": int,
-            "at": str,
-            "cloud": str,
-            "account": str,
-            "region": str,
-            "service": str,
-            "quota_id": str,
-            "quota_name": str,
-            "dimensions": str,
-            "unit": str,
-            "limit_value": float,
-            "usage": float,
-        },
-        pk="id",
+    "UPDATE quota_requests SET told = state",
+    """
+    CREATE TABLE quota_use (
+        id INTEGER PRIMARY KEY,
+        at TEXT,
+        cloud TEXT,
+        account TEXT,
+        region TEXT,
+        service TEXT,
+        quota_id TEXT,
+        quota_name TEXT,
+        dimensions TEXT,
+        unit TEXT,
+        limit_value FLOAT,
+        usage FLOAT
     )
-    db.table("quota_use").create_index(["cloud", "account", "quota_id"])
-    db.table("campaigns").create(
-        {"name": str, "created_at": str, "plan": str, "state": str, "ended_at": str}, pk="name"
+    """,
+    "CREATE INDEX idx_quota_use_quota ON quota_use (cloud, account, quota_id)",
+    """
+    CREATE TABLE campaigns (
+        name TEXT PRIMARY KEY,
+        created_at TEXT,
+        plan TEXT,
+        state TEXT,
+        ended_at TEXT
     )
+    """,
+)
+STEPS = (_REQUESTS_AND_RESOURCES, _TICKETS_CAMPAIGNS_AND_USE)
 
 
-def migrate(path: Path, version: int) -> None:
-    """Apply the steps that are missing; one process at a time."""
-    with FileLock(f"{path}.lock"), closing(Database(path)) as db:
-        db.enable_wal()
-        migrations.apply(db)
-        db.execute(f"PRAGMA user_version = {version:d}")
+def migrate(path: Path) -> None:
+    """Apply the steps that are missing, each whole or not at all; one process at a time."""
+    with FileLock(f"{path}.lock"), closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        (done,) = db.execute("PRAGMA user_version").fetchone()
+        for number, step in enumerate(STEPS[done:], start=done + 1):
+            db.execute("BEGIN IMMEDIATE")
+            for statement in step:
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {number:d}")
+            db.execute("COMMIT")

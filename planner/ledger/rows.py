@@ -6,21 +6,52 @@ import json
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, get_type_hints
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable, Mapping
+
+    from _typeshed import DataclassInstance
 
 
-def to_row(record: Any) -> dict[str, Any]:  # noqa: ANN401 - a record
+_Record = TypeVar("_Record")
+
+
+def to_row(record: DataclassInstance) -> dict[str, object]:
     """Return the columns of a record."""
     return {item.name: to_text(getattr(record, item.name)) for item in fields(record)}
 
 
-def from_row(kind: type[Any], row: sqlite3.Row) -> Any:  # noqa: ANN401 - a record
-    """Return the record of a row."""
-    hints = get_type_hints(kind)
-    return kind(**{name: from_text(row[name], hints[name]) for name in hints})
+def from_row(kind: Callable[..., _Record], row: sqlite3.Row) -> _Record:
+    """Return the record of a row; ``kind`` is its class."""
+    return kind(
+        **{
+            name: None if row[name] is None else read(row[name])
+            for name, read in _readers(kind).items()
+        }
+    )
+
+
+@cache
+def _readers(kind: Callable[..., object]) -> dict[str, Callable[[Any], object]]:
+    """Return what makes a field's value of what SQLite kept, for each field."""
+    return {name: _reader(str(hint)) for name, hint in get_type_hints(kind).items()}
+
+
+def _reader(hint: str) -> Callable[[Any], object]:
+    if "datetime" in hint:
+        return datetime.fromisoformat
+    if "dict" in hint:
+        return json.loads
+    if "Decimal" in hint:
+        return Decimal
+    return bool if hint == str(bool) else _as_it_is
+
+
+def _as_it_is(value: object) -> object:
+    return value
 
 
 def to_text(value: object) -> object:
@@ -34,19 +65,6 @@ def to_text(value: object) -> object:
     return value
 
 
-def from_text(value: Any, hint: Any) -> Any:  # noqa: ANN401 - one of the fields' types
-    """Return what SQLite kept as a value of the field's type."""
-    if value is None:
-        return None
-    if "datetime" in str(hint):
-        return datetime.fromisoformat(value)
-    if "dict" in str(hint):
-        return json.loads(value)
-    if "Decimal" in str(hint):
-        return Decimal(value)
-    return bool(value) if hint is bool else value
-
-
-def to_json(value: dict[str, Any]) -> str:
+def to_json(value: Mapping[str, object]) -> str:
     """Return a dictionary as text that is the same whatever its order."""
     return json.dumps(value, sort_keys=True)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CLOUD_SDKS = {"boto3", "botocore", "azure", "google", "sagemaker"}
 DATA = {"pandas", "numpy", "pyarrow", "scipy"}
@@ -81,3 +85,14 @@ def test_lists_of_google_s_machines_need_no_generated_client() -> None:
         "assert not any('compute_v1' in name for name in sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_new_ledger_needs_no_pandas(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from planner.ledger import Ledger; "
+        "Ledger(Path(sys.argv[1]) / 'ledger.db').close(); "
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & DATA

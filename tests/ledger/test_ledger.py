@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from planner.clouds import settings
 from planner.errors import DataError
-from planner.ledger import Ledger, QuotaRequest, Resource, default_path
+from planner.ledger import SCHEMA_VERSION, Ledger, QuotaRequest, Resource, default_path, migrations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -222,3 +222,43 @@ def test_every_field_has_its_column(ledger: Ledger) -> None:
             columns = {row[1] for row in raw.execute(f"PRAGMA table_info({table})")}
             assert columns == {item.name for item in fields(kind)}
     raw.close()
+
+
+def test_a_step_that_fails_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.db"
+    Ledger(path).close()
+    broken = ("CREATE TABLE half (id TEXT)", "CREATE TABLE resources (id TEXT)")
+    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, broken))
+    with pytest.raises(sqlite3.OperationalError, match="already exists"):
+        migrations.migrate(path)
+    with sqlite3.connect(path) as raw:
+        assert raw.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+        assert not raw.execute("SELECT 1 FROM sqlite_master WHERE name = 'half'").fetchall()
+    raw.close()
+
+
+def test_a_ledger_of_the_first_schema_keeps_its_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.db"
+    with monkeypatch.context() as before:
+        before.setattr(migrations, "STEPS", migrations.STEPS[:1])
+        migrations.migrate(path)
+    with sqlite3.connect(path) as raw:
+        raw.execute(
+            "INSERT INTO quota_requests (cloud, account, region, service, quota_id, quota_name, "
+            "unit, dimensions, desired, state, instances, spot, is_open, filed_at) VALUES "
+            "('aws', '1', 'us-east-1', 'ec2', 'L-1', 'P', 'vCPU', '{}', 96, 'PENDING', 1, 0, 1, "
+            "'2026-01-01T00:00:00+00:00')"
+        )
+    raw.close()
+    with Ledger(path) as now:
+        (kept,) = now.requests()
+    assert (kept.desired, kept.kind, kept.wants, kept.told) == (96, "limit", {}, "PENDING")
+    assert (kept.is_open, kept.spot) == (True, False)
+
+
+def test_there_is_a_step_for_each_version() -> None:
+    assert len(migrations.STEPS) == SCHEMA_VERSION
