@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
+from planner import extras
 from planner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -115,9 +116,7 @@ def warm_up(name: str) -> None:
         drawing.require()
         threading.Thread(target=drawing.warm_up, daemon=True).start()
     if suffix(name) == ".xlsx":
-        from planner.reports import workbook
-
-        workbook.require()
+        extras.require("xlsxwriter", "workbooks", "report")
 
 
 def suffix(name: str) -> str:

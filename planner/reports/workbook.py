@@ -65,15 +65,6 @@ class _Book:
         return self.formats[excel]
 
 
-def require() -> None:
-    """Look whether workbooks can be written.
-
-    Raises:
-        PlannerError: The extra ``report`` is not installed.
-    """
-    extras.require("xlsxwriter", "workbooks", "report")
-
-
 def render(report: Report, name: str) -> dict[str, bytes]:
     """Return the workbook."""
     library = extras.module("xlsxwriter", "workbooks", "report")
