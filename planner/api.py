@@ -40,6 +40,7 @@ class Options(TypedDict, total=False):
     kv_precision: str
     gpu_memory_utilization: float | None
     max_num_seqs: int | None
+    most_replicas: int | None
     utilization: float
     hours_per_month: Decimal
     as_of: date | None

@@ -13,6 +13,7 @@ DEPLOYS_TO = frozenset({"sagemaker", "gce", "azure-vm", "local"})
 """Services that ``planner deploy --to`` takes; a test holds them to the adapters there are."""
 
 _ENGINES = frozenset({"vllm", "tgi"})
+_ONE_COPY = frozenset({"tgi"})
 
 
 def deploy_to(service: str, model: str, layout: Layout) -> str | None:
@@ -24,6 +25,7 @@ def deploy_to(service: str, model: str, layout: Layout) -> str | None:
         layout: How it runs there.
     """
     known = service in DEPLOYS_TO and layout.engine in _ENGINES
+    known = known and (layout.replicas == 1 or layout.engine not in _ONE_COPY)
     subject = models.get(model)
     if known and checkpoints.exists(subject, layout.precision, layout.engine):
         return service

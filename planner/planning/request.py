@@ -63,6 +63,7 @@ class Request:
         kv_precision: Of the KV cache: ``fp16`` or ``fp8``.
         gpu_memory_utilization: Share of the card that the engine takes; None for its default.
         max_num_seqs: Requests of one copy in flight at most; None for the engine's default.
+        most_replicas: Copies on one machine at most; None for as many as its GPUs allow.
         utilization: Share of the capacity that is really used, for cost per token.
         geo: ``us``, ``eu``, ``ap`` or ``all``; not used where regions are named.
         payment_options: Of the commitment; empty for any, the cheapest wins.
@@ -88,6 +89,7 @@ class Request:
     kv_precision: str = "fp16"
     gpu_memory_utilization: float | None = None
     max_num_seqs: int | None = None
+    most_replicas: int | None = None
     utilization: float = 1.0
     hours_per_month: Decimal = HOURS_PER_MONTH
     as_of: date | None = None
@@ -131,6 +133,7 @@ def question_of(request: Request, model: Model, precision: str) -> Question:
         engine_generation=request.engine_generation,
         context=context_of(request, model),
         concurrency=request.concurrency,
+        most_replicas=request.most_replicas,
     )
 
 

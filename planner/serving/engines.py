@@ -110,6 +110,14 @@ def _is_large(accelerator: Accelerator) -> bool:
     return large and not accelerator.accelerator.startswith("A100")
 
 
+def cache_refusal(accelerator: Accelerator, kv_precision: str) -> str:
+    """Return why a KV cache of this precision cannot be, or nothing."""
+    if kv_precision == "fp8" and "fp8" not in runnable(accelerator):
+        name, kind = accelerator.name, accelerator.architecture
+        return f"{name} ({kind}) has no fp8 KV cache: no"
+    return ""
+
+
 def needs_neuron(accelerator: Accelerator) -> bool:
     """Tell whether a model must be compiled with AWS Neuron to run there."""
     return accelerator.architecture.startswith("NeuronCore")

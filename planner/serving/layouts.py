@@ -142,15 +142,17 @@ def all_layouts(
         shards: Only layouts of this tensor parallel size.
     """
     runs = engines.support(model, card, question.precision).precision
-    if runs is None:
+    if runs is None or engines.cache_refusal(card, question.settings.kv_precision):
         return ()
     asked = replace(question, precision=runs)
+    gpus = int(max(1, count))
     for splits in _splits(model, card, count, shards):
         found = tuple(
-            _on_machine(replica, int(max(1, count)) // replica.split.gpus, asked)
+            _on_machine(replica, replicas, asked)
             for split in splits
             if (replica := capacity.of_replica(model, card, min(count, 1), split, _of_one(asked)))
-            and _holds(replica, int(max(1, count)) // split.gpus, asked)
+            and (replicas := min(gpus // split.gpus, asked.most_replicas or gpus))
+            and _holds(replica, replicas, asked)
         )
         if found:
             return found
@@ -177,7 +179,7 @@ def _splits(
 
 def _of_one(question: Question) -> Question:
     """Return the question as one copy sees it, whatever the machine must hold in all."""
-    return replace(question, concurrency=1)
+    return replace(question, concurrency=1, most_replicas=None)
 
 
 def _holds(replica: Replica, replicas: int, question: Question) -> bool:

@@ -72,6 +72,7 @@ class Question:
         engine_generation: The release a speed is stated for; None for what deploy would run.
         context: Tokens of a request that the caches must hold; 0 for the longest of the shape.
         concurrency: Requests of that length that they must hold at once, all copies together.
+        most_replicas: Copies on one machine at most; None for as many as its GPUs allow.
     """
 
     precision: str
@@ -81,6 +82,7 @@ class Question:
     engine_generation: str | None = None
     context: int = 0
     concurrency: int = 1
+    most_replicas: int | None = None
 
     @property
     def tokens(self) -> int:

@@ -248,8 +248,10 @@ _OF_LAYOUT = (
 
 def layout_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the user said about the load, its targets and the engine's memory."""
-    engine = "tgi" if given["engine"] == "tgi" else "vllm"  # lmi runs vLLM too
-    return {"engine": engine, **{name: given[name] for name in _OF_LAYOUT}}
+    told = {name: given[name] for name in _OF_LAYOUT}
+    if given["engine"] == "tgi":
+        return told | {"engine": "tgi", "most_replicas": 1}  # its container serves one copy
+    return told  # lmi runs vLLM too
 
 
 def deploy_options(function: Callable[..., Any]) -> Callable[..., Any]:

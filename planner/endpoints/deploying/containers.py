@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from planner.bundled import deploy_templates
 from planner.endpoints.model import Container, Weights
 from planner.errors import NotFoundError, UnknownNameError, UsageError
-from planner.serving import checkpoint_support, checkpoints, memory, models, table
+from planner.serving import checkpoint_support, checkpoints, engines, memory, models, table
 from planner.serving.models.adapters import served_rank
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ _MACHINE_IMAGES = {
 # The driver that a machine has without one of them, where it is good enough (same page).
 _DEFAULT_CUDA = {"p5e": "12.4", "p5en": "12.4"}
 _DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
-_GPU_MEMORY_UTILIZATION = "0.90"
 _LARGEST_VOLUME_GB = 512
 _SPARE_GB = 30  # the image and the system
 _LONG_DOWNLOAD_GB = 30
@@ -127,10 +126,20 @@ def image_uri(engine: str, region: str) -> str:
     return f"{account}.dkr.ecr.{region}.{domain}/{_images()[engine]['image']}"
 
 
-def vllm_flags(plan: Plan, weights: Weights, context: int) -> dict[str, str]:
+def vllm_flags(
+    plan: Plan, weights: Weights, context: int, *, copies: int | None = None
+) -> dict[str, str]:
     """Return the flags of ``vllm serve`` for a plan, without their dashes; on any cloud.
 
-    A flag without a value has an empty one.
+    A flag without a value has an empty one. Several copies of the model on one machine are vLLM's data parallel ranks: one container
+    and one address, the weights downloaded once, and each request goes to the copy that has
+    the fewest.
+
+    Args:
+        plan: What is to run.
+        weights: Where it comes from.
+        context: Tokens of one request.
+        copies: That one container serves; by default all of a machine.
     """
     location = "/opt/ml/model" if weights.in_s3 else weights.location
     flags = {
@@ -138,11 +147,18 @@ def vllm_flags(plan: Plan, weights: Weights, context: int) -> dict[str, str]:
         "served-model-name": plan.model,
         "tensor-parallel-size": str(plan.tensor_parallel),
         "max-model-len": str(context),
-        "gpu-memory-utilization": _GPU_MEMORY_UTILIZATION,
+        "gpu-memory-utilization": f"{plan.gpu_memory_utilization or engines.VLLM_UTILIZATION:.2f}",
         "dtype": _DTYPES.get(plan.precision, "auto"),
     }
     if plan.pipeline_parallel > 1:
         flags["pipeline-parallel-size"] = str(plan.pipeline_parallel)
+    replicas = plan.replicas if copies is None else copies
+    if replicas > 1:
+        flags["data-parallel-size"] = str(replicas)
+    if plan.max_num_seqs is not None:
+        flags["max-num-seqs"] = str(plan.max_num_seqs)
+    if plan.kv_precision == "fp8":
+        flags["kv-cache-dtype"] = "fp8"
     if weights.quantization:
         flags["quantization"] = weights.quantization
     return flags | _flags_of_model(plan)
@@ -236,6 +252,7 @@ def _lmi(plan: Plan, weights: Weights, context: int) -> dict[str, str]:
     return {
         "HF_MODEL_ID": "/opt/ml/model" if weights.in_s3 else weights.location,
         "OPTION_ROLLING_BATCH": "vllm",
+        # LMI starts as many copies as the machine's GPUs allow at this degree.
         "OPTION_TENSOR_PARALLEL_DEGREE": str(plan.tensor_parallel),
         "OPTION_DTYPE": plan.precision if plan.precision in checkpoints.SIXTEEN_BITS else "auto",
         "OPTION_MAX_MODEL_LEN": str(context),

@@ -83,7 +83,7 @@ def _facts(serving: Serving) -> Iterator[tuple[str, str]]:
         f"{serving.requests_at_once} requests of {spec.context:,} tokens at once in {copies}",
     )
     if plan.tokens_per_second is not None:
-        speed = f"about {plan.tokens_per_second:,.0f} tokens/s when saturated"
+        speed = f"about {plan.tokens_per_second:,.0f} tokens/s at capacity"
         yield "Speed", f"{speed} ({plan.throughput_basis})"
     model = containers.model_of(plan)
     yield "Licence", f"{model.license}, {containers.license_of(model)[1]}"

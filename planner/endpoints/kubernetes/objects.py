@@ -163,9 +163,9 @@ def disruption_budget(serving: Serving) -> Manifest:
 
 
 def command(serving: Serving, *more: str) -> list[str]:
-    """Return what a container runs: ``vllm serve`` with the plan's flags."""
+    """Return what a container runs: ``vllm serve`` with the plan's flags, one copy a pod."""
     spec = serving.spec
-    flags = containers.vllm_flags(spec.plan, spec.weights, spec.context)
+    flags = containers.vllm_flags(spec.plan, spec.weights, spec.context, copies=1)
     model = flags.pop("model")
     given = [f"--{name}={value}" if value else f"--{name}" for name, value in flags.items()]
     return ["vllm", "serve", model, f"--port={PORT}", *given, *more]

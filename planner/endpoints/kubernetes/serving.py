@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from planner.errors import UsageError
 from planner.pricing import instance_types
+from planner.serving import accelerators, engines
 
 if TYPE_CHECKING:
     from planner.endpoints.model import DeploymentSpec
@@ -22,7 +23,6 @@ _CLUSTER_OF = {"gce": "gke", "ec2": "eks", "azure-vm": "aks"}
 _IMAGE_GB = 40  # vLLM's image unpacked, logs and compiled kernels
 # Weights arrive at 100 MB/s or more (assumed), beside half an hour for pulling and compiling.
 _STARTUP_S, _S_PER_GB = 1800, 10
-_MOST_AT_ONCE = 256  # vLLM's usual max_num_seqs
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,7 @@ class Serving:
         stages_per_machine = per_machine // plan.tensor_parallel
         machines = math.ceil(plan.pipeline_parallel / stages_per_machine)
         pods, gpus = _pods(plan.tensor_parallel, plan.pipeline_parallel, machines)
-        # Cards that one copy leaves over on its machine take more copies.
-        copies = per_machine // gpus if machines == 1 else 1
+        copies = plan.replicas if machines == 1 else 1
         groups = max(1, plan.instances // machines)
         most = max(groups, spec.guard.most_instances // machines)
         return cls(
@@ -104,8 +103,11 @@ class Serving:
 
     @property
     def requests_at_once(self) -> int:
-        """Return how many full requests one copy answers at once, by its KV cache; 1 at least."""
-        return min(max(1, self.spec.plan.kv_cache_tokens // self.spec.context), _MOST_AT_ONCE)
+        """Return how many full requests one copy surely answers at once; 1 at least."""
+        plan, machine = self.spec.plan, self.machine
+        card = accelerators.get(plan.accelerator, machine.interconnect)
+        most = plan.max_num_seqs or engines.most_requests("vllm", card)
+        return min(max(1, plan.kv_cache_tokens_low // self.spec.context), most)
 
     @property
     def cache_gb(self) -> int:

@@ -167,7 +167,8 @@ def fit(
     footprint = Footprint.of(model, runs, settings.kv_precision)
     case = _Case(footprint, machine, settings, context, math.ceil(concurrency / replicas))
     split = _split(case, tensor_parallel, pipeline_parallel)
-    refusal = supported.reason or _impossible(model, machine, split, replicas)
+    refusal = supported.reason or engines.cache_refusal(accelerator, settings.kv_precision)
+    refusal = refusal or _impossible(model, machine, split, replicas)
     low, high = (0, 0) if refusal else case.tokens(split)
     held = Held(concurrency, low // context * replicas, high // context * replicas)
     room = memory.cache_bytes(footprint, accelerator, count=count, split=split, settings=settings)
@@ -293,7 +294,9 @@ def _remedies(case: _Case, split: Split) -> Iterator[str]:
     more = replace(now, utilization=_MORE_UTILIZATION)
     if (now.utilization or 0) < _MORE_UTILIZATION and _fits(case, more, split):
         yield f"--gpu-memory-utilization {_MORE_UTILIZATION}"
-    if now.kv_precision != "fp8" and _fits(case, replace(now, kv_precision="fp8"), split):
+    card = case.machine.accelerator
+    half = now.kv_precision != "fp8" and not engines.cache_refusal(card, "fp8")
+    if half and _fits(case, replace(now, kv_precision="fp8"), split):
         yield "--kv-precision fp8"
     tokens, _ = case.tokens(split)
     shorter = tokens // case.concurrency // 256 * 256
