@@ -107,8 +107,12 @@ def test_a_load_that_a_machine_could_not_hold_is_no_reason_for_a_pipeline() -> N
 
 def test_an_fp8_cache_lets_more_machines_in() -> None:
     plain = {plan.instance_type for plan in plans(concurrency=12)}
-    half = {plan.instance_type for plan in plans(concurrency=12, kv_precision="fp8")}
-    assert plain < half
+    told = plans(concurrency=12, kv_precision="fp8")
+    half = {plan.instance_type for plan in told}
+    assert half - plain
+    # Volta and Turing have no fp8 at all.
+    assert not {plan.accelerator for plan in told} & {"V100-32GB", "V100-16GB", "T4"}
+    assert {plan.kv_precision for plan in told} == {"fp8"}
 
 
 def test_a_tight_machine_is_no_plan_and_its_verdict_says_what_to_set() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,3 +140,26 @@ def test_large_weights_get_the_longest_time_sagemaker_allows() -> None:
     small = containers.weights_for(models.get("llama-2-7b"), "fp16")
     assert containers.startup_timeout_s(large) == 3600
     assert containers.startup_timeout_s(small) == 1800
+
+
+def test_the_copies_that_were_promised_are_started() -> None:
+    plan = replace(cheapest(model="llama-3.1-8b"), replicas=4, tensor_parallel=2)
+    weights = containers.weights_for(models.get("llama-3.1-8b"), "bf16")
+    made = containers.container_for(plan, weights, engine="vllm", context=4096)
+    assert made.environment["SM_VLLM_DATA_PARALLEL_SIZE"] == "4"
+    assert made.environment["SM_VLLM_TENSOR_PARALLEL_SIZE"] == "2"
+    one = containers.vllm_flags(plan, weights, 4096, copies=1)  # a pod of its own for each
+    assert "data-parallel-size" not in one
+
+
+def test_what_the_engine_is_told_about_memory_is_what_the_plan_assumed() -> None:
+    plan = cheapest(model="llama-3.1-8b")
+    weights = containers.weights_for(models.get("llama-3.1-8b"), "bf16")
+    usual = containers.vllm_flags(plan, weights, 4096)
+    assert usual["gpu-memory-utilization"] == "0.90"
+    assert not {"kv-cache-dtype", "max-num-seqs"} & set(usual)
+    told = replace(plan, kv_precision="fp8", max_num_seqs=128, gpu_memory_utilization=0.95)
+    flags = containers.vllm_flags(told, weights, 4096)
+    assert flags["kv-cache-dtype"] == "fp8"
+    assert flags["max-num-seqs"] == "128"
+    assert flags["gpu-memory-utilization"] == "0.95"

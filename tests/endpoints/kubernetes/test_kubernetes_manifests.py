@@ -207,11 +207,16 @@ def test_the_cards_of_a_copy_are_dealt_out_evenly_and_fit_their_machines(
     assert serving.nodes == machines
 
 
-def test_cards_left_over_on_a_machine_take_more_copies() -> None:
-    half = replace(plan("llama-2-70b", "gke"), tensor_parallel=4, pipeline_parallel=1)
+def test_each_copy_on_a_machine_is_a_pod() -> None:
+    half = replace(plan("llama-2-70b", "gke"), tensor_parallel=4, pipeline_parallel=1, replicas=2)
     assert half.accelerator_count == 8
-    serving = Serving.of(replace(spec(), plan=half))
+    made = replace(spec(), plan=half)
+    serving = Serving.of(made)
     assert (serving.gpus, serving.replicas, serving.nodes) == (4, 2, 1)
+    deployment = objects(made)["Deployment"]["spec"]
+    assert deployment["replicas"] == 2
+    (container,) = deployment["template"]["spec"]["containers"]
+    assert not [word for word in container["args"] if "data-parallel" in word]
 
 
 def test_instances_are_copies_and_the_price_is_theirs() -> None:
@@ -232,7 +237,8 @@ def test_scaling_goes_from_what_was_asked_to_the_most() -> None:
     assert "replicas" not in found["Deployment"]["spec"]
     (trigger,) = scaled["triggers"]
     assert "vllm:num_requests_waiting" in trigger["metadata"]["query"]
-    assert int(trigger["metadata"]["threshold"]) == min(256, made.plan.kv_cache_tokens // 4096)
+    held = made.plan.kv_cache_tokens_low // 4096
+    assert int(trigger["metadata"]["threshold"]) == min(256, held)
     assert "--total-max-nodes 5" in kubernetes.emit(made)
 
 
