@@ -131,9 +131,9 @@ def vllm_flags(
 ) -> dict[str, str]:
     """Return the flags of ``vllm serve`` for a plan, without their dashes; on any cloud.
 
-    A flag without a value has an empty one. Several copies of the model on one machine are vLLM's data parallel ranks: one container
-    and one address, the weights downloaded once, and each request goes to the copy that has
-    the fewest.
+    A flag without a value has an empty one. Several copies of the model on one machine are
+    vLLM's data parallel ranks: one container and one address, the weights downloaded once, and
+    each request goes to the copy that has the fewest.
 
     Args:
         plan: What is to run.
