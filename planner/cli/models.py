@@ -80,7 +80,7 @@ def models(ctx: click.Context, /, words: tuple[str, ...], output_format: str) ->
     listed = known_models.all_models() if subject is None else (subject,)
     found = [model for model in listed if subject is not None or _matches(model, words)]
     if not found:
-        near = nearest(words[0], [model.name for model in known_models.all_models()])
+        near = nearest(words[0], known_models.rows())
         raise NotFoundError(
             f"no model matches {' '.join(words)!r}",
             why=f"did you mean {', '.join(near)}?" if near else "",

@@ -27,7 +27,7 @@ def _complete_model(
     from planner.serving import models
 
     wanted = incomplete.casefold()
-    return [CompletionItem(m.name) for m in models.all_models() if m.name.startswith(wanted)]
+    return [CompletionItem(name) for name in models.rows() if name.startswith(wanted)]
 
 
 def _complete_accelerator(

@@ -197,7 +197,7 @@ class _Explorer:
         text = self._templates.get_template(template).render(
             state=asdict(state),
             query=state.address(),
-            models=[model.name for model in models.all_models()],
+            models=list(models.rows()),
             precisions=PRECISIONS,
             geos=GEOS,
             payments=PAYMENTS,

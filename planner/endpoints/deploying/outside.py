@@ -26,7 +26,7 @@ def learn(text: str, weights: str = "") -> str:
         PlannerError: What it means cannot be read.
     """
     model = models.find(text)
-    if model in models.all_models():
+    if models.in_table(model):
         return model.name
     if model.location and not weights:
         raise _only_here(model.location)

@@ -57,7 +57,7 @@ def find(text: str, weights: str = "") -> Source:
         PlannerError: What it means cannot be read.
     """
     model = models.find(text)
-    if model in models.all_models():
+    if models.in_table(model):
         source = Source(model)
     elif engines.is_gguf(model.location):
         source = Source(model, model.location, round(model.files_bytes or 0))

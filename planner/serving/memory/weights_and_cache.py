@@ -126,12 +126,17 @@ class Footprint:
     def device_weights(self, split: Split) -> float:
         """Return the weights on the fullest GPU.
 
-        A stage holds whole layers, and the first or last one an embedding table besides.
+        A stage holds whole layers, and the first or last one an embedding table besides. Some
+        weights are not shared out among the GPUs of a stage (norms, routers, what leads to the
+        latent of MLA), and experts may be padded to the width that kernels want.
         """
-        stage = self.layers * _ceil(self.model.layers, split.stages) / self.model.layers
+        share = _ceil(self.model.layers, split.stages) / self.model.layers
+        whole = models.whole_bytes(self.model, self.precision) * share
+        padding = models.padding_bytes(self.model, self.precision, split.shards) * share
+        stage = self.layers * share + padding
         split_ends = split.stages > 1 and not self.model.tied_embeddings
         ends = self.embeddings / 2 if split_ends else self.embeddings
-        return (stage + ends) / split.shards
+        return (stage + ends - whole) / split.shards + whole
 
     def device_kv(self, split: Split, context: int, *, windowed: bool = True) -> float:
         """Return the KV cache of one sequence on the fullest GPU.

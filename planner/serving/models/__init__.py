@@ -2,8 +2,16 @@
 
 from planner.serving.models.finding import find
 from planner.serving.models.model import Adapter, Cache, Model, Part, Quantization
-from planner.serving.models.registry import add, all_models, forget, from_config, get
-from planner.serving.models.weights import loaded_bytes, table_bytes
+from planner.serving.models.registry import (
+    add,
+    all_models,
+    forget,
+    from_config,
+    get,
+    in_table,
+    rows,
+)
+from planner.serving.models.weights import loaded_bytes, padding_bytes, table_bytes, whole_bytes
 
 __all__ = [
     "Adapter",
@@ -17,6 +25,10 @@ __all__ = [
     "forget",
     "from_config",
     "get",
+    "in_table",
     "loaded_bytes",
+    "padding_bytes",
+    "rows",
     "table_bytes",
+    "whole_bytes",
 ]

@@ -116,13 +116,18 @@ def _latent(words: Words, where: str) -> Iterator[Module]:
     values = words.integer("v_head_dim") or no_rope
     query_rank = words.integer("q_lora_rank") or 0
     query = count * (no_rope + rope)
+    # What leads to the latent has no heads to share out: every GPU keeps it whole.
+    yield from linears(
+        where,
+        "latent",
+        q_a_proj=hidden * query_rank,
+        kv_a_proj_with_mqa=hidden * (rank + rope),
+    )
     yield from linears(
         where,
         "attention",
         q_proj=0 if query_rank else hidden * query,
-        q_a_proj=hidden * query_rank,
         q_b_proj=query_rank * query,
-        kv_a_proj_with_mqa=hidden * (rank + rope),
         kv_b_proj=rank * count * (no_rope + values),
         o_proj=count * values * hidden,
         g_proj=hidden * count * values if words.flag("mla_use_output_gate") else 0,
@@ -216,12 +221,11 @@ def compressed_modules(words: Words, layer: Layer, where: str) -> Iterator[Modul
     query_rank, output_rank = words.need("q_lora_rank"), words.need("o_lora_rank")
     ratio = _ratio(words, layer)
     two = 2 if ratio == _FINE else 1
+    yield from linears(where, "latent", wq_a=hidden * query_rank, wkv=hidden * width)
     yield from linears(
         where,
         "attention",
-        wq_a=hidden * query_rank,
         wq_b=query_rank * count * width,
-        wkv=hidden * width,
         wo_a=output_rank * count * width,
         wo_b=(words.integer("o_groups") or 1) * output_rank * hidden,
     )

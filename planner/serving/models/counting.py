@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     from planner.serving.models.schedule import Layer
 
 
+# Lists of whole numbers that say of which kind a layer is, and nothing of its shape.
+_SCHEDULES = {
+    *("moe_layer_freq", "hybrid_layer_pattern", "attn_type_list", "mlp_only_layers", "moe_layers"),
+    *("no_rope_layers", "attn_layer_indices", "full_attn_idxs", "cross_attention_layers"),
+    *("eos_token_id", "deepstack_visual_indexes"),
+}
+_ONE_BY_ONE = (
+    *("per_layer_config", "num_kv_shared_layers", "indexer_types", "sparse_attention_config"),
+    *("compress_ratios", "block_configs", "planner_layers"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """A counted model.
@@ -57,11 +69,39 @@ def count(words: Words, family: Family, beside: Mapping[str, Words]) -> Shape:
     layers = tuple(schedule.layers(words, family))
     kept: list[Cache] = []
     modules = [*_tables(words, family), *towers.modules(beside, words.need(*keys.HIDDEN))]
+    alike = not _differ(words)
+    seen: dict[Layer, tuple[list[Module], list[Cache]]] = {}
     for layer in layers:
-        own = _of_layer(words, layer.index)
-        modules += _layer(own, family, layer)
-        kept += _kept(own, family, layer)
+        kind = replace(layer, index=0) if alike else layer
+        if kind not in seen:
+            own = _of_layer(words, layer.index)
+            seen[kind] = (
+                list(_layer(own, family, layer)),
+                list(_kept(own, family, layer)),
+            )
+        own_modules, own_caches = seen[kind]
+        modules += [_moved(module, layer.index) for module in own_modules]
+        kept += own_caches
     return Shape(layers, tuple(modules), tuple(_summed(kept)))
+
+
+def _differ(words: Words) -> bool:
+    """Tell whether layers of one kind may have different shapes, so that each must be read."""
+    listed = any(
+        isinstance(value, list) and value and isinstance(value[0], int)
+        for name, value in words.values.items()
+        if name not in _SCHEDULES
+    )
+    return listed or words.has(*_ONE_BY_ONE)
+
+
+def _moved(module: Module, index: int) -> Module:
+    """Return a module of one layer as that of another one."""
+    rest = module.path.split(".", 2)[2]
+    path = f"layers.{index}.{rest}"
+    if path == module.path:
+        return module
+    return Module(path, module.parameters, module.part, linear=module.linear, idle=module.idle)
 
 
 def told(words: Words, family: Family, parameters: int) -> Shape:

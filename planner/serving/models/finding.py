@@ -101,10 +101,10 @@ def _adapted(config: Mapping[str, Any], location: str, name: str, depth: int) ->
 
 def _by_name(text: str) -> Model | None:
     """Return a model of the table under another spelling, or its sibling that a name implies."""
-    meaning = names.meaning(text, registry.all_models())
+    meaning = names.meaning(text, registry.rows().values())
     if meaning is None:
         return None
-    found = meaning.model
+    found = registry.get(meaning.model)
     if not meaning.precision or meaning.precision == found.native_precision:
         return found
     bits = precisions.get(meaning.precision).bits
@@ -126,7 +126,7 @@ def _by_name(text: str) -> Model | None:
 
 def _known_from_now_on(model: Model, text: str) -> Model:
     """Return the model under a name of its own, and let ``get`` know it by what was typed."""
-    if model in registry.all_models():
+    if registry.in_table(model):
         registry.call(model, text)
         return model
     named = replace(model, name=_free_name(model))
@@ -137,7 +137,7 @@ def _known_from_now_on(model: Model, text: str) -> Model:
 def _free_name(model: Model) -> str:
     """Return a name in small letters that no model of the table has."""
     name = model.name.lower()
-    if all(name != known.name for known in registry.all_models()):
+    if name not in registry.rows():
         return name
     owner = model.hf_id.partition("/")[0] if "/" in model.hf_id else "own"
     return f"{owner}-{name}".lower()

@@ -9,6 +9,7 @@ from planner.serving.models import method_groups
 from planner.serving.models.keys import KeyProblemError, Words
 from planner.serving.models.model import Quantization
 from planner.serving.models.parsed import (
+    EVERY_PART,
     MXFP4_BITS,
     MXFP8_BITS,
     NVFP4_BITS,
@@ -132,7 +133,7 @@ def _fp8(method: str, words: Words) -> Parsed:
 def _mxfp4(method: str, words: Words) -> Parsed:
     """Experts only: the other modules are on the list of what is not converted."""
     del words
-    others = ("attention", "feed_forward", "shared_experts", "mixer")
+    others = [part for part in EVERY_PART if part != "experts"]
     quantization = Quantization(method, MXFP4_BITS, 32, form="mxfp4")
     return Parsed(quantization, part_bits=dict.fromkeys(others, PLAIN))
 

@@ -23,9 +23,9 @@ class Part:
     """Weights of one sort, over all layers.
 
     Attributes:
-        name: ``embeddings``, ``head``, ``attention``, ``mixer`` (state-space and linear
-            attention), ``feed_forward``, ``experts``, ``shared_experts``, ``router``, ``norms``,
-            ``tower`` (vision, audio).
+        name: ``embeddings``, ``head``, ``attention``, ``latent`` (what leads to the latent of
+            MLA), ``mixer`` (state-space and linear attention), ``feed_forward``, ``experts``,
+            ``shared_experts``, ``router``, ``norms``, ``tower`` (vision, audio), ``adapter``.
         parameters: How many weights.
         stored_bytes: What they take as the checkpoint stores them and an engine loads them.
         linear: Whether a quantization method takes them: tables, norms and routers stay as

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from planner.serving.models.model import Model
+    from planner.serving.models.registry import Row
 
 # What a name says of the precision: method, form for an engine, precision.
 _QUANTIZED = (
@@ -38,18 +38,18 @@ _SQUASHED = re.compile(r"[-_:. ]")
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a name says: a known model, and how its weights are quantized.
+    """What a name says: the name of a known model, and how its weights are quantized.
 
     ``method`` and ``precision`` are empty for the model's own weights.
     """
 
-    model: Model
+    model: str
     method: str = ""
     form: str = ""
     precision: str = ""
 
 
-def meaning(text: str, known: Iterable[Model]) -> Meaning | None:
+def meaning(text: str, known: Iterable[Row]) -> Meaning | None:
     """Return which known model a name means; None where it means none of them for sure."""
     name = re.sub(r"[ _]", "-", text.rpartition("/")[2].casefold())
     index = _index(known)
@@ -71,15 +71,15 @@ def _shorter(name: str) -> Iterable[str]:
         yield name
 
 
-def _index(known: Iterable[Model]) -> dict[str, Model]:
+def _index(known: Iterable[Row]) -> dict[str, str]:
     """Return the known models by their names without signs; a shorter name wins over a stem."""
-    names: dict[str, Model] = {}
-    stems: dict[str, Model] = {}
+    names: dict[str, str] = {}
+    stems: dict[str, str] = {}
     for model in known:
         for name in (model.name, *model.aliases, model.hf_id.rpartition("/")[2]):
-            names.setdefault(_squashed(name), model)
+            names.setdefault(_squashed(name), model.name)
             for stem in _shorter(name.casefold()):
-                stems.setdefault(_squashed(stem), model)
+                stems.setdefault(_squashed(stem), model.name)
     return {**stems, **names}
 
 

@@ -15,7 +15,7 @@ MXFP4_BITS = 4 + 8 / 32
 MXFP8_BITS = 8 + 8 / 32
 NVFP4_BITS = 4 + 8 / 16
 SCALE_BITS = 16
-EVERY_PART = ("attention", "feed_forward", "experts", "shared_experts", "mixer")
+EVERY_PART = ("attention", "latent", "feed_forward", "experts", "shared_experts", "mixer")
 
 
 @dataclass(frozen=True, slots=True)

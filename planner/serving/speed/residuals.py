@@ -41,6 +41,10 @@ SCALES = (
 )
 
 
+# Of a token. State-space models keep none, and a logarithm needs some.
+_LEAST_CACHE_BYTES = 1024.0
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """How far a residual reaches.
@@ -244,7 +248,7 @@ def _point_features(point: Point) -> Features:
 def _shape(model: Model, precision: str) -> tuple[float, float]:
     share = model.active_params_b / model.params_b
     active_bytes = memory.weight_bytes(model, precision) * share
-    cache_bytes = memory.kv_bytes_per_token(model)
+    cache_bytes = max(memory.kv_bytes_per_token(model), _LEAST_CACHE_BYTES)
     return math.log(active_bytes), math.log(cache_bytes / (model.active_params_b * 1e9))
 
 
