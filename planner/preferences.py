@@ -20,6 +20,8 @@ KEYS = {
     "contact.first_name": "For support tickets.",
     "contact.last_name": "For support tickets.",
     "contact.country": "Three letters (USA, DEU, ...), for support tickets.",
+    "catalog-url": "Where planner refresh takes a published catalogue from.",
+    "catalog-identity": "Who must have signed that catalogue (Sigstore).",
     "notify": "Where changes of quota requests are told: a URL or a command.",
 }
 

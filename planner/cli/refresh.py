@@ -16,7 +16,9 @@ from planner.errors import InterruptedByUserError, UnknownNameError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from planner.pricing.refresh import Outcome
     from planner.pricing.sources.interface import Files, Progress, Source
+    from planner.pricing.store import Store
 
 CLOUDS = ("aws", "azure", "gcp")
 # What there is to count: AWS comes as files, the others as pages.
@@ -68,6 +70,11 @@ _FAILED, _NEWER = 1, 7
     metavar="INSTANCE_TYPE",
     help="Print the raw rows about one machine and what became of each; publish nothing.",
 )
+@click.option(
+    "--direct",
+    is_flag=True,
+    help="Read the clouds' own interfaces, although a published catalogue is set.",
+)
 @format_option
 @click.pass_context
 def refresh(
@@ -82,12 +89,15 @@ def refresh(
     accepted: tuple[str, ...],
     keep: int,
     explained: str | None,
+    direct: bool,
 ) -> None:
     """Bring today's prices from AWS, Azure and Google Cloud.
 
     AWS and Azure need no account; Google needs an API key in PLANNER_GCP_API_KEY. Prices are
     checked before they are published. A machine, a service or a cloud whose prices are in
     doubt keeps those of before, and is named.
+    With PLANNER_CATALOG_URL (or planner config set catalog-url=...) they come from a catalogue
+    that someone publishes, in seconds; options that read the clouds themselves still do.
     Exit code 1: a cloud failed. Exit code 7 with --check: newer prices exist.
 
     \b
@@ -96,22 +106,24 @@ def refresh(
     planner refresh --check
     planner refresh --cloud azure --region westeurope --explain Standard_NCC40ads_H100_v5
     """  # noqa: D301 - click reads the backspace as "keep these lines"
-    from planner.pricing.refresh import Refresh, Status, standing_exceptions
+    from planner.pricing.refresh import Refresh, standing_exceptions
     from planner.pricing.store import open_store
-    from planner.serving import accelerators
 
     wanted = _by_cloud(regions, [cloud for cloud in CLOUDS if cloud in (clouds or CLOUDS)])
     # Naming a region of one cloud is no wish for all regions of the others.
     chosen = [cloud for cloud, names in wanted.items() if names or not regions]
     store = open_store()
+    url = _catalog_url()
+    if url and not (direct or regions or folder or save or accepted or explained):
+        with _ended_by_ctrl_c():
+            _end(context, _take(url, chosen, store, keep, check=check), str(store), output_format)
+        return
     with _ended_by_ctrl_c(), _progress(chosen) as progress:
         run = Refresh(
             sources=[_source(cloud) for cloud in chosen],
             files=_opener(store.root, progress, folder, save),
             target=store,
-            accelerator_memory_gib={
-                a.accelerator: a.memory_gib for a in accelerators.all_accelerators()
-            },
+            accelerator_memory_gib=_memory(),
             regions=wanted,
             accepted=[*standing_exceptions(), *map(_accepted, accepted)],
             keep=keep,
@@ -124,12 +136,67 @@ def refresh(
     if explained:
         view.show_traces(explained, traces, output_format)
         return
+    _end(context, outcomes, str(store), output_format)
+
+
+def _end(
+    context: click.Context, outcomes: Sequence[Outcome], store: str, output_format: str
+) -> None:
+    """Show how it ended, and leave with the code that says so."""
+    from planner.pricing.refresh import Status
+
     emit([view.record(o) for o in outcomes], view.columns(), output_format, fields=view.FIELDS)
-    view.tell(outcomes, str(store))
+    view.tell(outcomes, store)
     if any(o.status is Status.FAILED for o in outcomes):
         context.exit(_FAILED)
     if any(o.status is Status.NEWER for o in outcomes):
         context.exit(_NEWER)
+
+
+def _catalog_url() -> str:
+    """Return where the published catalogue is; empty where none is set.
+
+    The sandbox's clouds have no catalogue: there, their own interfaces are read.
+    """
+    from planner import preferences
+    from planner.clouds import settings
+
+    if settings.current().simulated:
+        return ""
+    return os.environ.get("PLANNER_CATALOG_URL") or preferences.get("catalog-url")
+
+
+def _take(
+    url: str, clouds: Sequence[str], store: Store, keep: int, *, check: bool
+) -> list[Outcome]:
+    """Take what is new of a published catalogue."""
+    from functools import partial
+
+    from planner import preferences
+    from planner.pricing import signature
+    from planner.pricing.published import Site, Take
+    from planner.pricing.sources.connection import Connection, Manners
+
+    identity = os.environ.get("PLANNER_CATALOG_IDENTITY") or preferences.get("catalog-identity")
+    connection = Connection(Manners(requests_per_second=20))
+    take = Take(
+        site=Site(url, connection),
+        target=store,
+        accelerator_memory_gib=_memory(),
+        clouds=clouds,
+        verify=partial(signature.check, identity=identity),
+        keep=keep,
+    )
+    try:
+        return take.run(check=check)
+    finally:
+        connection.http.close()
+
+
+def _memory() -> dict[str, float]:
+    from planner.serving import accelerators
+
+    return {a.accelerator: a.memory_gib for a in accelerators.all_accelerators()}
 
 
 @contextmanager

@@ -192,7 +192,7 @@ class Refresh:
         sifted = self._sift(collected, types, self._previous(source.cloud, collected, before))
         sound = replace(collected, offers=sifted.offers, coverage=sifted.coverage)
         changes = self._changes(source.cloud, sound, before)
-        self._add_types(sound.instance_types)
+        add_types(self.target, sound.instance_types)
         sound = _with_same_day(sound, before, source.cloud)
         path = snapshots.write(self.target.root, sound.offers, sound.coverage, sound.versions)
         self.target.push(path)
@@ -262,16 +262,17 @@ class Refresh:
     def _catalog(self) -> Catalog:
         return Catalog(self.bundled, self.target.root)
 
-    def _add_types(self, new: Sequence[InstanceType]) -> None:
-        """Add instance types to the store's own table, before offers refer to them."""
-        if not new:
-            return
-        path = self.target.root / instance_types.FILE_NAME
-        with store.locked(self.target, instance_types.FILE_NAME):
-            own = instance_types.read(path) if path.is_file() else []
-            merged = instance_types.InstanceTypes([*own, *new])
-            write_whole(path, _table(merged).encode())
-            self.target.push(path)
+
+def add_types(target: Store, new: Sequence[InstanceType]) -> None:
+    """Add instance types to the store's own table, before offers refer to them."""
+    if not new:
+        return
+    path = target.root / instance_types.FILE_NAME
+    with store.locked(target, instance_types.FILE_NAME):
+        own = instance_types.read(path) if path.is_file() else []
+        merged = instance_types.InstanceTypes([*own, *new])
+        write_whole(path, _table(merged).encode())
+        target.push(path)
 
 
 def _with_same_day(collected: Collected, before: Catalog, cloud: str) -> Collected:

@@ -31,3 +31,23 @@ def refresh(url: str, folder: str) -> None:
     outcome = run.run()[0]
     if outcome.error is not None:
         raise outcome.error
+
+
+def take(url: str, folder: str) -> None:
+    """Take a published catalogue into ``folder``."""
+    from planner.pricing.published import Site, Take
+    from planner.pricing.sources.connection import Connection
+
+    run = Take(
+        site=Site(url, Connection(QUICK)),
+        target=LocalStore(Path(folder) / "data"),
+        accelerator_memory_gib={
+            a.accelerator: a.memory_gib for a in accelerators.all_accelerators()
+        },
+        clouds=("aws",),
+        verify=lambda *_: "",
+        bundled=Path(folder) / "none",
+    )
+    for outcome in run.run():
+        if outcome.error is not None:
+            raise outcome.error
