@@ -116,7 +116,10 @@ class Requests:
         return None
 
     def poll(self, request: QuotaRequest) -> Answer:
-        """Ask how the request stands and read the limit again."""
+        """Ask how the request and its case stand, and read the limit again."""
+        return self._with_case(self._poll(request), request)
+
+    def _poll(self, request: QuotaRequest) -> Answer:
         client = aws.client("service-quotas", request.region)
         limit = self._limit_now(request)
         with aws.errors(
@@ -128,7 +131,7 @@ class Requests:
                 row = client.get_requested_service_quota_change(RequestId=request.native_id)
             except client.exceptions.NoSuchResourceException:
                 return Answer(request.native_id, "", Phase.LOST, limit)
-        return self._with_case(_answer(row["RequestedQuota"], limit), request)
+        return _answer(row["RequestedQuota"], limit)
 
     def _with_case(self, answer: Answer, request: QuotaRequest) -> Answer:
         """Return the answer with what AWS wrote in the case; put the text in, once."""
@@ -160,7 +163,7 @@ class Requests:
                 request.ticket, is_open=True, status="opened"
             )
         aws_cases.open_case(request)
-        case = self.poll(request).case
+        case = self._poll(request).case
         return Ticket(case, is_open=True, status="opened" if case else "being opened")
 
     def withdraw(self, request: QuotaRequest) -> bool:

@@ -53,7 +53,7 @@ def _of_accounts(
 
 
 def _one(check: Check, mine: dict[tuple[object, ...], QuotaRequest], machine: str) -> Check:
-    own = replace(check, machines=check.machines | {machine})
+    own = replace(check, wants=((machine, check.need),))
     request = mine.get(check.quota.key)
     if request is None:
         return own

@@ -52,7 +52,8 @@ def together(checks: Iterable[DemandCheck]) -> list[DemandCheck]:
 
 
 def _joined(before: Limit | None, check: Check, demand: Demand) -> Limit:
-    wants = {**(before.wants if before else {}), demand.machine: check.need}
+    own = dict(check.wants) or {demand.machine: check.need}
+    wants = {**(before.wants if before else {}), **own}
     demands = (*(before.demands if before else ()), demand)
-    summed = replace(check, need=sum(wants.values()), machines=frozenset(wants))
+    summed = replace(check, need=sum(wants.values()), wants=tuple(wants.items()))
     return Limit(summed, demands, wants)

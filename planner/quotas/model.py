@@ -167,7 +167,7 @@ class Check:
         usage: What runs or is held already; None where it is not known.
         why: Why limit or usage is not known.
         fixed: Why asking for more is pointless; empty where it is not.
-        machines: Whose need it is (:attr:`Demand.machine`).
+        wants: Whose need it is: (machine, how much of the unit); empty: one demand's.
         asked: The total of planner's request that is open for the quota; 0 where there is none.
         asked_for: What that request makes room for: (machine, how much of the unit).
         request: The number of that request in the ledger; 0 where there is none.
@@ -179,7 +179,7 @@ class Check:
     usage: float | None = None
     why: str = ""
     fixed: str = ""
-    machines: frozenset[str] = frozenset()
+    wants: tuple[tuple[str, int], ...] = ()
     asked: float = 0
     asked_for: tuple[tuple[str, int], ...] = ()
     request: int = 0
@@ -187,7 +187,8 @@ class Check:
     @property
     def planned(self) -> int:
         """Return what the open request makes room for beside the machines asked about."""
-        return sum(need for machine, need in self.asked_for if machine not in self.machines)
+        own = dict(self.wants)
+        return sum(need for machine, need in self.asked_for if machine not in own)
 
     @property
     def taken(self) -> float:

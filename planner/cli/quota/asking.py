@@ -100,6 +100,6 @@ def _sum(ask: Ask) -> str:
     if ask.demand is not None and len(ask.wants) == 1 and not check.taken:
         return check.in_machines(ask.demand)
     parts = [f"{amount(check.usage, unit)} in use"] if check.usage else []
-    others = {m: n for m, n in check.asked_for if m not in check.machines}
+    others = {m: n for m, n in check.asked_for if m not in dict(check.wants)}
     parts += [f"{amount(need, unit)} for {name}" for name, need in {**others, **ask.wants}.items()]
     return " + ".join(parts)

@@ -21,6 +21,7 @@ from planner.sandbox.aws.protocol import AwsCall, AwsError, AwsService, error_re
 from planner.sandbox.aws.sagemaker import SageMaker
 from planner.sandbox.aws.sagemaker_runtime import SageMakerRuntime
 from planner.sandbox.aws.service_quotas import ServiceQuotas
+from planner.sandbox.aws.support import Support
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,6 +47,7 @@ class AwsApp:
         self._forget()
         self._services: list[AwsService] = [
             ServiceQuotas(world),
+            Support(world),
             Ec2Capacity(world),
             Ec2(world),
             Iam(world),

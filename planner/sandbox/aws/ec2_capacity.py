@@ -6,7 +6,8 @@ towards the on-demand quota whether it is used or not, and is refused above it w
 and Trn types, last 1 to 14 days or whole weeks up to 182, are paid in front, and are bound by
 quotas of their own; scores go from 1 to 10.
 Invented: which blocks are on offer and when, their price, every score. Assumed: that nothing is
-reserved at first. ``World.notes["ec2-reservations"]`` takes reservations as rows of the model.
+reserved at first, and no Spot request waits. ``World.notes["ec2-reservations"]`` and
+``["ec2-spot-requests"]`` take rows of the model, per region.
 """
 
 from __future__ import annotations
@@ -49,6 +50,9 @@ class Ec2Capacity:
             "DescribeCapacityBlockOfferings": self._offerings,
             "GetSpotPlacementScores": self._scores,
         }
+        waiting = self._world.notes["ec2-spot-requests"].get(call.region)
+        if waiting and call.operation == "DescribeSpotInstanceRequests":
+            return xml_response(call, {"SpotInstanceRequests": waiting})
         if call.operation not in operations:
             return None
         return xml_response(call, operations[call.operation](call))

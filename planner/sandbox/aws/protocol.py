@@ -48,6 +48,14 @@ class AwsCall:
     headers: dict[str, str] = field(default_factory=dict)
 
     @property
+    def account(self) -> str:
+        """Return the account whose credentials signed the call, as moto knows them."""
+        from moto.iam.models import get_account_id_from
+
+        _, found, rest = self.headers.get("authorization", "").partition("Credential=")
+        return str(get_account_id_from(rest.split("/", 1)[0])) if found else ACCOUNT
+
+    @property
     def is_json(self) -> bool:
         """Tell JSON protocols from the query protocol (EC2, STS), which answers in XML."""
         return self.service not in {"ec2", "sts", "iam"}

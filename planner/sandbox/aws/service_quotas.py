@@ -30,6 +30,8 @@ from planner.sandbox.aws.protocol import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from werkzeug.wrappers import Response
 
     from planner.sandbox.world import QuotaKey, Request, World
@@ -60,6 +62,10 @@ _ENDS = {
 }
 
 
+_Place = tuple[str, str]
+"""(``aws``, or ``aws/ACCOUNT`` for another account than the first; region)"""
+
+
 @dataclass(frozen=True, slots=True)
 class _Quota:
     service: str
@@ -86,6 +92,7 @@ class ServiceQuotas:
             "RequestServiceQuotaIncrease": self._request,
             "GetRequestedServiceQuotaChange": self._get_request,
             "ListRequestedServiceQuotaChangeHistoryByQuota": self._history,
+            "CreateSupportCase": self._create_case,
         }
         if call.operation not in operations:
             raise AwsError("UnknownOperationException", f"the sandbox has no {call.operation}")
@@ -94,18 +101,18 @@ class ServiceQuotas:
 
     def _get(self, call: AwsCall) -> dict[str, Any]:
         quota = _find(call)
-        if not self._is_applied(call.region, quota):
+        if not self._is_applied(_place(call), quota):
             raise AwsError("NoSuchResourceException", "The quota has no applied value")
-        return {"Quota": self._show(call.region, quota, applied=True)}
+        return {"Quota": self._show(_place(call), quota, applied=True)}
 
     def _get_default(self, call: AwsCall) -> dict[str, Any]:
         quota = _find(call)
-        return {"Quota": self._show(call.region, quota, applied=False)}
+        return {"Quota": self._show(_place(call), quota, applied=False)}
 
     def _list(self, call: AwsCall) -> dict[str, Any]:
         wanted = call.parameters.get("QuotaCode")
         quotas = [
-            q for q in _of(call) if wanted in {None, q.code} and self._is_applied(call.region, q)
+            q for q in _of(call) if wanted in {None, q.code} and self._is_applied(_place(call), q)
         ]
         return self._page(call, quotas, applied=True)
 
@@ -118,15 +125,15 @@ class ServiceQuotas:
             raise AwsError("InvalidPaginationTokenException", "The pagination token is wrong")
         start = int(token)
         end = start + call.parameters.get("MaxResults", _PAGE)
-        shown = [self._show(call.region, quota, applied=applied) for quota in quotas[start:end]]
+        shown = [self._show(_place(call), quota, applied=applied) for quota in quotas[start:end]]
         more = {"NextToken": str(end)} if end < len(quotas) else {}
         return {"Quotas": shown, **more}
 
     def _request(self, call: AwsCall) -> dict[str, Any]:
         quota = _find(call)
         desired = call.parameters["DesiredValue"]
-        key = self._key(call.region, quota)
-        now = self._limit(call.region, quota)
+        key = self._key(_place(call), quota)
+        now = self._limit(_place(call), quota)
         if not self._world.scenario.adjustable:
             raise AwsError("InvalidResourceStateException", "The quota is not adjustable")
         if desired <= now or desired != int(desired):
@@ -139,10 +146,11 @@ class ServiceQuotas:
                 "ResourceAlreadyExistsException",
                 "Only one open service quota increase request is allowed per quota.",
             )
-        active = [r for r in self._world.open_requests(cloud="aws") if r.key[1] == call.region]
+        cloud = _place(call)[0]
+        active = [r for r in self._world.open_requests(cloud=cloud) if r.key[1] == call.region]
         opt_in = call.region not in _ALWAYS_ON
         if (opt_in and len(active) >= _ACTIVE_PER_OPT_IN_REGION) or len(
-            self._world.open_requests(cloud="aws")
+            self._world.open_requests(cloud=cloud)
         ) >= _ACTIVE_PER_ACCOUNT:
             raise AwsError(
                 "QuotaExceededException",
@@ -156,22 +164,32 @@ class ServiceQuotas:
         return {"RequestedQuota": self._show_request(request)}
 
     def _get_request(self, call: AwsCall) -> dict[str, Any]:
+        return {"RequestedQuota": self._show_request(self._filed(call))}
+
+    def _create_case(self, call: AwsCall) -> dict[str, Any]:
+        request = self._filed(call)
+        if case_number(request, self._world.now()):
+            raise AwsError("ResourceAlreadyExistsException", "The request has a case already.")
+        if not request.is_open(self._world.now()):
+            raise AwsError("InvalidResourceStateException", "The request is not pending.")
+        request.details["case"] = True
+        return {}
+
+    def _filed(self, call: AwsCall) -> Request:
         for request in self._world.requests:
-            if request.id == call.parameters["RequestId"] and request.key[:2] == (
-                "aws",
-                call.region,
-            ):
-                return {"RequestedQuota": self._show_request(request)}
+            ours = request.key[:2] == _place(call)
+            if ours and request.id == call.parameters["RequestId"]:
+                return request
         raise AwsError("NoSuchResourceException", "The request id was not found")
 
     def _history(self, call: AwsCall) -> dict[str, Any]:
-        key = self._key(call.region, _find(call))
+        key = self._key(_place(call), _find(call))
         found = [self._show_request(r) for r in self._world.requests if r.key == key]
         status = call.parameters.get("Status")
         return {"RequestedQuotas": [r for r in found if status in {None, r["Status"]}]}
 
-    def _key(self, region: str, quota: _Quota) -> QuotaKey:
-        return ("aws", region, quota.code, ())
+    def _key(self, place: _Place, quota: _Quota) -> QuotaKey:
+        return (*place, quota.code, ())
 
     def _initial(self, quota: _Quota) -> int:
         if not quota.per_instance:
@@ -181,24 +199,24 @@ class ServiceQuotas:
             return chosen if chosen >= 0 else _new_account(self._world.scenario.gpu_instances)
         return self._world.scenario.gpu_instances * quota.per_instance
 
-    def _is_applied(self, region: str, quota: _Quota) -> bool:
+    def _is_applied(self, place: _Place, quota: _Quota) -> bool:
         """Tell whether a quota has a value of its own, or only AWS's default."""
         self._world.settle()
-        return quota.service == "ec2" or self._key(region, quota) in self._world.limits
+        return quota.service == "ec2" or self._key(place, quota) in self._world.limits
 
-    def _limit(self, region: str, quota: _Quota) -> int:
-        return self._world.limit(self._key(region, quota), self._initial(quota))
+    def _limit(self, place: _Place, quota: _Quota) -> int:
+        return self._world.limit(self._key(place, quota), self._initial(quota))
 
     def limit_of(self, region: str, service: str, code: str) -> int | None:
         """Return a quota's limit for the services that enforce it."""
         quota = next((q for q in quotas() if (q.service, q.code) == (service, code)), None)
-        return None if quota is None else self._limit(region, quota)
+        return None if quota is None else self._limit(("aws", region), quota)
 
-    def _show(self, region: str, quota: _Quota, *, applied: bool) -> dict[str, Any]:
-        value = self._limit(region, quota) if applied else self._initial(quota)
+    def _show(self, place: _Place, quota: _Quota, *, applied: bool) -> dict[str, Any]:
+        value = self._limit(place, quota) if applied else self._initial(quota)
         error = self._world.scenario.quota_error if quota.per_instance else ""
         shown: dict[str, Any] = {
-            **_identity(region, quota),
+            **_identity(place[1], quota),
             "Value": float(value),
             "Adjustable": self._world.scenario.adjustable,
         }
@@ -212,9 +230,9 @@ class ServiceQuotas:
         self._world.settle()
         status = "PENDING"
         changed = request.filed
-        needs_case = request.outcome in {"case-closed", "needs-human"}
-        if needs_case and now >= request.filed + _CASE_AFTER:
-            status, changed = "CASE_OPENED", request.filed + _CASE_AFTER
+        case = case_number(request, now)
+        if case:
+            status, changed = "CASE_OPENED", request.filed
         if request.decided is not None and now >= request.decided:
             status, changed = _ENDS[request.outcome], request.decided
         quota = request.details["quota"]
@@ -228,9 +246,23 @@ class ServiceQuotas:
             "Requester": "{}",
             "QuotaRequestedAtLevel": "ACCOUNT",
         }
-        if status in {"CASE_OPENED", "CASE_CLOSED"}:
-            shown["CaseId"] = str(zlib.crc32(request.id.encode()))
+        if case:
+            shown["CaseId"] = case
         return shown
+
+
+def _place(call: AwsCall) -> _Place:
+    """Return how the world calls the account that asks, and the region."""
+    return ("aws" if call.account == ACCOUNT else f"aws/{call.account}", call.region)
+
+
+def case_number(request: Request, now: datetime) -> str:
+    """Return the number of a request's support case, or nothing where there is none yet."""
+    by_itself = request.outcome in {"case-closed", "needs-human"}
+    due = by_itself and now >= request.filed + _CASE_AFTER
+    if not request.key[0].startswith("aws") or not (due or request.details.get("case")):
+        return ""
+    return str(zlib.crc32(request.id.encode()))
 
 
 def _new_account(gpu_instances: int) -> int:
