@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import forked
 import pytest
 
+from planner.serving import models
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
@@ -36,6 +38,10 @@ def own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "state"
     monkeypatch.setenv("PLANNER_STATE_DIR", str(folder))
     monkeypatch.delenv("PLANNER_SANDBOX", raising=False)
+    # No test asks the real hub; those that need one have a fake.
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    models.forget()  # what an earlier test of this process learned
     # Refreshed prices of the machine the tests run on are not the bundled ones.
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.delenv("PLANNER_DATA_DIR", raising=False)

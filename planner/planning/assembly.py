@@ -46,6 +46,7 @@ def assemble(request: Request, placement: Placement, quote: Quote) -> Plan:
         warnings=(
             *fit.warnings,
             *_speed_warnings(request, placement),
+            *deployable.missing_weights(request.model, fit.precision),
             *availability.warnings(item),
         ),
         kv_cache_tokens=fit.kv_cache_tokens,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from planner.serving import checkpoints, models
+from planner.serving import checkpoint_support, checkpoints, models
 
 if TYPE_CHECKING:
     from planner.serving.layouts import Layout
@@ -30,3 +30,11 @@ def deploy_to(service: str, model: str, layout: Layout) -> str | None:
     if known and checkpoints.exists(subject, layout.precision, layout.engine):
         return service
     return None
+
+
+def missing_weights(model: str, precision: str) -> tuple[str, ...]:
+    """Return a warning where planner knows no weights of a model at a precision."""
+    subject = models.get(model)
+    if checkpoints.exists(subject, precision) or not checkpoint_support.has_method(subject):
+        return ()  # a checkpoint that the engine does not load is told by its method
+    return (f"no {precision} weights of {subject.name} are known: deploy needs --weights",)

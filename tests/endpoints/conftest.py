@@ -62,8 +62,7 @@ def sandbox(
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str | None]]:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str | None]]:
     monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
     Hub.seen = []
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:

@@ -65,11 +65,7 @@ def weights_for(model: Model, precision: str, location: str = "") -> Weights:
         return _weights(row, row["quantization"], size_gb)
     own = checkpoints.is_own(model, precision)
     if not checkpoints.exists(model, precision):
-        raise UsageError(
-            f"no {precision} weights of {model.name} are known",
-            why="a model is quantized before it is served; planner knows no such checkpoint",
-            advice="--weights HUGGING-FACE-ID or --weights s3://BUCKET/PREFIX/",
-        )
+        raise _no_weights(model, precision)
     quantization = "" if own else checkpoints.QUANTIZED_WHILE_LOADING[precision]
     # What is quantized while loading is downloaded at 16 bits.
     downloaded = memory.weight_bytes(model, model.native_precision) / 1e9
@@ -77,6 +73,28 @@ def weights_for(model: Model, precision: str, location: str = "") -> Weights:
         return _weights(known[model.name, "native"], quantization, downloaded)
     gated = model.gated == "yes"
     return Weights(model.hf_id, quantization, gated, chat=False, size_gb=downloaded)
+
+
+def _no_weights(model: Model, precision: str) -> UsageError:
+    """Return the error, with the hub's most used checkpoint as advice where it answers.
+
+    What strangers quantized is named, never loaded without being asked for.
+    """
+    loads = checkpoint_support.has_method(model)
+    if not loads and checkpoints.is_own(model, precision):
+        method = model.quantization.method if model.quantization else ""
+        return UsageError(
+            f"vLLM does not load the {method} weights of {model.name}",
+            why="it fits into memory, but the engine has no code for that method",
+            advice="--weights OWNER/NAME of a checkpoint in AWQ, GPTQ, fp8 or compressed-tensors",
+        )
+    found = models.published(model.hf_id, precision) if "/" in model.hf_id else ""
+    seen = f"the hub's most used one is {found}" if found else "planner knows none"
+    return UsageError(
+        f"no {precision} weights of {model.name} are known",
+        why=f"a model is quantized before it is served, and of such checkpoints {seen}",
+        advice=f"--weights {found or 'HUGGING-FACE-ID'} or --weights s3://BUCKET/PREFIX/",
+    )
 
 
 def container_for(

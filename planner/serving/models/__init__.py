@@ -1,6 +1,7 @@
 """What a model is: the table of known models, and any folder, file, id or adapter."""
 
 from planner.serving.models.finding import find
+from planner.serving.models.hub import published
 from planner.serving.models.model import Adapter, Cache, Model, Part, Quantization
 from planner.serving.models.registry import (
     add,
@@ -28,6 +29,7 @@ __all__ = [
     "in_table",
     "loaded_bytes",
     "padding_bytes",
+    "published",
     "rows",
     "table_bytes",
     "whole_bytes",

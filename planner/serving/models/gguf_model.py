@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from planner.serving.models.ladder import Sized
     from planner.serving.models.model import Model
 
-_PART = re.compile(r"^(?P<stem>.+)-0*(?P<number>\d+)-of-0*(?P<count>\d+)\.gguf$")
+_PART = re.compile(r"^(?P<stem>.+)-(?P<number>\d+)-of-(?P<count>\d+)\.gguf$")
+_MOST_PARTS = 10_000
 _LEAST_BITS = 1.0  # the narrowest quantization of llama.cpp has 1.56 bits a weight
 _MAGIC = b"GGUF"
 _UNFORESEEN = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
@@ -62,7 +63,9 @@ def parts_of(path: Path) -> list[Path]:
     named = _PART.match(path.name)
     if named is None:
         return [path]
-    count, width = int(named["count"]), len(path.stem.rpartition("-")[2])
+    count, width = int(named["count"]), len(named["number"])
+    if count > _MOST_PARTS:
+        raise DataError(f"{path.name} says it is one of {count} parts, which no model has")
     names = [f"{named['stem']}-{n:0{width}d}-of-{named['count']}.gguf" for n in range(1, count + 1)]
     numbers = [path.with_name(name) for name in names]
     here = [part for part in numbers if part.is_file()]

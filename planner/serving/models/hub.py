@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from planner.errors import AccessError, DataError, NotFoundError, PlannerError
-from planner.serving.models import files, reader
+from planner.serving.models import files, names, reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,7 @@ _WANTED = (
 )
 _TIMEOUT_S = 20
 _LICENSES = {"apache-2.0": "Apache 2.0", "mit": "MIT", "bsd-3-clause": "BSD 3-Clause"}
+_MOST_CHILDREN = 100
 _TRUE = {"1", "true", "yes", "on"}
 
 
@@ -105,6 +106,34 @@ def look_up(hf_id: str) -> Repository:
         "yes" if info.gated else "no",
         _LICENSES.get(licence, licence),
     )
+
+
+def published(hf_id: str, precision: str) -> str:
+    """Return the most downloaded checkpoint of a model at a precision; empty where none is seen.
+
+    The hub says what was quantized from what; what it is quantized to is in its name and tags.
+    """
+    if os.environ.get("HF_HUB_OFFLINE", "").casefold() in _TRUE:
+        return ""
+    from huggingface_hub import HfApi
+
+    children = HfApi(endpoint=_endpoint()).list_models(
+        filter=f"base_model:quantized:{hf_id}", sort="downloads", limit=_MOST_CHILDREN, token=False
+    )
+    try:
+        return next((item.id for item in children if _says(item, precision)), "")
+    except (OSError, ValueError):
+        return ""
+    except Exception as error:
+        if _is_connection(error) or type(error).__name__ == "HfHubHTTPError":
+            return ""
+        raise
+
+
+def _says(item: Any, precision: str) -> bool:  # noqa: ANN401 - ModelInfo, imported where used
+    texts = (item.id, *(f"{item.id}-{tag}" for tag in item.tags or ()))
+    gguf = any("gguf" in text.casefold() for text in texts)
+    return not gguf and any(names.precision_of(text) == precision for text in texts)
 
 
 def model(repository: Repository, *, parameters: int | None = None) -> Model:

@@ -63,6 +63,12 @@ def meaning(text: str, known: Iterable[Row]) -> Meaning | None:
     return None
 
 
+def precision_of(text: str) -> str:
+    """Return the precision that a name ends with; empty where it says none."""
+    name = re.sub(r"[ _]", "-", text.rpartition("/")[2].casefold())
+    return next((entry[3] for entry in _QUANTIZED if entry[0].search(name)), "")
+
+
 def _shorter(name: str) -> Iterable[str]:
     """Yield a name, and what is left as its variant words are taken away, last first."""
     yield name

@@ -13,17 +13,11 @@ from planner.errors import UnknownNameError, UsageError
 from planner.serving import models
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
     from subprocess import CompletedProcess
 
     Planner = Callable[..., CompletedProcess[str]]
-
-
-@pytest.fixture(autouse=True)
-def _forget_what_was_learned() -> Iterator[None]:
-    yield
-    models.forget()
 
 
 @pytest.fixture
