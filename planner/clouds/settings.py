@@ -31,6 +31,7 @@ class CloudSettings:
         gcp_endpoint: Base URL of all Google APIs.
         simulated: True while the clients talk to the sandbox; nothing is real then.
         sandbox_control: Base URL of the sandbox's own API, which keeps its clock.
+        prices_endpoint: Base URL of all simulated price interfaces.
     """
 
     aws_profile: str | None = None
@@ -41,6 +42,7 @@ class CloudSettings:
     gcp_endpoint: str | None = None
     simulated: bool = False
     sandbox_control: str | None = None
+    prices_endpoint: str | None = None
 
 
 _chosen: CloudSettings | None = None

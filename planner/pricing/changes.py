@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,12 @@ from planner.pricing.scopes import holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from decimal import Decimal
 
     from planner.pricing.offer import Offer
     from planner.pricing.snapshots import Coverage
+
+
+_ROUNDING = Decimal("0.0001")
 
 
 class Kind(StrEnum):
@@ -85,11 +88,16 @@ def compare(
     changes = [
         Change(old[key], offer)
         for key, offer in new.items()
-        if key in old and old[key].effective_hourly_usd != offer.effective_hourly_usd
+        if key in old and _moved(old[key].effective_hourly_usd, offer.effective_hourly_usd)
     ]
     changes += [Change(None, o) for key, o in new.items() if key not in old and o in known_before]
     changes += [Change(o, None) for key, o in old.items() if key not in new and o in known_after]
     return sorted(changes, key=_rank)
+
+
+def _moved(before: Decimal, after: Decimal) -> bool:
+    """Tell a change from another rounding: sources round to four decimals and more."""
+    return abs(after - before) > before * _ROUNDING
 
 
 class Covered:

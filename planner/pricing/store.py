@@ -171,8 +171,15 @@ class RemoteStore:
 def open_store(location: str | Path | None = None) -> Store:
     """Return the store at a folder or URL; by default the user's own.
 
-    The user's own is ``PLANNER_DATA_DIR``, else the platform's data folder.
+    The user's own is ``PLANNER_DATA_DIR``, else the platform's data folder; in the sandbox a
+    folder of its own.
     """
+    from planner import state
+    from planner.clouds import settings
+
+    if location is None and settings.current().simulated:
+        # Simulated prices never lie among real ones, nor in a team's store.
+        return LocalStore(state.folder() / "sandbox-prices")
     chosen = str(location or os.environ.get(_VARIABLE) or "")
     if "://" in chosen:
         return RemoteStore(chosen.rstrip("/"), _mirror(chosen.rstrip("/")))

@@ -15,6 +15,7 @@ class Endpoints:
     azure: str
     gcp: str
     control: str
+    prices: str = ""
 
     def settings(self) -> CloudSettings:
         """Return the settings that point planner's clients here."""
@@ -24,4 +25,5 @@ class Endpoints:
             gcp_endpoint=self.gcp,
             simulated=True,
             sandbox_control=self.control,
+            prices_endpoint=self.prices or None,
         )

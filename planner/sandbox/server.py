@@ -14,6 +14,7 @@ from planner.sandbox.aws.app import AwsApp
 from planner.sandbox.azure import app as azure
 from planner.sandbox.endpoints import Endpoints
 from planner.sandbox.gcp import app as gcp
+from planner.sandbox.prices import app as prices
 from planner.sandbox.world import World
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Sandbox:
             azure=self._serve(azure.app(self.world)),
             gcp=self._serve(gcp.app(self.world)),
             control=self._serve(control.app(self.world)),
+            prices=self._serve(prices.app()),
         )
 
     def __enter__(self) -> Self:

@@ -113,8 +113,11 @@ def sift(candidate: Candidate, accepted: Iterable[tuple[str, str]] = ()) -> Sift
         )
     }
     reasons: dict[str, list[Violation]] = {}
-    for violation in (*(v for v in found if not v.instance_type), *_crowds(candidate, spoilt)):
+    for violation in (v for v in found if not v.instance_type):
         reasons.setdefault(violation.service, []).append(violation)
+    for crowd in _crowds(candidate, spoilt):
+        rows_of_it = (v for v in withheld if v.service == crowd.service)
+        reasons.setdefault(crowd.service, []).extend((crowd, *rows_of_it))
     kept = {service: tuple(why) for service, why in reasons.items()}
     left = tuple(v for v in withheld if v.service not in kept)
     return Sifted(

@@ -26,6 +26,7 @@ from planner.pricing.sources.interface import (
     Trace,
     named,
     require_readable,
+    simulated,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class AwsSource:
     cloud = "aws"
 
     def __init__(self, base: str | None = None) -> None:
-        self._base = base or os.environ.get("PLANNER_AWS_PRICES_URL") or BASE
+        self._base = base or simulated() or os.environ.get("PLANNER_AWS_PRICES_URL") or BASE
 
     def versions(self, files: Files, regions: Sequence[str]) -> dict[str, str]:
         """Return the versions that the region indexes name."""

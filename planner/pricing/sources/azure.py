@@ -26,6 +26,7 @@ from planner.pricing.sources.interface import (
     Trace,
     named,
     require_readable,
+    simulated,
     terms_of,
 )
 
@@ -52,7 +53,12 @@ class AzureSource:
     cloud = "azure"
 
     def __init__(self, base: str | None = None) -> None:
-        self._base = base or os.environ.get("PLANNER_AZURE_PRICES_URL") or BASE
+        self._base = (
+            base
+            or simulated("/api/retail/prices")
+            or os.environ.get("PLANNER_AZURE_PRICES_URL")
+            or BASE
+        )
 
     def versions(self, files: Files, regions: Sequence[str]) -> dict[str, str]:
         """Return nothing: Azure's prices have no version."""

@@ -36,6 +36,7 @@ from planner.pricing.sources.interface import (
     SourceChangedError,
     Trace,
     named,
+    simulated,
 )
 
 if TYPE_CHECKING:
@@ -70,9 +71,12 @@ class GcpSource:
     cloud = "gcp"
 
     def __init__(self, base: str | None = None, api_key: str | None = None) -> None:
-        self._base = base or os.environ.get("PLANNER_GCP_PRICES_URL") or BASE
+        self._base = base or simulated() or os.environ.get("PLANNER_GCP_PRICES_URL") or BASE
         self._key = (
-            api_key or os.environ.get("PLANNER_GCP_API_KEY") or os.environ.get("GOOGLE_API_KEY")
+            api_key
+            or ("simulated" if simulated() else None)
+            or os.environ.get("PLANNER_GCP_API_KEY")
+            or os.environ.get("GOOGLE_API_KEY")
         )
 
     def versions(self, files: Files, regions: Sequence[str]) -> dict[str, str]:

@@ -184,6 +184,14 @@ def require_readable(what: str, unread: Sequence[str], total: int) -> None:
         )
 
 
+def simulated(path: str = "") -> str:
+    """Return where the sandbox's price interfaces are; empty outside the sandbox."""
+    from planner.clouds import settings
+
+    base = settings.current().prices_endpoint
+    return f"{base}{path}" if base else ""
+
+
 def terms_of(offer: Offer) -> str:
     """Return the terms of an offer in words: ``committed savings_plan 1 no_upfront``."""
     return " ".join(str(term) for term in offer.terms if term is not None)

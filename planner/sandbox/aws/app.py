@@ -17,6 +17,7 @@ from planner.sandbox.aws.application_autoscaling import ApplicationAutoScaling
 from planner.sandbox.aws.ec2 import Ec2
 from planner.sandbox.aws.ec2_capacity import Ec2Capacity
 from planner.sandbox.aws.iam import Iam
+from planner.sandbox.aws.prices import Ec2Prices, TrainingPlans
 from planner.sandbox.aws.protocol import AwsCall, AwsError, AwsService, error_response, service_of
 from planner.sandbox.aws.sagemaker import SageMaker
 from planner.sandbox.aws.sagemaker_runtime import SageMakerRuntime
@@ -48,6 +49,8 @@ class AwsApp:
         self._services: list[AwsService] = [
             ServiceQuotas(world),
             Support(world),
+            Ec2Prices(),
+            TrainingPlans(),
             Ec2Capacity(world),
             Ec2(world),
             Iam(world),

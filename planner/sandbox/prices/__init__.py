@@ -1,0 +1,1 @@
+"""Simulated price interfaces: what ``planner --sandbox refresh`` reads."""
