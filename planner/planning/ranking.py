@@ -226,6 +226,9 @@ def _notes(request: Request, plans: Iterable[Plan], as_of: date) -> Iterator[str
         without = [plan for plan in rows if plan.committed_1y_hourly_usd is None]
         if len(without) == len(rows):
             yield f"{service}: no one-year price known on {as_of}."
+            if service == "sagemaker" and request.as_of is None:
+                region = min(plan.region for plan in rows)
+                yield f"Its Savings Plans: planner refresh --direct --cloud aws --region {region}."
         elif without:
             yield f"{service}: no one-year price known for {len(without)} of {len(rows)} types."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -47,10 +48,17 @@ def test_a_comparison_between_two_lists_says_what_is_not_known() -> None:
 
 
 def test_old_price_lists_are_told_once_to_one_who_asks_for_today() -> None:
-    told = [n for n in compare(Request(SMALL)).notes if "planner refresh" in n]
+    told = [n for n in compare(Request(SMALL)).notes if "price lists are old" in n]
     assert len(told) <= 1
     then = compare(Request(SMALL, as_of=date(2026, 8, 1)))
     assert not [n for n in then.notes if "price lists are old" in n]
+
+
+def test_the_command_that_brings_sagemaker_s_one_year_prices_is_named() -> None:
+    asked = Request(SMALL, services=("sagemaker",), regions=("us-east-1",))
+    told = "Its Savings Plans: planner refresh --direct --cloud aws --region us-east-1."
+    assert told in compare(asked).notes
+    assert told not in compare(replace(asked, as_of=date(2026, 8, 20))).notes
 
 
 def test_a_day_to_come_is_refused() -> None:

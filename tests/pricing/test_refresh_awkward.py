@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from planner.errors import SnapshotRefusedError
+from planner.planning import Request, compare
 from planner.pricing import gates, scopes, snapshots
 from planner.pricing.catalog import Catalog, Query
 from planner.pricing.offer import Offer, PricingModel
@@ -122,6 +123,20 @@ def test_aws_publishes_the_rest_and_names_what_is_bad(replay: Replay) -> None:
         "g6.2xlarge: price 'none'",
     ):
         assert named in notes
+
+
+def test_a_savings_plan_file_becomes_one_year_in_a_comparison(replay: Replay) -> None:
+    replay.refresh("aws")
+    asked = Request("llama-3.1-8b", services=("sagemaker",), regions=("us-east-1",), concurrency=1)
+    plans = {p.instance_type: p for p in compare(asked, Catalog(replay.store.root)).plans}
+    plan = plans["ml.g5.xlarge"]
+    assert (plan.on_demand_hourly_usd, plan.committed_1y_hourly_usd) == (
+        Decimal("1.4"), Decimal("0.9"),
+    )  # fmt: skip
+    assert (plan.committed_1y_kind, plan.committed_1y_payment_option) == (
+        "savings_plan", "all_upfront",
+    )  # fmt: skip
+    assert plan.committed_1y_upfront_usd == Decimal(7884)
 
 
 def test_gcp_publishes_the_rest_and_names_what_is_bad(replay: Replay) -> None:
