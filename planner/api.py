@@ -37,7 +37,7 @@ class Options(TypedDict, total=False):
     tpot_s: float | None
     engine: str
     engine_generation: str | None
-    kv_precision: str
+    kv_precision: str | None
     gpu_memory_utilization: float | None
     max_num_seqs: int | None
     most_replicas: int | None

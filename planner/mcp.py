@@ -56,6 +56,15 @@ Precision = Annotated[
     Field(description="Of the weights; null for the model's own, any for one row of each."),
 ]
 Context = Annotated[int | None, Field(description="Tokens that a request may hold.")]
+Ttft = Annotated[
+    float | None,
+    Field(description="Seconds to the first token that 19 of 20 requests stay under; null: any."),
+]
+Tpot = Annotated[float | None, Field(description="Seconds between two tokens, likewise.")]
+KvPrecision = Annotated[
+    Literal["fp16", "fp8"] | None,
+    Field(description="Of the KV cache; null for what the engine keeps."),
+]
 Concurrency = Annotated[int, Field(description="Requests of that length held at once.")]
 Clouds = Annotated[tuple[Cloud, ...], Field(description="Only these clouds; empty for all.")]
 Regions = Annotated[tuple[str, ...], Field(description="Only these regions, whatever the geo.")]
@@ -84,6 +93,10 @@ def compare(
     concurrency: Concurrency = 4,
     input_tokens: int = 1024,
     output_tokens: int = 1024,
+    cached_share: Annotated[float, Field(description="Share of the prompt in the cache.")] = 0.0,
+    ttft_s: Ttft = 2.0,
+    tpot_s: Tpot = 0.2,
+    kv_precision: KvPrecision = None,
     utilization: Annotated[float, Field(description="Share of the capacity really used.")] = 1.0,
     geo: Geo = "us",
     clouds: Clouds = (),
@@ -98,8 +111,10 @@ def compare(
     """Rank the cloud machines that can serve a model, by cost.
 
     One plan per instance type at its cheapest region: hourly and monthly price on demand and
-    with a one-year commitment, break-even hours, tokens per second with a band, and dollars
-    per million tokens. plans_in_all says how many there are beyond those returned.
+    with a one-year commitment, break-even hours, the layout (copies x tensor parallel) that
+    serves most within the targets, the requests and tokens per second that it serves then, with
+    a band, and dollars per million output tokens at that capacity. plans_in_all says how many
+    there are beyond those returned.
     """
     from planner import planning
 
@@ -111,6 +126,10 @@ def compare(
             concurrency=concurrency,
             input_tokens=input_tokens,
             output_tokens=output_tokens,
+            cached_share=cached_share,
+            ttft_s=ttft_s,
+            tpot_s=tpot_s,
+            kv_precision=kv_precision,
             utilization=utilization,
             max_monthly=None if max_monthly_usd is None else Decimal(str(max_monthly_usd)),
             sort=sort,
@@ -132,6 +151,7 @@ def fit(
     precision: Precision = None,
     context: Context = None,
     concurrency: Concurrency = 4,
+    kv_precision: KvPrecision = None,
     clouds: Clouds = (),
     accelerators: Accelerators = (),
     instance_types: InstanceTypes = (),
@@ -139,6 +159,8 @@ def fit(
     top: Top = _ROWS,
 ) -> dict[str, Any]:
     """Explain why instance types can or cannot hold a model: weights, KV cache, what is left.
+
+    fits is sure; tight depends on what the engine keeps, and remedies says what to set.
 
     Without filters every instance type that planner knows is judged; fitting ones come first.
     """
@@ -149,6 +171,7 @@ def fit(
         precision=precision,
         context=context,
         concurrency=concurrency,
+        kv_precision=kv_precision,
         clouds=clouds,
         accelerators=accelerators,
         instance_types=instance_types,

@@ -99,9 +99,7 @@ def memory_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--kv-precision",
             type=click.Choice(["fp16", "fp8"]),
-            default="fp16",
-            show_default=True,
-            help="Of the KV cache; fp8 holds twice the tokens.",
+            help="Of the KV cache; fp8 holds twice the tokens.  [default: what the engine keeps]",
         ),
         click.option(
             "--gpu-memory-utilization",

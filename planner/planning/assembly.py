@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner.plan import Plan
 from planner.planning import availability, deployable
-from planner.planning.request import context_of
+from planner.planning.request import context_of, settings_of
 from planner.pricing import cost
 from planner.serving import models
 from planner.serving.speed import predict
@@ -78,7 +78,7 @@ def _run(request: Request, placement: Placement) -> dict[str, Any]:
         "spans_machines": layout is None,
         "context": context_of(request, models.get(request.model)),
         "engine": request.engine,
-        "kv_precision": request.kv_precision,
+        "kv_precision": settings_of(request, fit.precision).kv_precision,
         "max_num_seqs": request.max_num_seqs,
         "gpu_memory_utilization": request.gpu_memory_utilization,
         "kv_cache_tokens_low": fit.kv_cache_tokens_low,

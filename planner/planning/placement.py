@@ -215,7 +215,7 @@ def _fit(
         tensor_parallel=layout.tensor_parallel if layout else request.tensor_parallel,
         pipeline_parallel=layout.pipeline_parallel if layout else None,
         replicas=layout.replicas if layout else 1,
-        settings=settings_of(request),
+        settings=settings_of(request, precision),
     )
 
 

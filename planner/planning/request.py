@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from planner.errors import UnknownNameError, UsageError
 from planner.pricing.cost import HOURS_PER_MONTH
+from planner.serving import engines
 from planner.serving.load import INTERACTIVE, LoadShape, Question, Targets
 from planner.serving.memory import EngineSettings
 
@@ -60,7 +61,7 @@ class Request:
         tpot_s: Seconds between two tokens, likewise.
         engine: What serves the model: ``vllm``, ``tensorrt-llm``, ``tgi``, ``sglang``.
         engine_generation: The release that speeds are stated for; None for what planner deploys.
-        kv_precision: Of the KV cache: ``fp16`` or ``fp8``.
+        kv_precision: Of the KV cache: ``fp16`` or ``fp8``; None for what the engine keeps.
         gpu_memory_utilization: Share of the card that the engine takes; None for its default.
         max_num_seqs: Requests of one copy in flight at most; None for the engine's default.
         most_replicas: Copies on one machine at most; None for as many as its GPUs allow.
@@ -86,7 +87,7 @@ class Request:
     tpot_s: float | None = INTERACTIVE.tpot_p95_s
     engine: str = "vllm"
     engine_generation: str | None = None
-    kv_precision: str = "fp16"
+    kv_precision: str | None = None
     gpu_memory_utilization: float | None = None
     max_num_seqs: int | None = None
     most_replicas: int | None = None
@@ -129,7 +130,7 @@ def question_of(request: Request, model: Model, precision: str) -> Question:
             request.input_tokens, request.output_tokens, cached_share=request.cached_share
         ),
         targets=Targets(request.ttft_s, request.tpot_s),
-        settings=settings_of(request),
+        settings=settings_of(request, precision),
         engine_generation=request.engine_generation,
         context=context_of(request, model),
         concurrency=request.concurrency,
@@ -137,11 +138,11 @@ def question_of(request: Request, model: Model, precision: str) -> Question:
     )
 
 
-def settings_of(request: Request) -> EngineSettings:
-    """Return what the engine is told about memory."""
+def settings_of(request: Request, precision: str) -> EngineSettings:
+    """Return what the engine is told about memory, at a precision of the weights."""
     return EngineSettings(
         engine=request.engine,
-        kv_precision=request.kv_precision,
+        kv_precision=request.kv_precision or engines.usual_kv_precision(request.engine, precision),
         utilization=request.gpu_memory_utilization,
         most_requests=request.max_num_seqs,
     )

@@ -54,14 +54,27 @@ def _monthly(way: str) -> Callable[[Plan, date], str]:
     return text
 
 
+def _requests(plan: Plan, _: date) -> str:
+    value = plan.capacity_requests_per_second
+    if value == 0:
+        return wording.TOO_SLOW
+    return wording.speed_mark(plan) * (value is not None) + (
+        wording.NOT_KNOWN if value is None else f"{value:,.2f}"
+    )
+
+
 def _speed(plan: Plan, _: date) -> str:
     value = plan.tokens_per_second
+    if plan.within_targets is False:
+        return wording.TOO_SLOW
     return wording.speed_mark(plan) * (value is not None) + wording.number(value)
 
 
 def _per_million(field: str) -> Callable[[Plan, date], str]:
     def text(plan: Plan, _: date) -> str:
         value = getattr(plan, field)
+        if plan.within_targets is False:
+            return wording.TOO_SLOW
         return wording.speed_mark(plan) * (value is not None) + wording.usd(value, 2)
 
     return text
@@ -107,6 +120,8 @@ COLUMNS = (
         text=_per_million("committed_1y_usd_per_million_tokens"),
     ),
     Column("tokens_per_second", "Tokens a second", numeric=True, text=_speed),
+    Column("capacity_requests_per_second", "Requests a second", numeric=True, text=_requests),
+    Column("replicas", "Layout", numeric=False, text=lambda p, _: wording.layout(p)),
     Column("precision", "Precision", numeric=False, text=_plain("precision")),
     Column("break_even_hours_per_month", "Pays from, h a month", numeric=True, text=_hours),
     Column(

@@ -25,6 +25,8 @@ COMMITMENTS = {
 }
 WAYS = {"on_demand": "on demand", "committed_1y": "one-year commitment"}
 NOT_KNOWN = "not known"
+TOO_SLOW = "too slow"
+"""Of a machine on which not even one request is within the targets."""
 _OLD_DAYS = 365
 _CHAT_WORDS = {"hf", "instruct", "it", "chat", "meta"}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?(?:x\d+)?)b", re.IGNORECASE)
@@ -165,7 +167,18 @@ def facts(report: Report) -> list[tuple[str, str, str]]:
             f"on demand, {use(report.assumptions)}",
         ),
         ("Tokens a second", number(plan.tokens_per_second), speed),
+        ("Layout", layout(plan), "copies on a machine, and the GPUs that share each layer"),
     ]
+
+
+def layout(plan: Plan) -> str:
+    """Return ``2 x TP 4``: copies on a machine, and the GPUs that share each layer."""
+    split = f"TP {plan.tensor_parallel}"
+    if plan.pipeline_parallel > 1:
+        split += f" PP {plan.pipeline_parallel}"
+    if plan.spans_machines:
+        return f"{split} over {plan.instances} machines"
+    return f"{plan.replicas} x {split}"
 
 
 def targets(assumptions: Mapping[str, Any]) -> str:

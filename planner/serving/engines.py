@@ -110,6 +110,14 @@ def _is_large(accelerator: Accelerator) -> bool:
     return large and not accelerator.accelerator.startswith("A100")
 
 
+def usual_kv_precision(engine: str, precision: str) -> str:
+    """Return the precision of an engine's KV cache at a precision of the weights, unless told.
+
+    TensorRT-LLM's published fp8 and fp4 checkpoints keep an fp8 cache; the others keep 16 bits.
+    """
+    return "fp8" if engine == "tensorrt-llm" and precision in {"fp8", "fp4"} else "fp16"
+
+
 def cache_refusal(accelerator: Accelerator, kv_precision: str) -> str:
     """Return why a KV cache of this precision cannot be, or nothing."""
     if kv_precision == "fp8" and "fp8" not in runnable(accelerator):

@@ -4,7 +4,7 @@ Every split of a machine's GPUs into ``replicas`` copies of ``tensor_parallel`` 
 ``pipeline_parallel`` GPUs is tried. A copy takes as many requests in flight as the low end of its
 cache holds, as the engine allows, and as answer within the targets; the machine takes that from
 each of its copies. Compare, throughput, reports, deploys and fleets all ask here; none of them
-chooses a layout itself. The rules are written out in ``docs/throughput.md``.
+chooses a layout itself. The rules are written out in ``docs/layouts.md``.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from planner.pricing.regions import GEOS
 from planner.reporting import make_report
 from planner.reports import charts, drawing, page, render
 from planner.serving import models
-from planner.web.query import PAYMENTS, PRECISIONS, State
+from planner.web.query import KV_PRECISIONS, PAYMENTS, PRECISIONS, State
 from planner.web.warm import WarmCatalog
 
 if TYPE_CHECKING:
@@ -199,6 +199,7 @@ class _Explorer:
             query=state.address(),
             models=list(models.rows()),
             precisions=PRECISIONS,
+            kv_precisions=KV_PRECISIONS,
             geos=GEOS,
             payments=PAYMENTS,
             downloads=list(_DOWNLOADS),

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DEFAULT_MODEL = "llama-2-70b"
-PRECISIONS = ("bf16", "fp16", "fp8", "int8", "int4", "any")
+PRECISIONS = ("bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4", "any")
+KV_PRECISIONS = ("fp16", "fp8")
+ANY_TIME = "any"
 PAYMENTS = ("no_upfront", "partial_upfront", "all_upfront")
 _LONGEST_NUMBER = 12
 
@@ -27,6 +29,9 @@ class State:
     """What the form says, as text; an empty field is the default.
 
     Attributes:
+        ttft: Seconds to the first token; ``any`` where it does not matter.
+        tpot: Milliseconds a token, likewise.
+        kv: Precision of the KV cache.
         payment: How a commitment may be paid.
     """
 
@@ -34,6 +39,11 @@ class State:
     precision: str = ""
     context: str = ""
     concurrency: str = ""
+    input_tokens: str = ""
+    output_tokens: str = ""
+    ttft: str = ""
+    tpot: str = ""
+    kv: str = ""
     geo: str = "us"
     utilization: str = ""
     hours: str = ""
@@ -64,6 +74,7 @@ class State:
         """
         _one_of("precision", self.precision, PRECISIONS)
         _one_of("geo", self.geo, GEOS)
+        _one_of("kv", self.kv, KV_PRECISIONS)
         _one_of("payment", self.payment, PAYMENTS)
         default = Request(self.model)
         return Request(
@@ -71,6 +82,12 @@ class State:
             precision=self.precision or None,
             context=_number("context", self.context, int),
             concurrency=_number("concurrency", self.concurrency, int) or default.concurrency,
+            input_tokens=_number("input_tokens", self.input_tokens, int) or default.input_tokens,
+            output_tokens=_number("output_tokens", self.output_tokens, int)
+            or default.output_tokens,
+            ttft_s=_time("ttft", self.ttft, 1.0, default.ttft_s),
+            tpot_s=_time("tpot", self.tpot, 1000.0, default.tpot_s),
+            kv_precision=self.kv or None,
             geo=self.geo,
             utilization=_percent(self.utilization) or default.utilization,
             hours_per_month=_number("hours", self.hours, Decimal) or default.hours_per_month,
@@ -88,6 +105,11 @@ class State:
             words.append(f"--context {request.context}")
         for option, value, usual in (
             ("--concurrency", request.concurrency, default.concurrency),
+            ("--input-tokens", request.input_tokens, default.input_tokens),
+            ("--output-tokens", request.output_tokens, default.output_tokens),
+            ("--ttft", _said(request.ttft_s), _said(default.ttft_s)),
+            ("--tpot", _said(request.tpot_s), _said(default.tpot_s)),
+            ("--kv-precision", request.kv_precision, default.kv_precision),
             ("--geo", request.geo, default.geo),
             ("--utilization", request.utilization, default.utilization),
             ("--hours-per-month", request.hours_per_month, default.hours_per_month),
@@ -117,6 +139,19 @@ def _number(field: str, text: str, make: Callable[[str], T]) -> T | None:
         return make(text)
     except (ValueError, InvalidOperation):
         raise refused from None
+
+
+def _time(field: str, text: str, in_a_second: float, default: float | None) -> float | None:
+    """Return the seconds of a field; None where any time will do."""
+    if text == ANY_TIME:
+        return None
+    value = _number(field, text, float)
+    return default if value is None else value / in_a_second
+
+
+def _said(seconds: float | None) -> str:
+    """Return a time as the command line takes it."""
+    return ANY_TIME if seconds is None else f"{seconds:g}s"
 
 
 def _percent(text: str) -> float | None:
