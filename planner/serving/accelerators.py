@@ -64,6 +64,7 @@ def _by_name() -> dict[str, Accelerator]:
     return index
 
 
+@cache
 def get(name: str, interconnect: str | None = None) -> Accelerator:
     """Return the accelerator with this name or alias (any case, ``_`` as ``-``).
 

@@ -16,9 +16,8 @@ from planner.errors import NoCredentialsError, NotFoundError, UsageError
 from planner.plan import Plan
 from planner.pricing import owned
 from planner.pricing.cost import monthly
-from planner.serving import memory
+from planner.serving import layouts, memory, setups
 from planner.serving.memory import fit as fitting
-from planner.serving.speed import predict
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -154,14 +153,26 @@ def _try(question: Question, precision: str, weights: Weights) -> _Choice:
     machine, context = question.machine, question.context
     if machine.accelerator is None:
         return _try_cpu(question, precision, weights)
+    asked = layouts.Question(
+        precision,
+        layouts.LoadShape(_INPUT_TOKENS, _INPUT_TOKENS),
+        context=context,
+        concurrency=question.wish.concurrency,
+        most_replicas=1 if engines.is_gguf(weights.location) else None,
+    )
+    model, card = question.source.model, machine.accelerator
+    layout = layouts.best(model, card, machine.count, asked)
     fit = fitting.fit(
-        question.source.model,
-        machine.accelerator,
+        model,
+        card,
         count=machine.count,
         precision=precision,
         context=context,
         concurrency=question.wish.concurrency,
         host_memory_gib=machine.memory_bytes / memory.GIB,
+        tensor_parallel=layout.tensor_parallel if layout else None,
+        pipeline_parallel=layout.pipeline_parallel if layout else None,
+        replicas=layout.replicas if layout else 1,
     )
     return _Choice(fit.precision, weights, fit.fits, fit.reason, fit.kv_cache_tokens, fit)
 
@@ -231,6 +242,10 @@ def _plan(question: Question, choice: _Choice) -> Plan:
         fit_reason=choice.reason,
         warnings=fit.warnings if fit else (),
         kv_cache_tokens=choice.tokens,
+        kv_cache_tokens_low=fit.kv_cache_tokens_low if fit else choice.tokens,
+        kv_cache_tokens_high=fit.kv_cache_tokens_high if fit else choice.tokens,
+        replicas=fit.replicas if fit else 1,
+        context=question.context,
         on_demand_hourly_usd=hourly,
         on_demand_monthly_usd=None if hourly is None else monthly(hourly),
         committed_1y_hourly_usd=None,
@@ -279,15 +294,17 @@ def _speed(question: Question, choice: _Choice) -> Throughput | None:
     if machine.accelerator is None or engines.is_gguf(choice.weights.location):
         return None
     with suppress(NotFoundError):
-        return predict.predict(
+        asked = layouts.Question(choice.precision, layouts.LoadShape(_INPUT_TOKENS, _INPUT_TOKENS))
+        fit = choice.fit
+        split = memory.Split(fit.tensor_parallel, fit.pipeline_parallel) if fit else None
+        return setups.at(
             question.source.model,
             machine.accelerator,
             count=machine.count,
-            precision=choice.precision,
-            input_tokens=_INPUT_TOKENS,
-            output_tokens=_INPUT_TOKENS,
-            concurrency=None,
-        )
+            question=asked,
+            requests=None,
+            split=split,
+        ).throughput
     return None
 
 

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from planner.endpoints.talking.client import events, text_of
 from planner.errors import CloudError, NotFoundError, PlannerError
 from planner.pricing import instance_types
-from planner.serving import accelerators, models
-from planner.serving.speed import predict as speed
+from planner.serving import accelerators, models, setups
+from planner.serving.load import LoadShape, Question
+from planner.serving.memory import EngineSettings
 from planner.serving.speed.measurements import Measurement
 
 if TYPE_CHECKING:
@@ -203,16 +204,17 @@ def predict(
     if cards is None or not endpoint.precision:
         return None
     try:
-        return speed.predict(
+        return setups.at(
             models.get(endpoint.model),
             cards.accelerator,
             count=cards.count,
-            precision=endpoint.precision,
-            engine=cards.engine,
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            concurrency=concurrency,
-        )
+            question=Question(
+                endpoint.precision,
+                LoadShape(input_tokens, output_tokens),
+                settings=EngineSettings(cards.engine),
+            ),
+            requests=concurrency,
+        ).throughput
     except PlannerError:
         return None
 
