@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from planner.clouds import aws
 from planner.errors import CloudError, PlannerError
-from planner.quotas import aws_cases
+from planner.quotas import aws_cases, outcome
 from planner.quotas.interface import Ticket
 from planner.quotas.outcome import Answer, Phase, State
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from planner.ledger import QuotaRequest
     from planner.quotas.interface import Ask, Contact
 
@@ -73,7 +75,7 @@ class Requests:
             "SupportCaseAllowed": True,
         }
 
-    def find_open(self, ask: Ask) -> Answer | None:
+    def find_open(self, ask: Ask, since: datetime | None = None) -> Answer | None:
         """Return the active request in the quota's history."""
         quota = ask.check.quota
         client = aws.client("service-quotas", quota.region)
@@ -86,10 +88,8 @@ class Requests:
                 "list_requested_service_quota_change_history_by_quota"
             ).paginate(ServiceCode=quota.service, QuotaCode=quota.quota_id)
             rows = [row for page in pages for row in page["RequestedQuotas"]]
-        for row in rows:
-            if PHASES.get(row["Status"], Phase.CLOSED) in {Phase.OPEN, Phase.CASE}:
-                return _answer(row, ask.check.limit)
-        return None
+        answers = [_answer(row, ask.check.limit) for row in rows]
+        return outcome.sent(answers, ask.desired, since)
 
     def file(self, ask: Ask) -> Answer:
         """Send the request."""

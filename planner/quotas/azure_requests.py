@@ -13,6 +13,7 @@ from planner.clouds import azure
 from planner.clouds.redact import redact
 from planner.errors import CloudError, PlannerError
 from planner.quotas import azure_tickets as tickets
+from planner.quotas import outcome
 from planner.quotas.azure_usage import (
     MACHINE_LEARNING,
     ml_usages,
@@ -24,6 +25,8 @@ from planner.quotas.catalogue import fold, same_family
 from planner.quotas.outcome import Answer, Phase, State
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from azure.mgmt.quota.models import QuotaRequestDetails
 
     from planner.ledger import QuotaRequest
@@ -70,7 +73,7 @@ class Requests:
             },
         }
 
-    def find_open(self, ask: Ask) -> Answer | None:
+    def find_open(self, ask: Ask, since: datetime | None = None) -> Answer | None:
         """Return the request that is accepted or in progress for the quota."""
         quota = ask.check.quota
         if ask.kind == tickets.ACCESS or quota.service == MACHINE_LEARNING:
@@ -81,11 +84,10 @@ class Requests:
             region=quota.region,
         ):
             rows = list(azure.quota().quota_request_status.list(_scope(quota.region)))
-        for row in rows:
-            answer = _answer(row, ask.check.limit)
-            if answer.phase is Phase.OPEN and same_family(_name(row), quota.quota_id):
-                return answer
-        return None
+        answers = [
+            _answer(row, ask.check.limit) for row in rows if same_family(_name(row), quota.quota_id)
+        ]
+        return outcome.sent(answers, ask.desired, since)
 
     def file(self, ask: Ask) -> Answer:
         """Send the request; do not wait for its end."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from planner.clouds import settings
 from planner.errors import PlannerError
-from planner.quotas.interface import QuotaAdapter, adapter
+from planner.quotas.interface import Ask, QuotaAdapter, adapter
+from planner.quotas.model import Check, Quota
 from planner.quotas.outcome import State, decide
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def refresh(
     listed = list(requests)
     last = _newest(ledger.requests())
     waiting = [request for request in listed if _is_followed(request, last)]
+    waiting += [request for request in listed if _was_being_sent(request)]
     for cloud in {request.cloud for request in waiting}:
         made.setdefault(cloud, adapter(cloud))
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="follow") as pool:
@@ -146,16 +148,39 @@ def _is_followed(request: QuotaRequest, last: dict[tuple[str, ...], int]) -> boo
     return recent and request.state in _NOT_GRANTED and last.get(request.key) == request.id
 
 
-def _ask(cloud: QuotaAdapter, request: QuotaRequest) -> Answer | PlannerError:
+def _was_being_sent(request: QuotaRequest) -> bool:
+    """Tell whether a run was stopped between writing a request down and its answer."""
+    old = settings.now() - request.filed_at >= _SENDING
+    return request.is_open and not request.native_id and old
+
+
+def _ask(cloud: QuotaAdapter, request: QuotaRequest) -> Answer | PlannerError | None:
     try:
+        if not request.native_id:
+            return _find(cloud, request)
         return cloud.poll(request)
     except PlannerError as error:
         return error
 
 
+def _find(cloud: QuotaAdapter, request: QuotaRequest) -> Answer | None:
+    """Look in the cloud for a request that was being sent; None: it never arrived."""
+    quota = Quota(
+        request.cloud,
+        request.service,
+        request.region,
+        request.quota_id,
+        request.quota_name,
+        request.unit,
+        tuple(sorted(request.dimensions.items())),
+    )
+    limit = cloud.read(quota).limit
+    return cloud.find_open(Ask(Check(quota, 0, limit), int(request.desired)), request.filed_at)
+
+
 def _given_up(request: QuotaRequest, ledger: Ledger) -> QuotaRequest:
     """Close a request whose sending was interrupted; the others stay as they are."""
-    if request.native_id or not request.is_open or settings.now() - request.filed_at < _SENDING:
+    if not _was_being_sent(request):
         return request
     lost = replace(
         request,

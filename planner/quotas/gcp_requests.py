@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 from planner.clouds import gcp
 from planner.clouds.redact import redact
 from planner.errors import PlannerError, UsageError
-from planner.quotas import justification
+from planner.quotas import justification, outcome
 from planner.quotas.gcp_limits import limit_of, parent, read_info
 from planner.quotas.interface import Ticket
 from planner.quotas.outcome import Answer, Phase, State
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from google.cloud.cloudquotas_v1.types import QuotaPreference
 
     from planner.ledger import QuotaRequest
@@ -56,12 +58,11 @@ class Requests:
             "contactEmail": ask.contact.email,
         }
 
-    def find_open(self, ask: Ask) -> Answer | None:
+    def find_open(self, ask: Ask, since: datetime | None = None) -> Answer | None:
         """Return the preference that is being reconciled for the quota."""
         found = _existing(ask.check.quota)
-        if found is None or not found.reconciling:
-            return None
-        return _answer(found, ask.check.limit)
+        answers = [] if found is None else [_answer(found, ask.check.limit)]
+        return outcome.sent(answers, ask.desired, since)
 
     def file(self, ask: Ask) -> Answer:
         """Create the preference, or change the one that an earlier wish left."""
@@ -203,7 +204,7 @@ def _answer(found: QuotaPreference, limit: float | None) -> Answer:
         limit=limit,
         message=redact(found.quota_config.state_detail),
         desired=wanted,
-        filed_at=found.create_time,
+        filed_at=found.update_time or found.create_time,
     )
 
 

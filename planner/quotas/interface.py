@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from planner.ledger import QuotaRequest
     from planner.quotas.model import Check, Demand, DemandCheck, Quota
@@ -88,8 +89,12 @@ class QuotaAdapter(Protocol):
     def payload(self, ask: Ask) -> dict[str, Any]:
         """Return what :meth:`file` will send, for people to read before they agree."""
 
-    def find_open(self, ask: Ask) -> Answer | None:
-        """Return the request that the cloud has open for the quota."""
+    def find_open(self, ask: Ask, since: datetime | None = None) -> Answer | None:
+        """Return the request that the cloud has open for the quota.
+
+        With ``since`` also one for the same total that was filed since then and is decided:
+        what a run sent that was stopped before it could write the answer down.
+        """
 
     def file(self, ask: Ask) -> Answer:
         """Send the request.

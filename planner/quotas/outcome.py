@@ -9,11 +9,14 @@ traffic of azure-cli-extensions, the protos of google.cloud.cloudquotas_v1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterable
+
+_CLOCKS_APART = timedelta(minutes=2)
 
 
 class State(StrEnum):
@@ -25,6 +28,7 @@ class State(StrEnum):
     PARTIAL = "PARTIAL"
     DENIED = "DENIED"
     UNKNOWN = "UNKNOWN"
+    WITHDRAWN = "WITHDRAWN"  # taken back by the user
 
 
 class Phase(StrEnum):
@@ -79,6 +83,24 @@ class Outcome:
     state: State
     is_open: bool
     reason: str
+
+
+def sent(answers: Iterable[Answer], desired: float, since: datetime | None = None) -> Answer | None:
+    """Return the request among those of one quota that is open, or was sent since a time.
+
+    The clouds' clocks and this one may be a little apart.
+    """
+    listed = list(answers)
+    for answer in listed:
+        if answer.phase in {Phase.OPEN, Phase.CASE}:
+            return answer
+    if since is None:
+        return None
+    earliest = since - _CLOCKS_APART
+    for answer in listed:
+        if answer.desired == desired and answer.filed_at and answer.filed_at >= earliest:
+            return answer
+    return None
 
 
 _UNDECIDED = {

@@ -164,11 +164,17 @@ def _open_request(
     """Return the request that is open for the quota, from the ledger or the cloud."""
     known = ledger.open_request(wish.key)
     if known is not None and known.native_id:
-        known = save(known, cloud.poll(known), ledger)
+        seen = cloud.poll(known)
+        # A run that was stopped may have raised it without writing it down.
+        known = replace(known, desired=max(known.desired, seen.desired or 0))
+        known = save(known, seen, ledger)
         if known.is_open:
             return known
         known = None
-    answer = cloud.find_open(ask)
+    if known is None:
+        answer = cloud.find_open(ask)
+    else:
+        answer = cloud.find_open(replace(ask, desired=int(known.desired)), known.filed_at)
     if answer is None:
         if known is not None:
             # Written down by a run that was stopped before it could send.

@@ -12,6 +12,7 @@ _COMMANDS = {
     "request": "Ask the cloud for the room that is missing.",
     "status": "How the requests stand.",
     "watch": "Follow the open requests to their end.",
+    "campaign": "Ask in several places, and again, until one has room.",
     "capacity": "Machines without the quota that is short or refused.",
 }
 

@@ -96,11 +96,11 @@ def check_columns() -> list[Column]:
     """Return the columns of ``quota check``."""
     return [
         Column("instance_type", "Machines", show=_machines),
-        Column("quota", "Quota", show=lambda row: _short(row["quota"] or "")),
+        Column("quota", "Quota", show=lambda row: short_name(row["quota"] or "")),
         Column("limit", "Limit", "right", lambda row: _number(row["limit"], row)),
         Column("usage", "Used", "right", lambda row: _number(row["usage"], row)),
         Column("need", "Need", "right", _need),
-        Column("verdict", "Verdict", show=_verdict, style=_style),
+        Column("verdict", "Verdict", show=_verdict, style=state_style),
     ]
 
 
@@ -191,9 +191,11 @@ def request_columns() -> list[Column]:
     """Return the columns of ``quota status`` and ``quota watch``."""
     return [
         Column("id", "#", "right"),
-        Column("quota", "Quota", show=lambda row: f"{_short(row['quota'])}\n{_where(row)}"),
+        Column("quota", "Quota", show=lambda row: f"{short_name(row['quota'])}\n{_where(row)}"),
         Column("desired", "Limit", show=_change),
-        Column("state", "State", style=_style, show=lambda r: f"{r['state']}\n{r['native_state']}"),
+        Column(
+            "state", "State", style=state_style, show=lambda r: f"{r['state']}\n{r['native_state']}"
+        ),
         Column("age", "Filed\nSeen", show=lambda row: f"{row['age']}\n{row['seen']}"),
         Column("reason", "Why"),
     ]
@@ -208,7 +210,7 @@ def _machines(row: Mapping[str, Any]) -> str:
     return f"{count}{row['instance_type']}{how}\n{row['cloud']} {row['region']}"
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
     """Return a quota's name on lines that leave room for the other columns."""
     for ending in ("-per-project-region", "-per-project"):
         name = name.replace(ending, "")
@@ -254,7 +256,8 @@ def updates(checks: Iterable[DemandCheck]) -> list[str]:
     return list(dict.fromkeys(remarks))
 
 
-def _style(row: Mapping[str, Any]) -> str:
+def state_style(row: Mapping[str, Any]) -> str:
+    """Return the colour of a verdict or a state."""
     if row.get("closed"):
         return "red"
     return _STYLES.get(row.get("verdict") or row.get("state") or "", "")
@@ -288,7 +291,7 @@ def _to_ask(row: Mapping[str, Any]) -> str:
     if row["ready"] in {"unknown", "closed"}:
         return str(row["reason"])
     asks = [
-        f"{_short(ask['quota'])}\n{ask['limit']:g} -> {amount(ask['ask_for'], ask['unit'])}"
+        f"{short_name(ask['quota'])}\n{ask['limit']:g} -> {amount(ask['ask_for'], ask['unit'])}"
         for ask in row["requests"]
     ]
     return "\n".join(asks) or "nothing"
