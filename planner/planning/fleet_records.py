@@ -74,7 +74,7 @@ def _assumptions(found: Sizing) -> dict[str, Any]:
         **asdict(request.buying),
         "credits_usd": request.credits_usd,
         "hours_per_month": HOURS_PER_MONTH,
-        "precision": request.where.precision or found.model.native_precision,
+        "precision": found.model.precision(request.where.precision),
         "geo": request.where.geo if not request.where.regions else None,
         "regions": list(request.where.regions),
         "lengths": "log-normal between mean and p95",

@@ -108,7 +108,7 @@ def compare(request: Request, catalog: Catalog | None = None) -> Comparison:
     ranked = sorted(plans, key=lambda plan: _order(plan, request))
     return Comparison(
         model=model,
-        precision=request.precision or model.native_precision,
+        precision=model.precision(request.precision),
         as_of=as_of,
         assumptions=_assumptions(request, model),
         plans=tuple(ranked[: request.top]),

@@ -123,7 +123,7 @@ def _choose(question: Question) -> _Choice:
             why=f"{source.weights} holds {source.weights_bytes or 0:,} bytes",
             advice="leave --precision out, or name other --weights",
         )
-    own = source.model.native_precision
+    own = source.model.precision(wish.precision)
     asked = stored or wish.precision
     candidates = (asked,) if asked else tuple(dict.fromkeys((own, *_SMALLER)))
     tried: list[_Choice] = []

@@ -117,7 +117,7 @@ def _warnings(facts: Facts) -> list[str]:
     if facts.told:
         found.append("the number of weights is the one given; every layer is taken as a full one")
     if not family.known:
-        name = f"the family {family.name!r}" if family.name else "the model's family"
+        name = f"the family {family.unknown!r}" if family.unknown else "the model's family"
         found.append(f"{name} is not one that planner knows: counted by the usual names of keys")
     if context.longest(words, family) is None and _kind(facts, _heads(facts)) != "none":
         found.append("no key says the longest context: 2,048 tokens, as vLLM plans it")
@@ -127,6 +127,8 @@ def _warnings(facts: Facts) -> list[str]:
         found.append(f"towers are sized by rule, within a tenth: {', '.join(sorted(sized))}")
     if not words.has(*keys.DENSE_WIDTH, *keys.WIDTH) and _is_wide(shape):
         found.append("no key says the width of the feed-forward layers: four times the hidden size")
+    if words.inner("quantization_config").has("quantized_layers") and _is_fp8(facts):
+        found.append("modules that quantized_layers does not name are taken as fp8, their base")
     if words.has("per_layer_config"):
         found.append("layers differ by per_layer_config: each is read by its own keys")
     unseen = () if measured else facts.towers
@@ -138,6 +140,11 @@ def _warnings(facts: Facts) -> list[str]:
             "vLLM keeps a full-length cache of chunked layers unless its hybrid manager is on"
         )
     return found
+
+
+def _is_fp8(facts: Facts) -> bool:
+    quantization = facts.sized.quantization
+    return quantization is not None and quantization.method == "fp8"
 
 
 def _is_wide(shape: Shape) -> bool:

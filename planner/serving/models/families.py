@@ -123,7 +123,12 @@ class Family:
     @property
     def known(self) -> bool:
         """Whether a model of this family was held against a published count."""
-        return bool(self._names) and self._names <= FAMILIES
+        return bool(self._names) and not self.unknown
+
+    @property
+    def unknown(self) -> str:
+        """The name, of the model or its wrapper, that planner does not know; empty for none."""
+        return next(iter(sorted(self._names - FAMILIES)), "")
 
     @property
     def matrices(self) -> int:
