@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import gzip
+import http.server
 import os
+import threading
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import forked
+import hypothesis
 import pytest
+from hub import Hub
 
 from planner.serving import models
 
@@ -19,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from planner.sandbox.server import Sandbox
+
+# Machines that test are busy: how long an example takes says nothing of what is right.
+hypothesis.settings.register_profile("planner", deadline=None)
+hypothesis.settings.load_profile("planner")
 
 INPUT = Path(__file__).resolve().parent.parent / "pricing_data" / "input"
 # What the tabular input calls a commitment; written out by hand, so that a slip in
@@ -117,3 +125,17 @@ def sandbox(running_sandbox: Sandbox) -> Iterator[Sandbox]:
     settings.use(running_sandbox.endpoints.settings())
     yield running_sandbox
     settings.use(None)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str | None]]:
+    """Point planner at a small hub on loopback; return the tokens that it was shown."""
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
+    Hub.seen = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        yield Hub.seen
+        server.shutdown()
+        thread.join()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import http.server
 import shutil
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from hub import Hub
 from rig import TOKEN, Rig, cheapest, rig
 
 from planner.clouds import settings
@@ -59,16 +56,3 @@ def sandbox(
     shared_rig.steps.clear()
     yield shared_rig
     settings.use(None)
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str | None]]:
-    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
-    Hub.seen = []
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-        yield Hub.seen
-        server.shutdown()
-        thread.join()

@@ -50,11 +50,17 @@ def weights_for(model: Model, precision: str, location: str = "") -> Weights:
         UsageError: The precision needs a quantized checkpoint, and none is known.
     """
     size_gb = memory.weight_bytes(model, precision) / 1e9
+    # A bucket holds the very files that were read; an id may be the way out of their method.
+    loads = checkpoint_support.has_method(model) or not checkpoints.is_own(model, precision)
+    if location.startswith("s3://") and not loads:
+        raise _no_weights(model, precision)
     if location:
         gated = model.gated == "yes" and location.partition("/")[0] == model.hf_id.partition("/")[0]
+        stored = model.quantization is not None and checkpoints.is_own(model, precision)
+        while_loading = "" if stored else checkpoints.QUANTIZED_WHILE_LOADING.get(precision, "")
         return Weights(
             location,
-            checkpoints.QUANTIZED_WHILE_LOADING.get(precision, ""),
+            while_loading,
             gated,
             chat=True,
             size_gb=size_gb,
