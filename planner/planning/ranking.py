@@ -217,6 +217,11 @@ def _notes(request: Request, plans: Iterable[Plan], as_of: date) -> Iterator[str
     for plan in plans:
         by_service.setdefault(plan.service, []).append(plan)
     asked = request.services or SERVICES
+    if request.pricing_model == "capacity_block" and not request.clouds:
+        yield (
+            "Azure sells no blocks: a capacity reservation holds a machine at its on-demand "
+            "price, used or not."
+        )
     for service in asked:
         rows = by_service.get(service, [])
         if not rows:

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from planner.bundled import pricing_data
 from planner.errors import DataError, NotFoundError
 from planner.pricing import instance_types, snapshots, store
 from planner.pricing.snapshots import SCHEMA, SnapshotFile
@@ -193,10 +194,8 @@ class Catalog:
         """A connection with the view ``offers`` and the table ``coverage``."""
         listed = ", ".join("'" + s.path.replace("'", "''") + "'" for s in self.snapshots)
         session = self._session
-        # By name, because files of before a column came lack it.
-        session.execute(
-            f"CREATE VIEW offers AS SELECT * FROM read_parquet([{listed}], union_by_name=true)"
-        )
+        by_name = ", union_by_name=true" if self._has_old_files() else ""
+        session.execute(f"CREATE VIEW offers AS SELECT * FROM read_parquet([{listed}]{by_name})")
         session.execute(
             "CREATE TABLE coverage (cloud VARCHAR, as_of DATE, service VARCHAR, region VARCHAR,"
             " pricing_model VARCHAR, commitment VARCHAR, term_years TINYINT,"
@@ -220,6 +219,22 @@ class Catalog:
             },
         )
         return session
+
+    def _has_old_files(self) -> bool:
+        """Tell whether a file is of before the newest column came; such are read by name.
+
+        Reading by name costs some milliseconds a question; bundled files are never old.
+        """
+        bundled = str(pricing_data())
+        paths = [s.path for s in self.snapshots if not s.path.startswith(bundled)]
+        if not paths:
+            return False
+        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+        newest = list(SCHEMA)[-1]
+        found = self._session.execute(
+            f"SELECT count(*) FROM parquet_schema([{listed}]) WHERE name = ?", [newest]
+        ).fetchone()
+        return found is None or found[0] < len(paths)
 
     def _read_coverage(self, paths: Sequence[str]) -> dict[str, str]:
         found = self._metadata(paths, snapshots.COVERAGE_KEY)

@@ -364,3 +364,30 @@ def test_files_that_are_no_snapshots_are_left_alone(copy: Path) -> None:
     (copy / "offers" / "azure" / "notes.txt").write_text("mine", encoding="utf-8")
     (copy / "offers" / "azure" / "draft.parquet").write_bytes(b"PAR1")
     assert Catalog(copy).offers() == whole
+
+
+def test_a_file_of_before_a_column_came_is_read_beside_newer_ones(
+    tmp_path: Path, make_offer: Callable[..., Offer]
+) -> None:
+    import duckdb
+
+    new = replace(make_offer(), undated=True)
+    snapshots.write(tmp_path, [new], snapshots.coverage_of([new]))
+    old = replace(make_offer(region="us-west-2"), as_of=new.as_of.replace(year=2024))
+    path = snapshots.write(tmp_path, [old], snapshots.coverage_of([old]))
+    with duckdb.connect() as connection:
+        (coverage,) = connection.execute(
+            "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = ?",
+            [str(path), snapshots.COVERAGE_KEY],
+        ).fetchone() or ("",)
+        draft = tmp_path / "draft.parquet"
+        quoted = coverage.replace("'", "''")
+        connection.execute(
+            f"COPY (SELECT * EXCLUDE undated FROM read_parquet('{path}')) TO '{draft}'"  # noqa: S608 - paths of the test
+            f" (FORMAT parquet, KV_METADATA {{'{snapshots.COVERAGE_KEY}': '{quoted}'}})"
+        )
+    digest = hashlib.sha256(draft.read_bytes()).hexdigest()[:16]
+    draft.rename(path.with_name(f"{old.as_of}-{digest}.parquet"))
+    path.unlink(missing_ok=True)
+    found = {o.region: o.undated for o in Catalog(tmp_path).offers()}
+    assert found == {"us-east-1": True, "us-west-2": False}
