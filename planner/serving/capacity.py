@@ -41,6 +41,8 @@ class Replica:
         allowed: Requests that the engine has in flight at most.
         requests: In flight at its capacity; 0 where even one misses the targets.
         answer: At that many requests, or at one; None where nothing is known.
+        bound: What keeps it from serving more.
+        best: Tokens a second at the high end of the band, with the high end of the cache.
     """
 
     split: Split
@@ -50,6 +52,7 @@ class Replica:
     requests: int
     answer: Throughput | None
     bound: Bound
+    best: float
 
 
 @cache
@@ -75,7 +78,7 @@ def of_replica(
     allowed = settings.most_requests or engines.most_requests(settings.engine, card)
     held = max(1, int(low / shape.in_flight))
 
-    def ask(requests: int) -> Throughput | None:
+    def ask(requests: int, tokens: int = low) -> Throughput | None:
         if part < 1:  # nobody measured partitions of a card
             return None
         with suppress(NotFoundError):
@@ -90,13 +93,19 @@ def of_replica(
                 concurrency=requests,
                 tensor_parallel=split.shards,
                 pipeline_parallel=split.stages,
-                kv_tokens=low,
+                kv_tokens=tokens,
             )
         return None
 
     full: Bound = "memory" if held < allowed else "engine"
-    found = _most_within(ask, min(held, allowed), question.targets, full)
-    return Replica(split, low, high, allowed, *found)
+    requests, answer, bound = _most_within(ask, min(held, allowed), question.targets, full)
+    best = 0.0 if answer is None else answer.tokens_per_second_high
+    if answer is not None and bound == "memory":
+        # The cache may hold more than its low end: then as many more requests run.
+        more = ask(min(int(high / shape.in_flight), allowed), high)
+        if more is not None and _over(more, question.targets)[0] <= 1:
+            best = max(best, more.tokens_per_second_high)
+    return Replica(split, low, high, allowed, requests, answer, bound, best)
 
 
 def _most_within(

@@ -198,7 +198,7 @@ def _on_machine(replica: Replica, replicas: int, question: Question) -> Layout:
 
     speed = answer.tokens_per_second if answer else 0.0
     low = answer.tokens_per_second_low if answer else 0.0
-    high = answer.tokens_per_second_high if answer else 0.0
+    high = replica.best
     return Layout(
         replicas=replicas,
         tensor_parallel=split.shards,

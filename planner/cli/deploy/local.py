@@ -113,7 +113,7 @@ def _show(prepared: Prepared) -> None:
 
     spec, plan = prepared.spec, prepared.spec.plan
     speed = (
-        f"about {plan.tokens_per_second:,.0f} tokens/s when saturated ({plan.throughput_basis})"
+        f"about {plan.tokens_per_second:,.0f} tokens/s at full load ({plan.throughput_basis})"
         if plan.tokens_per_second
         else "not predicted for this machine; planner bench measures it"
     )

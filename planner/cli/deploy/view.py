@@ -89,6 +89,7 @@ def _facts(prepared: Prepared) -> list[tuple[str, str]]:
             ),
         ),
         ("Price", _price(plan)),
+        ("Layout", _layout(plan)),
         ("Speed", _speed(plan)),
         ("Expires", _expiry(spec)),
         ("Makes", _makes(spec)),
@@ -118,14 +119,27 @@ def _price(plan: Plan) -> str:
     )
 
 
+def _layout(plan: Plan) -> str:
+    """Say how many copies run on a machine, and on how many GPUs each."""
+    copies = "1 copy" if plan.replicas == 1 else f"{plan.replicas} copies"
+    gpus = plan.tensor_parallel * plan.pipeline_parallel
+    held = f"{plan.kv_cache_tokens_low:,} to {plan.kv_cache_tokens_high:,} tokens of cache"
+    return f"{copies} of {gpus} GPU{'s' if gpus > 1 else ''}, each with {held}"
+
+
 def _speed(plan: Plan) -> str:
+    if plan.within_targets is False:
+        return "too slow for the targets (--ttft, --tpot), even for one request"
     if plan.tokens_per_second is None:
         return "not known"
-    return (
-        f"about {plan.tokens_per_second:,.0f} tokens/s when saturated "
+    speed = (
+        f"about {plan.tokens_per_second:,.0f} tokens/s at capacity "
         f"({plan.tokens_per_second_low:,.0f}-{plan.tokens_per_second_high:,.0f}, "
         f"{plan.throughput_basis})"
     )
+    if plan.capacity_requests_per_second is None:
+        return speed
+    return f"{speed}, {plan.capacity_requests_per_second:,.2f} requests/s"
 
 
 def _expiry(spec: DeploymentSpec) -> str:
