@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from mcp import Client, StdioServerParameters
+from model_corpus import all_facts, build
 
 from planner.mcp import server
 from planner.planning import Request, compare, list_offers
@@ -136,6 +137,14 @@ def test_prices_carry_date_source_and_confidence() -> None:
         assert offer["confidence"] in {"high", "medium", "low"}
         assert offer["effective_hourly_usd"] > 0
     assert found["offers_in_all"] == len(list_offers(geo="us", **arguments))
+
+
+def test_models_explains_one_that_is_a_folder(tmp_path: Path) -> None:
+    build(all_facts()["Qwen/Qwen3-32B-FP8"], tmp_path)
+    found = answer("models", model=str(tmp_path))
+    assert (found["native_precision"], found["quantization"]) == ("fp8", "fp8")
+    plans = answer("compare", model=str(tmp_path), clouds=["aws"], top=1)["plans"]
+    assert plans[0]["precision"] == "fp8"
 
 
 def test_models_lists_all_of_them() -> None:
