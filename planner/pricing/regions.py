@@ -8,11 +8,13 @@ listed yet belongs to ``other`` until someone adds it.
 from __future__ import annotations
 
 import csv
+import re
 from functools import cache
 
 from planner.bundled import pricing_data
 from planner.errors import UnknownNameError
 
+_LOCAL_ZONE = re.compile(r"[a-z]{2}(-[a-z]+)+-\d-[a-z]+-\d[a-z]")
 GEOS = ("us", "eu", "ap", "all")
 
 
@@ -46,11 +48,14 @@ def all_regions() -> tuple[str, ...]:
 
 
 def of_cloud(cloud: str, wanted: str = "all") -> tuple[str, ...]:
-    """Return the names of a cloud's regions in a geography."""
+    """Return the names of a cloud's regions in a geography: what its APIs answer for.
+
+    A Local Zone of AWS (``us-east-1-dfw-2a``) has prices, but no API of its own.
+    """
     return tuple(
         sorted(
             region
             for (owner, region), place in _table().items()
-            if owner == cloud and wanted in {"all", place}
+            if owner == cloud and wanted in {"all", place} and not _LOCAL_ZONE.fullmatch(region)
         )
     )

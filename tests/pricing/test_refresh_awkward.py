@@ -254,6 +254,41 @@ def test_explain_says_what_became_of_each_row(replay: Replay) -> None:
     assert "flex_start A2 core: 0.015" in units
 
 
+def test_pages_saved_by_other_means_are_read_under_any_name(replay: Replay) -> None:
+    folder = replay.captures / "azure"
+    page = json.loads((folder / "consumption-0001.json").read_text())
+    (folder / "consumption-0001.json").unlink()
+    (folder / "westeurope-h100.json").write_text(json.dumps(page["Items"][:4]))
+    page["Items"] = page["Items"][4:]
+    (folder / "everything-else.json").write_text(json.dumps(page))
+    assert replay.refresh("azure").status is Status.PUBLISHED
+    assert replay.prices("azure")["Standard_NCC40ads_H100_v5"] == "7.5"
+    assert replay.prices("azure")["Standard_NC96ads_A100_v4"] == "15"
+
+
+def test_a_list_without_reservations_says_nothing_about_them(replay: Replay) -> None:
+    replay.refresh("azure")
+    before = replay.prices("azure", "committed")
+    (replay.captures / "azure" / "reservation-0001.json").unlink()
+    assert replay.refresh("azure").status is Status.PUBLISHED
+    assert replay.prices("azure", "committed") == before
+
+
+@pytest.mark.parametrize(
+    ("cloud", "name", "key"),
+    [("azure", "consumption-0001.json", "NextPageLink"), ("gcp", "skus-0001.json",
+                                                          "nextPageToken")],
+)  # fmt: skip
+def test_a_page_that_points_to_a_missing_one_refuses_the_cloud(
+    replay: Replay, cloud: str, name: str, key: str
+) -> None:
+    path = replay.captures / cloud / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: "more"}))
+    outcome = replay.refresh(cloud)
+    assert outcome.status is Status.FAILED
+    assert "is missing" in str(outcome.error)
+
+
 def test_a_torn_page_refuses_the_cloud(replay: Replay) -> None:
     page = replay.captures / "azure" / "consumption-0001.json"
     page.write_bytes(page.read_bytes()[:-300])

@@ -51,3 +51,10 @@ def test_a_cloud_has_its_own_regions_only() -> None:
     assert "us-central1" in regions.of_cloud("gcp", "us")
     assert "us-east-1" not in regions.of_cloud("gcp")
     assert set(regions.of_cloud("azure", "us")) < set(regions.in_geo("us"))
+
+
+def test_a_local_zone_has_prices_but_is_no_region_to_call() -> None:
+    assert "us-east-1-dfw-2a" in regions.all_regions()
+    assert regions.geo("aws", "us-east-1-dfw-2a") == "us"
+    assert "us-east-1-dfw-2a" not in regions.of_cloud("aws")
+    assert {"us-east-1", "us-gov-west-1"} <= set(regions.of_cloud("aws"))

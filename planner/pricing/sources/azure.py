@@ -26,6 +26,7 @@ from planner.pricing.sources.interface import (
     Trace,
     named,
     require_readable,
+    saved_items,
     simulated,
     terms_of,
 )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
+    from planner.pricing.offer import Offer
     from planner.pricing.sources.interface import Files, Known
 
 BASE = "https://prices.azure.com/api/retail/prices"
@@ -67,23 +69,31 @@ class AzureSource:
 
     def collect(self, files: Files, known: Known, regions: Sequence[str]) -> Collected:
         """Read the prices of all regions, or of those named."""
-        with ThreadPoolExecutor(len(KINDS), "azure prices") as pool:
-            read = pool.map(lambda kind: self._items(files, kind, regions), KINDS)
-            items = [item for found in read for item in found]
         online = files.listing("azure") is None
+        items = self._all(files, regions)
         return to_offers(items, known, files.as_of, regions, online=online)
 
     def explain(
         self, files: Files, known: Known, regions: Sequence[str], instance_type: str
     ) -> list[Trace]:
         """Return every item of one size, and what became of it."""
-        items = (item for kind in KINDS for item in self._items(files, kind, regions))
-        found = [i for i in items if i.get("armSkuName", "").casefold() == instance_type.casefold()]
+        items = self._all(files, regions)
+        wanted = instance_type.casefold()
+        found = [i for i in items if str(i.get("armSkuName")).casefold() == wanted]
         verdicts = ((item, _verdict(item, known, files.as_of)) for item in found)
         return [
             Trace(item.get("armRegionName", ""), item, said, not said.startswith("left out"))
             for item, said in verdicts
         ]
+
+    def _all(self, files: Files, regions: Sequence[str]) -> list[Mapping[str, Any]]:
+        """Return the items of all price types, in the regions asked for."""
+        saved = saved_items(files, "azure", "Items", "NextPageLink")
+        if saved is not None:
+            return [i for i in saved if not regions or i.get("armRegionName") in regions]
+        with ThreadPoolExecutor(len(KINDS), "azure prices") as pool:
+            read = pool.map(lambda kind: self._items(files, kind, regions), KINDS)
+            return [item for found in read for item in found]
 
     def _items(self, files: Files, kind: str, regions: Sequence[str]) -> list[Mapping[str, Any]]:
         """Return all items of one price type, page by page."""
@@ -160,7 +170,7 @@ def to_offers(
     }
     return Collected(
         offers=tuple(offers),
-        coverage=tuple(c for region in covered for c in _coverage(region)),
+        coverage=tuple(c for region in covered for c in _coverage(region) if _told(c, offers)),
         instance_types=tuple(new_types),
         notes=tuple(f"left out, {why}: {named(names)}" for why, names in left_out.items() if names),
     )
@@ -191,6 +201,15 @@ def _coverage(region: str) -> list[Coverage]:
         for kind, years in product(kinds, YEARS.values())
     ]
     return standard + committed
+
+
+def _told(coverage: Coverage, offers: Iterable[Offer]) -> bool:
+    """Tell whether the list speaks of a way of paying at all.
+
+    Pages saved without reservations, or read without savings plans, say nothing about them.
+    """
+    terms = (coverage.pricing_model, coverage.commitment)
+    return any((o.pricing_model, o.commitment) == terms for o in offers)
 
 
 def _same_place(link: str, base: str) -> str:

@@ -35,6 +35,7 @@ KINDS = ("Consumption", "Reservation")
 YEARS = {"1 Year": 1, "3 Years": 3}
 FIELDS = ("currencyCode", "retailPrice", "armRegionName", "productName", "skuName", "meterName",
           "unitOfMeasure", "type", "armSkuName")  # fmt: skip
+_N_SERIES = re.compile(r"Standard_N", re.IGNORECASE)
 # NP sizes carry FPGAs, which are not GPUs.
 _NOT_GPU = re.compile(r"Standard_NP")
 _NOT_OURS = re.compile(
@@ -76,6 +77,7 @@ def left_out(item: Mapping[str, Any], as_of: date) -> str:
         f"in {item['currencyCode']}": item["currencyCode"] != "USD",
         f"per {item['unitOfMeasure']}": not _HOUR.fullmatch(str(item["unitOfMeasure"])),
         "it names no size": not item["armSkuName"],
+        "no size of the N series, so without a GPU": not _N_SERIES.match(item["armSkuName"] or ""),
         "an FPGA, no GPU": _NOT_GPU.match(item["armSkuName"] or ""),
         f"not shared Linux: {other[0] if other else ''}": other,
         "a second meter of the size (_NU)": _OTHER_METER.search(words),

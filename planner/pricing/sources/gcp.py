@@ -36,6 +36,7 @@ from planner.pricing.sources.interface import (
     SourceChangedError,
     Trace,
     named,
+    saved_items,
     simulated,
 )
 
@@ -107,6 +108,10 @@ class GcpSource:
         return explain_skus(skus, family, regions)
 
     def _skus(self, files: Files, *, online: bool) -> Iterable[Mapping[str, Any]]:
+        saved = saved_items(files, "gcp", "skus", "nextPageToken")
+        if saved is not None:
+            yield from saved
+            return
         headers = self._headers() if online else {}
         url = f"{self._base}/v1/{_COMPUTE_ENGINE}/skus"
         parameters = {"currencyCode": "USD", "pageSize": _PAGE_SIZE}

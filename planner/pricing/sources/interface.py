@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -182,6 +183,48 @@ def require_readable(what: str, unread: Sequence[str], total: int) -> None:
             why=named(reasons),
             advice="use the prices you have, and upgrade planner: pip install -U gpu-planner",
         )
+
+
+def saved_items(files: Files, folder: str, key: str, following: str) -> list[Any] | None:
+    """Return the items of all pages saved in a folder, or None where only the cloud has them.
+
+    A page may be what the interface answered or its list alone, under any name. The last page of
+    a numbered row of them must not point to another.
+
+    Args:
+        files: Where from.
+        folder: ``azure`` or ``gcp``.
+        key: What holds a page's items.
+        following: What names the next page.
+
+    Raises:
+        DownloadError: There is no page, or the last one is missing.
+        SourceChangedError: A page holds no items.
+    """
+    names = files.listing(folder)
+    if names is None:
+        return None
+    pages = {name: files.json(Document("", f"{folder}/{name}")) for name in sorted(names)
+             if name.endswith(".json")}  # fmt: skip
+    items: list[Any] = []
+    last: dict[str, tuple[str, Any]] = {}
+    for name, page in pages.items():
+        found = page if isinstance(page, list) else (page or {}).get(key)
+        if found is None:
+            raise SourceChangedError(f"{folder}/{name} has no {key}")
+        items += found
+        last[re.sub(r"\d+", "", name)] = (name, page)
+    cut = [n for n, page in last.values() if isinstance(page, dict) and page[key] and
+           page.get(following) and re.search(r"\d", n)]  # fmt: skip
+    if cut or not pages:
+        raise DownloadError(
+            f"a page after {folder}/{cut[0]} is missing"
+            if cut
+            else f"the folder holds no price files of {folder}",
+            why="the last page saved points to another" if cut else f"{folder}/*.json is empty",
+            advice="planner refresh --save DIR, on a machine with internet",
+        )
+    return items
 
 
 def simulated(path: str = "") -> str:
