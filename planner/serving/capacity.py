@@ -29,7 +29,10 @@ Bound = Literal["memory", "engine", "ttft", "tpot", "not known"]
 
 # The search for the most requests in flight stops where the next step would be smaller, or the
 # time as near to its target; each guess leaves at least a tenth of the gap on either side.
-_CLOSE, _NEAR, _FAR = 1.04, 0.97, 0.9
+_CLOSE, _NEAR, _FAR = 1.05, 0.95, 0.9
+_FEWER = 1.5
+# A cache whose range is narrower than this runs no more requests worth asking about.
+_ROOMIER = 1.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def of_replica(
     full: Bound = "memory" if held < allowed else "engine"
     requests, answer, bound = _most_within(ask, min(held, allowed), question.targets, full)
     best = 0.0 if answer is None else answer.tokens_per_second_high
-    if answer is not None and bound == "memory":
+    if answer is not None and bound == "memory" and high > low * _ROOMIER:
         # The cache may hold more than its low end: then as many more requests run.
         more = ask(min(int(high / shape.in_flight), allowed), high)
         if more is not None and _over(more, question.targets)[0] <= 1:
@@ -127,13 +130,17 @@ def _most_within(
     over, missed = _over(answer, targets)
     if over <= 1:
         return most, answer, full
-    alone = ask(1)
-    if alone is None:
-        return 0, None, "not known"
-    under, missed_alone = _over(alone, targets)
-    if under > 1:
-        return 0, alone, missed_alone
-    return _between((1, under, alone), (most, over, missed), ask, targets)
+    above = most
+    # As many fewer as the time is over its target is often few enough; else one alone tells.
+    for fewer in (max(1, int(most / max(over, _FEWER))), 1):
+        tried = ask(fewer)
+        if tried is None:
+            return 0, None, "not known"
+        times, what = _over(tried, targets)
+        if times <= 1:
+            return _between((fewer, times, tried), (above, over, missed), ask, targets)
+        above, over, missed, answer = fewer, times, what, tried
+    return 0, answer, missed
 
 
 def _between(
