@@ -20,6 +20,8 @@
     │   └── AsleepError              exit 6   an endpoint at zero machines; it is being woken
     └── InterruptedByUserError       exit 130 Ctrl-C or SIGTERM; what was done is rolled back
 
+Codes without an error: 7 an alert is met, 8 a quota request is pending, 9 it was refused.
+
 An error says three things: what happened (``str(error)``), why (``error.why``), and the
 next command to type (``error.advice``). The command line prints the three and exits with
 ``error.exit_code``; it never shows a traceback unless ``--debug`` is given.

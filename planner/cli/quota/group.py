@@ -13,6 +13,7 @@ _COMMANDS = {
     "status": "How the requests stand.",
     "watch": "Follow the open requests to their end.",
     "campaign": "Ask in several places, and again, until one has room.",
+    "history": "How full the quotas were, and when they will be full.",
     "capacity": "Machines without the quota that is short or refused.",
 }
 
