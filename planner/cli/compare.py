@@ -331,9 +331,14 @@ def _ages(result: Comparison, records: list[dict[str, Any]]) -> Iterator[str]:
         names = sorted({name for _, name in dated if name != "estimate"})
         newest = max(day for day, _ in dated)
         yield f"{service} prices: {newest} and before, {age} days old, from {', '.join(names)}."
-    undated = {r["service"] for r in records if r["source"] and r["as_of"] is None}
+    undated = {
+        record["service"]
+        for record in records
+        for prefix in ("", "committed_1y_")
+        if record[f"{prefix}source"] and record[f"{prefix}as_of"] is None
+    }
     if undated:
-        yield f"Prices of {', '.join(sorted(undated))} without a date: their age is not known."
+        yield f"{', '.join(sorted(undated))}: a price has no date, and its age is not known."
 
 
 def _short(source: str) -> str:

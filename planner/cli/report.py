@@ -55,7 +55,9 @@ def _command(ctx: click.Context) -> str:
     words = ["planner", "report"]
     for param in ctx.command.params:
         source = ctx.get_parameter_source(param.name or "")
-        value = ctx.params[param.name or ""]
+        value = ctx.params.get(param.name or "")  # None: taken by the option itself
+        if value is None:
+            continue
         if source is not click.core.ParameterSource.COMMANDLINE:
             continue
         if isinstance(param, click.Argument):

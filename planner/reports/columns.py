@@ -134,14 +134,29 @@ COLUMNS = (
 _FILTERS = ("cloud", "region", "accelerator", "precision")
 
 
+def of(plans: Sequence[Plan]) -> tuple[Column, ...]:
+    """Return the columns; a way of paying that was asked for has one of its own."""
+    asked = next((p.pricing_model for p in plans if p.pricing_model != "on_demand"), "")
+    if not asked:
+        return COLUMNS
+    field = f"{asked}_hourly_usd"
+    title = f"{asked.replace('_', ' ').capitalize()}, $ an hour"
+    column = Column(
+        field, title, numeric=True, text=lambda plan, _: wording.usd(getattr(plan, field), 2)
+    )
+    place = next(n for n, c in enumerate(COLUMNS) if c.numeric)
+    return (*COLUMNS[:place], column, *COLUMNS[place:])
+
+
 def rows(plans: Sequence[Plan], as_of: date) -> list[list[Cell]]:
     """Return the cells of each plan, the cheapest of a money column marked."""
+    shown = of(plans)
     best = {
         column.field: min(
             (value for plan in plans if (value := getattr(plan, column.field)) is not None),
             default=None,
         )
-        for column in COLUMNS
+        for column in shown
         if "usd" in column.field
     }
     return [
@@ -152,7 +167,7 @@ def rows(plans: Sequence[Plan], as_of: date) -> list[list[Cell]]:
                 column.text(plan, as_of),
                 best=value is not None and value == best.get(column.field),
             )
-            for column in COLUMNS
+            for column in shown
         ]
         for plan in plans
     ]

@@ -37,7 +37,7 @@ def _lines(report: Report, pictures: dict[str, charts.Chart]) -> Iterator[str]:
         yield f"\n## {escape(chart.title)}\n\n{escape(chart.text)}\n"
         address = file.replace("%", "%25").replace(" ", "%20").replace(")", "%29")
         yield f"![{escape(chart.title)}]({address})"
-    shown = [column for column in columns.COLUMNS if column.field not in _HIDDEN]
+    shown = [column for column in columns.of(report.plans) if column.field not in _HIDDEN]
     yield "\n## Every plan that fits\n"
     yield from _table(
         [column.title for column in shown],

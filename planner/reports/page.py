@@ -47,7 +47,7 @@ def context(report: Report, draw: Callable[[charts.Chart], dict[str, str]]) -> d
         "answer": figures["answer"],
         "facts": wording.facts(report),
         "charts": [(chart, draw(chart)) for chart in charts.charts(report)],
-        "columns": columns.COLUMNS,
+        "columns": columns.of(report.plans),
         "rows": columns.rows(report.plans, report.as_of),
         "plans": plans,
         "fields": list(plans[0]),

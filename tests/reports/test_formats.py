@@ -178,3 +178,16 @@ def _with_plans(report: Report, plans: list[dict[str, object]]) -> Report:
     from dataclasses import replace
 
     return replace(report, comparison={**report.comparison, "plans": plans})
+
+
+def test_a_way_of_paying_that_was_asked_for_has_a_column(report: Report) -> None:
+    plan = replace(
+        report.plans[0],
+        pricing_model="capacity_block",
+        capacity_block_hourly_usd=Decimal("31.464"),
+    )
+    asked = replace(report, plans=(plan, *report.plans[1:]))
+    text = render(asked, "r.md")["r.md"].decode()
+    assert "Capacity block, \\$ an hour" in text or "Capacity block, $ an hour" in text
+    assert "31.46" in text
+    assert "Capacity block" not in render(report, "r.md")["r.md"].decode()
