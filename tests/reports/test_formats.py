@@ -7,6 +7,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from decimal import Decimal
 from xml.etree import ElementTree as ET
 
 import openpyxl
