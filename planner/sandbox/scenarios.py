@@ -65,6 +65,12 @@ class Scenario(Reality):
         endpoint_startup_s: Simulated seconds until an endpoint is in service, or has failed.
         endpoint_failure: How endpoints fail: a name of ``aws.sagemaker_failures``, or empty.
         no_capacity_in: Regions and instance types without capacity for endpoints.
+        not_offered_in: Google: zones that do not have the machine.
+        gcp_networks: Google: the networks of the project; ``default`` makes its own subnetworks.
+        secure_boot_by_default: Azure: machines that name no security type get Trusted Launch,
+            whose Secure Boot refuses the GPU's driver.
+        standard_security: Azure: whether the subscription has registered
+            UseStandardSecurityType (azure-cli#31195); without it "Standard" is refused.
         delete_while_creating: Whether SageMaker lets a starting endpoint be deleted.
         no_scale_to_zero_in: Regions where SageMaker refuses a minimum of zero machines, as users
             reported of eu-west-3.
@@ -99,6 +105,10 @@ class Scenario(Reality):
     endpoint_startup_s: float = 5
     endpoint_failure: str = ""
     no_capacity_in: tuple[str, ...] = ()
+    not_offered_in: tuple[str, ...] = ()
+    gcp_networks: tuple[str, ...] = ("default",)
+    secure_boot_by_default: bool = True
+    standard_security: bool = False
     delete_while_creating: bool = False
     no_scale_to_zero_in: tuple[str, ...] = ("eu-west-3",)
 

@@ -58,10 +58,10 @@ class Adapter(MachineAdapter):
 
     def steps(self, spec: DeploymentSpec, context: Context) -> list[Step]:
         """Return the steps that make the endpoint."""
-        return steps.create(spec, context)
+        return steps.create(spec, context, partial(self.keep, spec.name, spec.region))
 
-    def machine(self, name: str, region: str) -> AzureMachine:
-        """Return the machine of an endpoint.
+    def locate(self, name: str, region: str) -> AzureMachine:
+        """Return the machine of an endpoint, by the list of groups.
 
         Raises:
             NotFoundError: There is none.

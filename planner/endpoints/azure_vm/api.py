@@ -15,6 +15,7 @@ from planner.endpoints.azure_vm import parts
 from planner.endpoints.azure_vm.requests import Group
 from planner.endpoints.deploying.interruption import Interruption
 from planner.endpoints.interface import Context
+from planner.endpoints.machines import waiting
 from planner.errors import CloudError, PlannerError
 
 if TYPE_CHECKING:
@@ -153,6 +154,21 @@ def remove_group(name: str, context: Context) -> None:
     except CloudError as error:
         if not is_missing(error):
             raise
+    # Whoever looks next must not take it for an endpoint that is there.
+    waiting.until(lambda: not group_is_there(name), context)
+
+
+def group_is_there(name: str) -> bool:
+    """Tell whether a resource group is there; asked by its name, not by a list that is behind."""
+    action = "Microsoft.Resources/subscriptions/resourceGroups/read"
+    try:
+        with azure.errors(f"look at the resource group {name}", action=action):
+            azure.resources().resource_groups.get(name)
+    except CloudError as error:
+        if is_missing(error):
+            return False
+        raise
+    return True
 
 
 def machine(where: Group, name: str, *, expand: str = "instanceView") -> dict[str, Any] | None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from planner.clouds import azure, clock, settings
+from planner.clouds import azure, settings
 from planner.endpoints.azure_vm import api, parts
+from planner.endpoints.machines import waiting
 from planner.endpoints.model import TAG_EXPIRES
 from planner.errors import CloudError
 
@@ -39,17 +40,13 @@ def put(
         kind=_LOGIC,
     )
     id_, body = parts.role_assignment(where, made["identity"]["principalId"])
-    deadline = clock.monotonic() + context.pace.settle_s
-    while True:
-        try:
-            api.put(id_, body, "let the expiry delete the group", context, kind=_ROLES)
-        except CloudError as error:
-            # A new identity is not known everywhere at once.
-            if error.code != "PrincipalNotFound" or clock.monotonic() > deadline:
-                raise
-            context.interruption.pause(context.pace.poll_s / 10)
-        else:
-            return str(made["id"])
+    # A new identity is not known everywhere at once.
+    waiting.once_known(
+        lambda: api.put(id_, body, "let the expiry delete the group", context, kind=_ROLES),
+        context,
+        lambda error: isinstance(error, CloudError) and error.code == "PrincipalNotFound",
+    )
+    return str(made["id"])
 
 
 def drop(where: Group, name: str, region: str, context: Context) -> None:
@@ -85,14 +82,19 @@ def set_shutdown(
     return str(made["id"])
 
 
-def of(where: Group) -> datetime | None:
-    """Return when the cloud deletes a group; None for never."""
-    found = api.get(where.part(_LOGIC, parts.WORKFLOW), "read the expiry", kind=_LOGIC)
-    properties = (found or {}).get("properties", {})
+def of(where: Group) -> tuple[datetime | None, bool]:
+    """Return when the cloud deletes a group (None: never), and whether it may.
+
+    A Logic App whose identity has no role on the group runs, and deletes nothing.
+    """
+    found = api.get(where.part(_LOGIC, parts.WORKFLOW), "read the expiry", kind=_LOGIC) or {}
+    properties = found.get("properties", {})
     if properties.get("state") != "Enabled":
-        return None
+        return None, False
     (trigger,) = properties["definition"]["triggers"].values()
-    return datetime.fromisoformat(trigger["recurrence"]["startTime"])
+    role, _ = parts.role_assignment(where, found["identity"]["principalId"])
+    may = api.get(role, "read the expiry's role", kind=_ROLES) is not None
+    return datetime.fromisoformat(trigger["recurrence"]["startTime"]), may
 
 
 def tag(where: Group, expires: str) -> None:

@@ -82,7 +82,9 @@ def look(region: str, name: str = "") -> list[shared.Found]:
     """Return what the subscription has of endpoints in a region, or of one of them."""
     named: dict[str, list[Found]] = {}
     for item in groups(name, region):
-        named.setdefault(item.name, []).append(item)
+        # The list is behind: a group that was just deleted stands in it still.
+        if api.group_is_there(item.group.name):
+            named.setdefault(item.name, []).append(item)
     return [_found(items) for items in named.values()]
 
 
@@ -140,7 +142,7 @@ def is_being_made(item: Found) -> bool:
 
 def _machine(item: Found, shown: dict[str, Any]) -> shared.Machine:
     state, problem, occupied = _state(item, shown)
-    properties = shown["properties"]
+    properties, (ends, may_end) = shown["properties"], expiry.of(item.group)
     provisioning = properties.get("provisioningState", "")
     written = properties.get("timeCreated")
     return shared.Machine(
@@ -154,7 +156,8 @@ def _machine(item: Found, shown: dict[str, Any]) -> shared.Machine:
         created_at=datetime.fromisoformat(written).astimezone(UTC) if written else None,
         tags=item.tags,
         console=machine.AzureMachine(item.group, item.name).console,
-        expires_at=expiry.of(item.group),
+        expires_at=ends,
+        guarded=may_end,
         problem=problem,
         occupied=occupied,
     )

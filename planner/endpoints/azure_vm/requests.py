@@ -20,6 +20,7 @@ from planner.endpoints.model import TAG_ENDPOINT
 from planner.serving import table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from planner.endpoints.model import DeploymentSpec
@@ -54,6 +55,22 @@ _UNSUITED = (
     (r"Standard_\w*GB\d00\w*", "its processors are Arm's; the machine image is for x64"),
     (r"Standard_NCC\w+", "confidential machines need a machine image of their own"),
 )
+
+
+# Secure Boot refuses the GPU's driver, whose modules have no signature of Microsoft's
+# (kubermatic#2020), and new generation 2 machines get it where nothing is said. "Standard" is
+# taken only where the subscription has registered Microsoft.Compute/UseStandardSecurityType
+# (azure-cli#31195); Trusted Launch without Secure Boot is the same for the driver; an image or
+# size that has no Trusted Launch has no Secure Boot either.
+SECURITY_PROFILES: tuple[Mapping[str, Any], ...] = (
+    {"securityType": "Standard"},
+    {
+        "securityType": "TrustedLaunch",
+        "uefiSettings": {"secureBootEnabled": False, "vTpmEnabled": True},
+    },
+    {},
+)
+_ABOUT_SECURITY = re.compile(r"securityType|TrustedLaunch|Trusted Launch|UseStandardSecurityType")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +221,13 @@ def details(spec: DeploymentSpec) -> str:
     return json.dumps(spec.settings, sort_keys=True)
 
 
-def virtual_machine(spec: DeploymentSpec, where: Group, zone: str, ssh_key: str) -> dict[str, Any]:
+def virtual_machine(
+    spec: DeploymentSpec,
+    where: Group,
+    zone: str,
+    ssh_key: str,
+    security: Mapping[str, Any] = SECURITY_PROFILES[0],
+) -> dict[str, Any]:
     """Return the body of the machine.
 
     Args:
@@ -212,6 +235,7 @@ def virtual_machine(spec: DeploymentSpec, where: Group, zone: str, ssh_key: str)
         where: Its resource group.
         zone: ``1``, ``2``, ``3``; empty leaves the choice to Azure.
         ssh_key: The user's public key.
+        security: One of :data:`SECURITY_PROFILES`.
     """
     made: dict[str, Any] = {
         "location": spec.region,
@@ -244,6 +268,7 @@ def virtual_machine(spec: DeploymentSpec, where: Group, zone: str, ssh_key: str)
             "diagnosticsProfile": {"bootDiagnostics": {"enabled": True}},
             "userData": _base64(details(spec)),
             **_priority(spec),
+            **({"securityProfile": dict(security)} if security else {}),
         },
     }
     if zone:
@@ -252,6 +277,11 @@ def virtual_machine(spec: DeploymentSpec, where: Group, zone: str, ssh_key: str)
         used = where.part("Microsoft.ManagedIdentity/userAssignedIdentities", IDENTITY)
         made["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {used: {}}}
     return made
+
+
+def is_about_security(why: str) -> bool:
+    """Tell whether Azure refuses a machine for its security profile."""
+    return _ABOUT_SECURITY.search(why) is not None
 
 
 def image_reference(urn: str) -> dict[str, str]:

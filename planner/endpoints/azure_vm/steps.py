@@ -5,15 +5,18 @@ All lies in the group, so one undo takes all of it back.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from planner.clouds import azure, settings
 from planner.endpoints.azure_vm import access, api, expiry, lookup, requests, secret, sizes
+from planner.endpoints.azure_vm.machine import AzureMachine
 from planner.endpoints.deploying.lifecycle import Step
-from planner.endpoints.machines import steps
-from planner.errors import CapacityError
+from planner.endpoints.machines import steps, waiting
+from planner.errors import CapacityError, CloudError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from planner.endpoints.azure_vm.requests import Group
     from planner.endpoints.interface import Context
     from planner.endpoints.model import DeploymentSpec
@@ -24,9 +27,18 @@ _RULES = "Microsoft.Network/networkSecurityGroups"
 _NETWORKS = "Microsoft.Network/virtualNetworks"
 
 
-def create(spec: DeploymentSpec, context: Context) -> list[Step]:
-    """Return the steps that make an endpoint; it is not in service yet after them."""
+def create(
+    spec: DeploymentSpec, context: Context, keep: Callable[[AzureMachine], None]
+) -> list[Step]:
+    """Return the steps that make an endpoint; it is not in service yet after them.
+
+    Args:
+        spec: What to make.
+        context: How to wait.
+        keep: Told of the machine before it is made; its group is known by its name.
+    """
     where = api.group(requests.group_name(spec))
+    keep(AzureMachine(where, spec.name))
     made = [
         Step(
             f"create the resource group {where.name}",
@@ -34,7 +46,7 @@ def create(spec: DeploymentSpec, context: Context) -> list[Step]:
             lambda: remove_run(spec, context),
             _record(spec, where),
         ),
-        Step("claim the name", lambda: _claim(spec)),
+        Step("claim the name", lambda: _claim(spec, where, context)),
     ]
     ends = spec.expires_at
     if ends is not None:
@@ -60,7 +72,7 @@ def create(spec: DeploymentSpec, context: Context) -> list[Step]:
                 lambda: expiry.set_shutdown(where, spec.name, spec.region, ends, context),
             )
         )
-    return [*made, Step("claim the name again", lambda: _claim(spec))]
+    return [*made, Step("claim the name again", lambda: _claim(spec, where, context))]
 
 
 def remove_run(spec: DeploymentSpec, context: Context) -> None:
@@ -79,14 +91,23 @@ def _create_group(spec: DeploymentSpec, where: Group) -> str:
     return where.id
 
 
-def _claim(spec: DeploymentSpec) -> str:
+def _claim(spec: DeploymentSpec, where: Group, context: Context) -> str:
     """Give way to an older group of the name: names of groups carry the run.
 
-    Looked at before the machine is made and after it: clocks may differ.
+    Looked at before the machine is made and after it: clocks may differ. A list that shows this
+    run's group shows what is older, too.
     """
-    living = [item for item in lookup.groups(spec.name, spec.region) if not item.deleting]
-    steps.claim(spec, [item.run for item in living], "Azure")
+    waiting.until(lambda: spec.run in _runs(spec), context)
+    runs = _runs(spec)
+    if spec.run not in runs and api.group_is_there(where.name):
+        runs.append(spec.run)
+    steps.claim(spec, runs, "Azure")
     return ""
+
+
+def _runs(spec: DeploymentSpec) -> list[str]:
+    living = [item for item in lookup.groups(spec.name, spec.region) if not item.deleting]
+    return [item.run for item in living]
 
 
 def _create_network(spec: DeploymentSpec, where: Group, context: Context) -> str:
@@ -125,12 +146,28 @@ def _create_machine(spec: DeploymentSpec, where: Group, context: Context) -> str
 
 
 def _put_machine(spec: DeploymentSpec, where: Group, zone: str, context: Context) -> None:
+    """Make the machine, with the first security profile that the subscription and image take."""
+    for profile in requests.SECURITY_PROFILES:
+        body = requests.virtual_machine(spec, where, zone, access.public_key(), profile)
+        try:
+            _put_body(spec, where, body, context)
+        except CloudError as error:
+            last = profile is requests.SECURITY_PROFILES[-1]
+            if last or not requests.is_about_security(error.why):
+                raise
+        else:
+            return
+
+
+def _put_body(spec: DeploymentSpec, where: Group, body: dict[str, Any], context: Context) -> None:
     from azure.mgmt.compute import models
 
     client = azure.compute().virtual_machines
-    body = models.VirtualMachine(requests.virtual_machine(spec, where, zone, access.public_key()))
+    machine = models.VirtualMachine(body)
     api.finish(
-        lambda polling: client.begin_create_or_update(where.name, spec.name, body, polling=polling),
+        lambda polling: client.begin_create_or_update(
+            where.name, spec.name, machine, polling=polling
+        ),
         f"create the machine {spec.name}",
         context,
         action=f"{_MACHINES}/write",

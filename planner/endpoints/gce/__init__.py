@@ -62,10 +62,10 @@ class Adapter(MachineAdapter):
 
     def steps(self, spec: DeploymentSpec, context: Context) -> list[Step]:
         """Return the steps that make the endpoint."""
-        return steps.create(spec, context)
+        return steps.create(spec, context, partial(self.keep, spec.name, spec.region))
 
-    def machine(self, name: str, region: str) -> GceMachine:
-        """Return the machine of an endpoint.
+    def locate(self, name: str, region: str) -> GceMachine:
+        """Return the machine of an endpoint, by the project's list.
 
         Raises:
             NotFoundError: There is none.

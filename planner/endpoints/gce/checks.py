@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from planner.clouds import gcp, gcp_compute
 from planner.clouds.redact import redact
 from planner.endpoints.deploying.preflight import Check, Finding, Status, good
-from planner.endpoints.gce import compute, requests, steps
+from planner.endpoints.gce import networks, requests, zones
 from planner.endpoints.machines import checks as shared
 from planner.errors import NotFoundError, UsageError
 
@@ -28,6 +28,7 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
         Check("credentials", lambda: good("credentials", f"project {redact(gcp.project())}")),
         Check("identity", lambda: _identity(spec, may_create=may_create_roles)),
         Check("zones", lambda: _zones(spec)),
+        Check("network", lambda: _network(spec)),
         Check("quota", lambda: shared.quota(spec)),
         Check("expiry", lambda: _expiry(spec)),
         Check("guard", lambda: shared.guard(spec, "Compute Engine", _GUARD)),
@@ -51,18 +52,27 @@ def _identity(spec: DeploymentSpec, *, may_create: bool) -> Finding:
 
 
 def _zones(spec: DeploymentSpec) -> Finding:
-    kind, _, _ = requests.machine_of(spec.plan.instance_type)
-    tried = steps.zones_to_try(spec)
-    offering = [zone for zone in tried if compute.zone_offers(zone, kind)]
+    kind, region = spec.plan.instance_type, spec.region
+    offering = zones.offering(kind, region)
+    if offering is None:
+        known = ", ".join(zones.to_try(spec.plan, region))
+        text = f"the zones may not be listed; {known} are tried for {kind}"
+        return Finding("zones", Status.UNKNOWN, text)
     if not offering:
         return Finding(
             "zones",
             Status.BAD,
-            f"no zone of {spec.region} offers {kind} (asked {', '.join(tried)})",
+            f"no zone of {region} offers {kind}",
             "another --region",
             NotFoundError,
         )
     return good("zones", f"{', '.join(offering)} offer {kind}")
+
+
+def _network(spec: DeploymentSpec) -> Finding:
+    found = networks.choose(spec.region)
+    text = found.name + (f", {found.subnetwork.rpartition('/')[2]}" if found.subnetwork else "")
+    return good("network", text)
 
 
 def _expiry(spec: DeploymentSpec) -> Finding:

@@ -7,12 +7,14 @@ its own work. Bodies are those of :mod:`requests`, in Google's JSON.
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from planner.clouds import gcp, gcp_compute
 from planner.clouds.redact import redact
 from planner.endpoints.gce import api
+from planner.endpoints.machines import waiting
 from planner.errors import CapacityError, CloudError, PlannerError, QuotaShortError
 
 if TYPE_CHECKING:
@@ -24,6 +26,12 @@ _API = "compute.googleapis.com"
 _NO_ROOM = ("ZONE_RESOURCE_POOL_EXHAUSTED", "STOCKOUT", "RESOURCE_POOL_EXHAUSTED")
 _NO_QUOTA = ("QUOTA_EXCEEDED", "LIMIT_EXCEEDED")
 _TELLING = (*_NO_ROOM, *_NO_QUOTA)
+# "The resource '.../acceleratorTypes/nvidia-tesla-v100' was not found", "Machine type with name
+# 'x' does not exist in zone 'y'": in the answer or in the operation.
+_NOT_OFFERED = re.compile(
+    r"(acceleratorTypes|machineTypes|diskTypes|zones)/[\w-]+' was not found|does not exist in zone"
+)
+_NO_ACCOUNT = re.compile(r"[Ss]ervice ?[Aa]ccount'? .*(was not found|does not exist)")
 
 
 def machine(zone: str, name: str) -> dict[str, Any] | None:
@@ -63,37 +71,40 @@ def console(zone: str, name: str) -> str:
     return str(found.get("contents", ""))
 
 
-def create_machine(zone: str, body: dict[str, Any], context: Context, *, key: str) -> None:
-    """Create a machine and wait for the end of the operation.
+def begin_machine(zone: str, body: dict[str, Any], *, key: str) -> dict[str, Any]:
+    """Begin to create a machine and return the operation.
 
     Args:
         zone: Where.
         body: As :func:`requests.instance` gives it.
-        context: How to wait.
         key: What this creation is, once and for all; the request id is made of it.
-
-    Raises:
-        CapacityError: The zone has no such machine now.
-        QuotaShortError: A quota is too small.
-        CloudError: It failed for another reason.
     """
     from google.cloud import compute_v1
 
-    what = f"create the machine {body['name']}"
     request = compute_v1.InsertInstanceRequest(
         project=gcp.project(),
         zone=zone,
         instance_resource=compute_v1.Instance.from_json(json.dumps(body)),
         request_id=_request_id(f"create/{key}"),
     )
-    begun = _ask(
+    return _ask(
         compute_v1.InstancesClient,
         "insert_unary",
         request,
-        what,
+        f"create the machine {body['name']}",
         action="compute.instances.create",
     )
-    _finish_in_zone(begun, what, context, zone)
+
+
+def finish_machine(begun: dict[str, Any], name: str, context: Context, zone: str) -> None:
+    """Wait until a machine is made.
+
+    Raises:
+        CapacityError: The zone has no such machine now.
+        QuotaShortError: A quota is too small.
+        CloudError: It failed for another reason.
+    """
+    _finish_in_zone(begun, f"create the machine {name}", context, zone)
 
 
 def delete_machine(zone: str, name: str, context: Context, *, key: str) -> None:
@@ -119,23 +130,18 @@ def delete_machine(zone: str, name: str, context: Context, *, key: str) -> None:
     except CloudError as error:
         if not api.is_missing(error):
             raise
+    # Whoever looks next must not take it for an endpoint that is there.
+    waiting.until(lambda: machine(zone, name) is None, context)
 
 
-def zone_offers(zone: str, machine_type: str) -> bool:
-    """Tell whether a zone has a machine type."""
-    from google.cloud import compute_v1
+def is_not_offered(error: PlannerError) -> bool:
+    """Tell whether a zone says that it does not have the machine or the card at all."""
+    return isinstance(error, CloudError) and _NOT_OFFERED.search(error.why) is not None
 
-    request = compute_v1.GetMachineTypeRequest(
-        project=gcp.project(), zone=zone, machine_type=machine_type
-    )
-    found = _find(
-        compute_v1.MachineTypesClient,
-        "get",
-        request,
-        "look for the machine type",
-        action="compute.machineTypes.get",
-    )
-    return found is not None
+
+def is_unknown_account(error: PlannerError) -> bool:
+    """Tell whether Google does not know a service account, as it does not for a while."""
+    return isinstance(error, CloudError) and _NO_ACCOUNT.search(error.why) is not None
 
 
 def make_firewall_rule(rule: dict[str, Any], context: Context) -> None:

@@ -1,19 +1,14 @@
 """What all machines of planner's share, made once and kept: it costs nothing.
 
-A service account without any role (it may read the one secret it is given), and two firewall
-rules for machines that carry planner's network tag.
+A service account without any role: it may read the one secret it is given. The firewall rules are
+shared too; they are made with the first machine (:mod:`steps`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from planner.clouds import gcp
-from planner.endpoints.gce import api, compute, requests
+from planner.endpoints.gce import api
 from planner.errors import CloudError
-
-if TYPE_CHECKING:
-    from planner.endpoints.interface import Context
 
 ACCOUNT = "planner-endpoint"
 
@@ -58,9 +53,3 @@ def create_account() -> str:
         if not api.is_taken(error):
             raise
     return email()
-
-
-def close_firewall(context: Context) -> None:
-    """Make the firewall rules that are not there yet."""
-    for rule in requests.firewall_rules():
-        compute.make_firewall_rule(rule, context)

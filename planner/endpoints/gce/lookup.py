@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from planner.endpoints.gce import api, requests, secret
+from planner.endpoints.gce import api, compute, requests, secret
 from planner.endpoints.gce.machine import GceMachine
 from planner.endpoints.machines.found import Found, Machine
 from planner.endpoints.model import TAG_OWNER, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _STATES = {
     "PENDING": State.CREATING,
@@ -44,17 +47,28 @@ def instances(name: str = "") -> list[dict[str, Any]]:
     mine = [item for item in found if label(item, requests.LABEL_ENDPOINT)]
     if name:
         mine = [item for item in mine if label(item, requests.LABEL_ENDPOINT) == name]
-    return sorted(mine, key=lambda item: (item["creationTimestamp"], item["id"]))
+    return by_age(mine)
+
+
+def by_age(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return machines, oldest first."""
+    return sorted(items, key=lambda item: (item["creationTimestamp"], item["id"]))
 
 
 def look(region: str, name: str = "") -> list[Found]:
     """Return what the project has of planner's endpoints in a region, or of one of them."""
     machines: dict[str, list[dict[str, Any]]] = {}
-    for item in instances(name):
-        if region_of(item) == region:
+    for listed in instances(name):
+        # Lists are behind: a machine that was just deleted stands in them still.
+        if region_of(listed) != region:
+            continue
+        item = compute.machine(zone_of(listed), listed["name"])
+        if item is not None:
             machines.setdefault(label(item, requests.LABEL_ENDPOINT), []).append(item)
     secrets: dict[str, list[secret.Stored]] = {}
     for kept in secret.stored(region, name):
+        if not secret.is_there(kept.name):
+            continue
         secrets.setdefault(kept.endpoint, []).append(kept)
     names = dict.fromkeys([*machines, *secrets])
     return [_found(each, region, machines.get(each, []), secrets.get(each, [])) for each in names]

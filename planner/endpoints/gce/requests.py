@@ -8,6 +8,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from planner.bundled import deploy_templates
+from planner.endpoints.gce import networks
+from planner.endpoints.gce.networks import Network
 from planner.endpoints.machines import boot
 from planner.endpoints.machines.checks import PROVISIONING
 from planner.serving import table
@@ -109,8 +111,12 @@ def user_data(spec: DeploymentSpec, secret: str) -> str:
     )
 
 
-def instance(spec: DeploymentSpec, zone: str, secret: str, now: datetime) -> dict[str, Any]:
+def instance(
+    spec: DeploymentSpec, zone: str, secret: str, now: datetime, network: Network | None = None
+) -> dict[str, Any]:
     """Return the body of instances.insert."""
+    where = network or Network()
+    subnetwork = {"subnetwork": where.subnetwork} if where.subnetwork else {}
     kind, card, cards = machine_of(spec.plan.instance_type)
     place = f"zones/{zone}"
     made: dict[str, Any] = {
@@ -134,7 +140,8 @@ def instance(spec: DeploymentSpec, zone: str, secret: str, now: datetime) -> dic
         # The way out, for the weights; the firewall lets nothing in but IAP's tunnels.
         "networkInterfaces": [
             {
-                "network": "global/networks/default",
+                "network": where.network,
+                **subnetwork,
                 "accessConfigs": [{"type": "ONE_TO_ONE_NAT", "name": "External NAT"}],
             }
         ],
@@ -189,17 +196,19 @@ def details(spec: DeploymentSpec) -> str:
     return json.dumps({"tags": spec.tags, "settings": spec.settings}, sort_keys=True)
 
 
-def firewall_rules() -> list[dict[str, Any]]:
+def firewall_rules(network: Network | None = None) -> list[dict[str, Any]]:
     """Return the rules for planner's machines: IAP's tunnels come in, nothing else does."""
+    where = network or Network()
+    more = "" if where.name == networks.DEFAULT else f"-{where.name}"[:38]
     common = {
-        "network": "global/networks/default",
+        "network": where.network,
         "direction": "INGRESS",
         "targetTags": [NETWORK_TAG],
     }
     return [
         {
             **common,
-            "name": "planner-endpoint-closed",
+            "name": f"planner-endpoint-closed{more}",
             "description": "planner: nothing comes in",
             "priority": 900,
             "sourceRanges": ["0.0.0.0/0"],
@@ -207,7 +216,7 @@ def firewall_rules() -> list[dict[str, Any]]:
         },
         {
             **common,
-            "name": "planner-endpoint-iap",
+            "name": f"planner-endpoint-iap{more}",
             "description": "planner: but tunnels of Identity-Aware Proxy",
             "priority": 800,
             "sourceRanges": [IAP_ADDRESSES],

@@ -6,12 +6,14 @@ import base64
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from planner.endpoints.gce import api, requests
+from planner.endpoints.gce import api, compute, requests
+from planner.endpoints.machines import waiting
 from planner.errors import CloudError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from planner.endpoints.interface import Context
     from planner.endpoints.model import DeploymentSpec
 
 _API = "secretmanager"
@@ -22,7 +24,7 @@ def path(name: str) -> str:
     return f"{api.project_path()}/secrets/{name}"
 
 
-def create(spec: DeploymentSpec) -> str:
+def create(spec: DeploymentSpec, context: Context) -> str:
     """Store the token of a deployment and return the secret's name.
 
     A run that comes here again finds its own work.
@@ -56,13 +58,18 @@ def create(spec: DeploymentSpec) -> str:
         "role": "roles/secretmanager.secretAccessor",
         "members": [f"serviceAccount:{spec.execution_role}"],
     }
-    api.call(
-        "POST",
-        f"/v1/{path(name)}:setIamPolicy",
-        "let the machine read the token",
-        api=_API,
-        action="secretmanager.secrets.setIamPolicy",
-        body={"policy": {"bindings": [reader]}},
+    # A service account that was just made is not known everywhere at once.
+    waiting.once_known(
+        lambda: api.call(
+            "POST",
+            f"/v1/{path(name)}:setIamPolicy",
+            "let the machine read the token",
+            api=_API,
+            action="secretmanager.secrets.setIamPolicy",
+            body={"policy": {"bindings": [reader]}},
+        ),
+        context,
+        compute.is_unknown_account,
     )
     return name
 
@@ -80,6 +87,23 @@ def delete(name: str) -> None:
     except CloudError as error:
         if not api.is_missing(error):
             raise
+
+
+def is_there(name: str) -> bool:
+    """Tell whether a secret is there; asked by its name, not by a list that is behind."""
+    try:
+        api.call(
+            "GET",
+            f"/v1/{path(name)}",
+            "look at the secret",
+            api=_API,
+            action="secretmanager.secrets.get",
+        )
+    except CloudError as error:
+        if api.is_missing(error):
+            return False
+        raise
+    return True
 
 
 class Stored(NamedTuple):

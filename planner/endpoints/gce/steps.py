@@ -6,34 +6,43 @@ moment in which it costs money unguarded.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from planner.clouds import gcp, settings
 from planner.endpoints.deploying.lifecycle import Step
-from planner.endpoints.gce import api, compute, identities, lookup, requests, secret
-from planner.endpoints.gce import zones as known_zones
-from planner.endpoints.machines import steps
-from planner.errors import CloudError
+from planner.endpoints.gce import api, compute, lookup, networks, requests, secret, zones
+from planner.endpoints.gce.machine import GceMachine
+from planner.endpoints.gce.networks import Network
+from planner.endpoints.machines import steps, waiting
+from planner.errors import CapacityError, CloudError, QuotaShortError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from decimal import Decimal
 
     from planner.endpoints.interface import Context
     from planner.endpoints.model import DeploymentSpec
     from planner.ledger import Resource
 
-_LETTERS = ("a", "b", "c")
 
+def create(
+    spec: DeploymentSpec, context: Context, keep: Callable[[GceMachine], None]
+) -> list[Step]:
+    """Return the steps that make an endpoint; it is not in service yet after them.
 
-def create(spec: DeploymentSpec, context: Context) -> list[Step]:
-    """Return the steps that make an endpoint; it is not in service yet after them."""
-    made = [Step("close the firewall", lambda: _close(context))]
+    Args:
+        spec: What to make.
+        context: How to wait.
+        keep: Told of the machine once its zone is known.
+    """
+    run = _Run(spec, context, keep)
+    made = [Step("close the firewall", run.close_firewall)]
     if spec.token is not None:
         name = requests.secret_name(spec)
         made.append(
             Step(
                 "store the token in Secret Manager",
-                lambda: secret.create(spec),
+                lambda: secret.create(spec, context),
                 lambda: secret.delete(name),
                 _record(spec, "secret", name),
             )
@@ -42,62 +51,112 @@ def create(spec: DeploymentSpec, context: Context) -> list[Step]:
         *made,
         Step(
             f"create the machine {spec.name}",
-            lambda: _create_machine(spec, context),
-            lambda: remove_run(spec, context),
+            run.create_machine,
+            run.remove_machine,
             _record(spec, "endpoint", spec.name, spec.plan.hourly_usd),
         ),
-        Step("claim the name", lambda: _claim(spec)),
+        Step("claim the name", run.claim),
     ]
 
 
-def zones_to_try(spec: DeploymentSpec) -> tuple[str, ...]:
-    """Return the zones in their order; the first three letters where none is known."""
-    known = known_zones.zones(spec.plan.instance_type, spec.region)
-    return known or tuple(f"{spec.region}-{letter}" for letter in _LETTERS)
+class _Run:
+    """What one run has asked for, and where: it trusts that more than what lists show."""
 
+    def __init__(
+        self, spec: DeploymentSpec, context: Context, keep: Callable[[GceMachine], None]
+    ) -> None:
+        self._spec = spec
+        self._context = context
+        self._keep = keep
+        self._network = Network()
+        self._asked: dict[str, bool] = {}
+        """Zones that may have a machine of this run; whether Google has said that it makes it."""
 
-def remove_run(spec: DeploymentSpec, context: Context) -> None:
-    """Delete the machines that this run made, in whatever zone; others of the name stay."""
-    for item in lookup.instances(spec.name):
-        if lookup.label(item, requests.LABEL_RUN) == spec.run:
-            compute.delete_machine(lookup.zone_of(item), spec.name, context, key=spec.run)
+    def close_firewall(self) -> str:
+        self._network = networks.choose(self._spec.region)
+        for rule in requests.firewall_rules(self._network):
+            compute.make_firewall_rule(rule, self._context)
+        return ""
 
+    def create_machine(self) -> str:
+        """Create the machine in the first zone that has room."""
+        places = [(zone, zone) for zone in zones.to_try(self._spec.plan, self._spec.region)]
+        zone = steps.where_there_is_room(self._spec, self._context, places, self._create_in)
+        self._keep(GceMachine(self._spec.name, zone))
+        return f"{zone}/{self._spec.name}"
 
-def _close(context: Context) -> str:
-    identities.close_firewall(context)
-    return ""
-
-
-def _create_machine(spec: DeploymentSpec, context: Context) -> str:
-    """Create the machine in the first zone that has room."""
-    key = secret.path(requests.secret_name(spec)) if spec.token is not None else ""
-    zones = [(zone, zone) for zone in zones_to_try(spec)]
-    zone = steps.where_there_is_room(
-        spec, context, zones, lambda zone: _insert(spec, zone, key, context)
-    )
-    return f"{zone}/{spec.name}"
-
-
-def _insert(spec: DeploymentSpec, zone: str, key: str, context: Context) -> None:
-    body = requests.instance(spec, zone, key, settings.now())
-    try:
-        compute.create_machine(zone, body, context, key=f"{spec.run}/{zone}")
-    except CloudError as error:
-        if not api.is_taken(error):
+    def _create_in(self, zone: str) -> None:
+        self._asked[zone] = False
+        try:
+            # A service account that was just made is not known everywhere at once.
+            begun = waiting.once_known(
+                lambda: self._begin_in(zone), self._context, compute.is_unknown_account
+            )
+            self._asked[zone] = True
+            compute.finish_machine(begun, self._spec.name, self._context, zone)
+        except (CapacityError, QuotaShortError):
+            del self._asked[zone]
             raise
-        raise steps.taken(spec) from error
+        except CloudError as error:
+            if api.is_taken(error):
+                del self._asked[zone]
+                raise steps.taken(self._spec) from error
+            if compute.is_not_offered(error):
+                del self._asked[zone]
+                raise CapacityError(f"{zone} does not have it", why=error.why) from error
+            raise
 
+    def _begin_in(self, zone: str) -> dict[str, Any]:
+        spec = self._spec
+        key = secret.path(requests.secret_name(spec)) if spec.token is not None else ""
+        body = requests.instance(spec, zone, key, settings.now(), self._network)
+        return compute.begin_machine(zone, body, key=f"{spec.run}/{zone}")
 
-def _claim(spec: DeploymentSpec) -> str:
-    """Give way to an older machine of the name: names are unique per zone only."""
-    living = [item for item in lookup.instances(spec.name) if lookup.region_of(item) == spec.region]
-    runs = [lookup.label(item, requests.LABEL_RUN) for item in living]
-    steps.claim(spec, runs, "Compute Engine")
-    own = requests.secret_name(spec)
-    for item in secret.stored(spec.region, spec.name):
-        if item.name != own:
-            secret.delete(item.name)
-    return ""
+    def remove_machine(self) -> None:
+        """Delete the machines that this run made, in whatever zone; others of the name stay."""
+        for zone, certain in list(self._asked.items()):
+            if certain or self._is_own(zone):
+                compute.delete_machine(zone, self._spec.name, self._context, key=self._spec.run)
+
+    def _is_own(self, zone: str) -> bool:
+        """Tell whether a machine of this run came up in a zone after all: no answer had come."""
+        found: list[dict[str, Any]] = []
+
+        def shown() -> bool:
+            seen = compute.machine(zone, self._spec.name)
+            found.extend([seen] if seen is not None else [])
+            return seen is not None
+
+        waiting.until(shown, self._context)
+        return any(lookup.label(item, requests.LABEL_RUN) == self._spec.run for item in found)
+
+    def claim(self) -> str:
+        """Give way to an older machine of the name: names are unique per zone only.
+
+        A list that shows this run's machine shows what is older, too.
+        """
+        spec = self._spec
+        waiting.until(lambda: spec.run in self._runs(), self._context)
+        steps.claim(spec, self._runs(own=True), "Compute Engine")
+        own = requests.secret_name(spec)
+        for item in secret.stored(spec.region, spec.name):
+            if item.name != own:
+                secret.delete(item.name)
+        return ""
+
+    def _runs(self, *, own: bool = False) -> list[str]:
+        """Return the runs with a machine of the name in the region, oldest first."""
+        spec = self._spec
+        living = {
+            f"{lookup.zone_of(item)}/{item['name']}": item
+            for item in lookup.instances(spec.name)
+            if lookup.region_of(item) == spec.region
+        }
+        for zone in self._asked if own else ():
+            item = compute.machine(zone, spec.name)
+            if item is not None:
+                living[f"{zone}/{spec.name}"] = item
+        return [lookup.label(item, requests.LABEL_RUN) for item in lookup.by_age(living.values())]
 
 
 def _record(

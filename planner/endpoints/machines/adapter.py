@@ -66,6 +66,7 @@ class MachineAdapter(ABC):
                 advice=" or ".join(self.provisioning_models),
             )
         self.provisioning = provisioning
+        self._own: dict[tuple[str, str], Handle] = {}
 
     # What the vendor writes.
 
@@ -94,8 +95,8 @@ class MachineAdapter(ABC):
         """Return the steps that make the endpoint; the expiry comes before what costs money."""
 
     @abstractmethod
-    def machine(self, name: str, region: str) -> Handle:
-        """Return the machine of an endpoint.
+    def locate(self, name: str, region: str) -> Handle:
+        """Return the machine of an endpoint, by the cloud's lists.
 
         Raises:
             NotFoundError: There is none.
@@ -117,6 +118,18 @@ class MachineAdapter(ABC):
         """Move the expiry, in the cloud."""
 
     # What is the same on every machine.
+
+    def keep(self, name: str, region: str, machine: Handle) -> None:
+        """Remember a machine that this run makes: the cloud's lists do not show it at once."""
+        self._own[name, region] = machine
+
+    def machine(self, name: str, region: str) -> Handle:
+        """Return the machine of an endpoint: of this run's own, or by the cloud's lists.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        return self._own.get((name, region)) or self.locate(name, region)
 
     def container(
         self, plan: Plan, weights: Weights, *, engine: str, context: int, machine_image: str = ""

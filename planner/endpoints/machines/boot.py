@@ -17,6 +17,9 @@ def vllm_arguments(spec: DeploymentSpec, host: str, port: int) -> list[str]:
     return [
         *containers.arguments(flags),
         *("--host", host, "--port", str(port)),
+        # The clouds keep the last megabyte of a console: a line for each request would push
+        # everything else out of it within hours.
+        "--disable-uvicorn-access-log",
     ]
 
 

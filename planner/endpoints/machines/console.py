@@ -29,6 +29,16 @@ def stage(lines: Sequence[str]) -> str:
     return failures.stage_of(lines) if last == "starting vLLM" else last
 
 
+def new_lines(seen: Sequence[str], lines: Sequence[str]) -> Sequence[str]:
+    """Return what was written since a console was read; the clouds keep its end alone."""
+    if list(lines[: len(seen)]) == list(seen):
+        return lines[len(seen) :]
+    for place in range(len(lines) - 1, -1, -1):
+        if lines[place] == seen[-1]:
+            return lines[place + 1 :]
+    return lines
+
+
 def log(lines: Sequence[str], stream: str) -> list[LogLine]:
     """Return the console as log lines; it carries no times of its own, so all have now's."""
     now = settings.now()

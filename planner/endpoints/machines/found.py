@@ -33,6 +33,7 @@ class Machine:
         native_state: The cloud's own word.
         tags: What planner wrote onto it, in planner's own names.
         expires_at: When the cloud removes it by itself; None for never.
+        guarded: Whether what removes it then may do so.
         problem: Why it failed, in the cloud's words.
         occupied: Whether it costs money although it has failed.
         console: Reads what it wrote.
@@ -49,6 +50,7 @@ class Machine:
     tags: Mapping[str, str]
     console: Callable[[], Sequence[str]]
     expires_at: datetime | None = None
+    guarded: bool = True
     problem: str = ""
     occupied: bool = False
 
@@ -101,7 +103,7 @@ def endpoint(found: Found, cloud: str, service: str) -> Endpoint:
         hourly_usd=Decimal(price) if price else None,
         created_at=machine.created_at,
         expires_at=machine.expires_at,
-        guarded=machine.expires_at is not None,
+        guarded=machine.guarded and machine.expires_at is not None,
         settings_hash=tags.get(TAG_SETTINGS, ""),
         parts=tuple(found.parts),
         occupied=occupied,

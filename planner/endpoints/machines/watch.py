@@ -33,16 +33,13 @@ def follow(spec: DeploymentSpec, context: Context, machine: Handle) -> None:
         CloudError: It failed, is gone, or takes too long; with the telling lines.
     """
     deadline = clock.monotonic() + spec.startup_timeout_s + PROVISION_S
-    seen = 0
+    there, seen = _Presence(context.pace.settle_s), list[str]()
     while True:
-        try:
-            ended = machine.stopped()
-        except NotFoundError as error:
-            raise CloudError(str(error), why=error.why, advice=error.advice) from error
+        ended = there.stopped(machine)
         lines = machine.console()
         now = console.stage(lines)
-        context.progress(now, lines[seen:])
-        seen = len(lines)
+        context.progress(now, console.new_lines(seen, lines))
+        seen = lines
         if now == console.READY:
             return
         if now.startswith(console.FAILED):
@@ -52,6 +49,36 @@ def follow(spec: DeploymentSpec, context: Context, machine: Handle) -> None:
         if clock.monotonic() > deadline:
             raise _failure(spec, f"not ready in time: still {now}", lines)
         context.interruption.pause(context.pace.poll_s)
+
+
+class _Presence:
+    """Believes that a machine is gone when it was so for a while: reads are behind writes.
+
+    Args:
+        settle_s: For how long.
+    """
+
+    def __init__(self, settle_s: float) -> None:
+        self._settle_s = settle_s
+        self._missing_since: float | None = None
+
+    def stopped(self, machine: Handle) -> str:
+        """Return why the machine does not run any more; empty where it does, or may.
+
+        Raises:
+            CloudError: It is gone.
+        """
+        try:
+            why = machine.stopped()
+        except NotFoundError as error:
+            now = clock.monotonic()
+            if self._missing_since is None:
+                self._missing_since = now
+            if now - self._missing_since < self._settle_s:
+                return ""
+            raise CloudError(str(error), why=error.why, advice=error.advice) from error
+        self._missing_since = None
+        return why
 
 
 def gone(name: str, cloud: str) -> NotFoundError:

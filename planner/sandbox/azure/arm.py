@@ -25,6 +25,11 @@ class ArmError(Exception):
         self.status = status
         self.headers = headers
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> ArmError:
+        """Return itself: it does not change."""
+        del memo
+        return self
+
     def response(self) -> Response:
         """Return it in ARM's error envelope."""
         answer = jsonify(error={"code": self.code, "message": str(self)})
@@ -87,7 +92,7 @@ def faults(world: World) -> None:
         return  # storage, or the machine itself: not Resource Manager's
     action = str(current_app.config.get(_ACTIONS, {}).get(request.endpoint, "")) or _action()
     world.count("azure", action or f"{request.method} {request.path}")
-    if scenario.expired:
+    if scenario.expired or world.signed_out:
         raise ArmError(
             "ExpiredAuthenticationToken",
             "The access token expiry UTC time is earlier than now.",

@@ -1,7 +1,8 @@
 """Simulated Microsoft.Resources: resource groups, providers, permissions, operations.
 
 Documented (azure-mgmt-resource): paths, members, the tag filter, 202 with ``Location`` for
-deletions. Assumed: that the signed-in user is an owner.
+deletions. Assumed: that the signed-in user is an owner. Knobs: ``list_lag_s`` (the list by tag),
+``read_lag_s`` (a group by its name).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from planner.sandbox.azure import machines
 from planner.sandbox.azure.arm import SUBSCRIPTION, ArmError, route
-from planner.sandbox.azure.store import knob, store
+from planner.sandbox.azure.store import GROUPS, knob, store
 
 if TYPE_CHECKING:
     from planner.sandbox.world import World
@@ -77,7 +78,9 @@ def _groups(made: Blueprint, world: World) -> None:
         with world.lock:
             found = [
                 item
-                for item in store(world).groups.values()
+                for item in world.lag.all_seen(
+                    GROUPS, store(world).groups, world.scenario.list_lag_s
+                ).values()
                 if wanted["name"] in item["tags"]
                 and wanted["value"] in (None, item["tags"][wanted["name"]])
             ]
@@ -87,7 +90,10 @@ def _groups(made: Blueprint, world: World) -> None:
     def get_group(subscription: str, name: str) -> Response:
         del subscription
         with world.lock:
-            return jsonify(store(world).group(name))
+            there = store(world).groups.get(name.casefold())
+            delay = world.scenario.read_lag_s
+            found = world.lag.seen(GROUPS, name.casefold(), there, delay)
+            return jsonify(found or store(world).no_group(name))
 
     @route(made, f"{_GROUPS}/<name>", f"{_KIND}/write", "PUT")
     def put_group(subscription: str, name: str) -> tuple[Response, int]:
@@ -122,6 +128,7 @@ def _put(world: World, subscription: str, name: str, body: dict[str, Any]) -> tu
                 f"Invalid resource group location. The resource group already exists in '{was}'.",
                 409,
             )
+    world.lag.changing(GROUPS, name.casefold(), groups.get(name.casefold()))
     groups[name.casefold()] = {
         "id": f"/subscriptions/{subscription}/resourceGroups/{name}",
         "name": name,

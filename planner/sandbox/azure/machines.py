@@ -2,13 +2,16 @@
 
 Documented (azure-mgmt-compute, Azure's error reference): paths, members, instance views, the
 codes; that a machine whose allocation failed stays as one that failed; that a card and an
-address that are made with a machine go with it. Assumed: the sentences of errors, which code
+address that are made with a machine go with it; that a machine whose security type is not named
+is a Trusted Launch one by default, whose Secure Boot refuses drivers without a signature
+(kubermatic#2020). Assumed: the sentences of errors, which code
 comes at once and which in the operation, what an engine writes to the console and when.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+import base64
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -17,7 +20,8 @@ from planner.quotas.catalogue import fold
 from planner.sandbox import console, engine
 from planner.sandbox.azure import compute
 from planner.sandbox.azure.arm import SUBSCRIPTION, ArmError, route
-from planner.sandbox.azure.store import store
+from planner.sandbox.azure.store import RESOURCES, store
+from planner.sandbox.boot import Script
 
 if TYPE_CHECKING:
     from planner.pricing.instance_types import InstanceType
@@ -34,6 +38,12 @@ _BEFORE = (
     "-----END SSH HOST KEY KEYS-----",
     "planner: stage: preparing the disks",
     "planner: stage: waiting for the GPU driver",
+)
+_LOCKED = (
+    *_BEFORE,
+    "modprobe: ERROR: could not insert 'nvidia': Key was rejected by service",
+    "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.",
+    "planner: failed: line 24 of start.sh",
 )
 
 
@@ -52,8 +62,9 @@ def blueprint(world: World) -> Blueprint:
     def blob(subscription: str, group: str, name: str) -> Response:
         with world.lock:
             found = store(world).resource(_id(subscription, group, name))
-            written = _console(world, found)
-        return Response("\r\n".join(written), content_type="text/plain")
+            there = _machine(world, found)
+            written = console.text(world, there) if found["_power"] else ""
+        return Response(written, content_type="text/plain")
 
     @route(made, f"{_VM}/runCommand", "", "POST")
     def run_command(subscription: str, group: str, name: str) -> Response:
@@ -102,6 +113,7 @@ def begin(world: World, id_: str, body: dict[str, Any]) -> tuple[dict[str, Any],
         "timeCreated": world.now().isoformat(),
         "vmId": f"vm-{len(kept.resources)}",
     }
+    world.lag.changing(RESOURCES, id_.casefold(), kept.resources.get(id_.casefold()))
     kept.resources[id_.casefold()] = {**body, "properties": properties, "_power": ""}
     shown = kept.resources[id_.casefold()]
 
@@ -170,6 +182,13 @@ def recount(world: World) -> None:
 
 def _refusal(world: World, body: dict[str, Any]) -> ArmError | None:
     """Return why a machine cannot be made there now; None where it can."""
+    security = body["properties"].get("securityProfile", {}).get("securityType", "")
+    if security == "Standard" and not world.scenario.standard_security:
+        return ArmError(
+            "InvalidParameter",
+            "The value of parameter securityProfile.securityType is invalid.",
+            409,
+        )
     scenario, size, region = world.scenario, _size(body), body["location"]
     zone = (body.get("zones") or [""])[0]
     if size is None or region in scenario.restricted_regions:
@@ -212,11 +231,22 @@ def _size(body: dict[str, Any]) -> InstanceType | None:
     return next((item for item in compute.sizes() if fold(item.instance_type) == wanted), None)
 
 
-def _console(world: World, item: dict[str, Any]) -> list[str]:
-    if not item["_power"]:
-        return []
-    born = datetime.fromisoformat(item["properties"]["timeCreated"])
-    return console.lines(world, born, _BEFORE)
+def _machine(world: World, item: dict[str, Any]) -> console.Machine:
+    properties = item["properties"]
+    coded = properties.get("osProfile", {}).get("customData", "")
+    script = Script.of(base64.b64decode(coded).decode())
+    born = datetime.fromisoformat(properties["timeCreated"])
+    late = born + timedelta(seconds=world.scenario.identity_lag_s)
+    security = properties.get("securityProfile", {})
+    boot = security.get("uefiSettings", {}).get("secureBootEnabled", False)
+    trusted = boot if security else world.scenario.secure_boot_by_default
+    return console.Machine(
+        born=born,
+        before=_LOCKED if trusted else _BEFORE,
+        script=script,
+        token_known=late if script.reads_token else None,
+        stuck=trusted,
+    )
 
 
 def _answers(world: World, group: str, name: str) -> bool:
@@ -232,9 +262,8 @@ def _answers(world: World, group: str, name: str) -> bool:
         and rule["properties"]["destinationPortRange"] == "22"
         and rule["properties"]["sourceAddressPrefix"] == "127.0.0.1/32"
     ]
-    written = _console(world, found)
-    ready = found["_power"] == "running" and bool(written) and console.is_ready(written)
-    return bool(admitted) and ready
+    started = console.start(world, _machine(world, found))
+    return bool(admitted) and found["_power"] == "running" and console.is_ready(started)
 
 
 def _make_address(world: World, machine: str) -> None:

@@ -5,6 +5,8 @@ and DevTestLab): paths, members, what the server adds (principals, tenant), that
 identity that is not known yet is refused with ``PrincipalNotFound``, that a Logic App's
 recurrence does not run before its start time, that a deleted vault is kept. Assumed: that all but
 machines are made at once.
+
+Knobs: ``read_lag_s`` (what is read by its id), ``identity_lag_s`` (identities and roles).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from planner.sandbox.azure import machines, schema
 from planner.sandbox.azure.arm import SUBSCRIPTION, ArmError, kind_and_name, route
-from planner.sandbox.azure.store import knob, store
+from planner.sandbox.azure.store import RESOURCES, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +113,10 @@ def pass_time(world: World) -> None:
 
 
 def _get(world: World, kind: str, id_: str) -> dict[str, Any]:
-    found = store(world).resource(id_)
+    there, delay = store(world).resources.get(id_.casefold()), world.scenario.read_lag_s
+    found = world.lag.seen(RESOURCES, id_.casefold(), there, delay)
+    if found is None:
+        raise ArmError("ResourceNotFound", f"The Resource '{id_}' was not found.", 404)
     if kind.casefold() == machines.KIND.casefold():
         machines.look(world, found)
     return _shown(found)
@@ -131,6 +136,7 @@ def _put(
         path = f"subscriptions/{subscription}/providers/Microsoft.Compute/locations"
         follow = f"{request.host_url}{path}/{body['location']}/operations/{operation}"
         return jsonify(shown), 200 if there else 201, {"Azure-AsyncOperation": follow}
+    world.lag.changing(RESOURCES, id_.casefold(), kept.resources.get(id_.casefold()))
     kept.resources[id_.casefold()] = _completed(world, kind, item)
     return jsonify(_shown(kept.resources[id_.casefold()])), 200 if there else 201, {}
 
@@ -167,7 +173,9 @@ def _refuse_wrong(world: World, kind: str, id_: str, body: dict[str, Any]) -> No
             raise ArmError("InvalidResourceReference", f"Resource {other} was not found.")
     if kind == _ROLES:
         principal = body["properties"]["principalId"]
-        if principal not in _principals(world) or knob(world, "unknown_principals"):
+        made = _principals(world).get(principal)
+        lag = timedelta(seconds=world.scenario.identity_lag_s)
+        if made is None or world.now() < made + lag:
             raise ArmError(
                 "PrincipalNotFound",
                 f"Principal {principal} does not exist in the directory. Check that you have the "
@@ -193,7 +201,12 @@ def _references(value: object) -> Iterator[str]:
 
 def _completed(world: World, kind: str, item: dict[str, Any]) -> dict[str, Any]:
     """Return a resource with what the server adds."""
-    made = {**item, "properties": dict(item.get("properties", {}))}
+    before = store(world).resources.get(item["id"].casefold(), {})
+    made = {
+        **item,
+        "properties": dict(item.get("properties", {})),
+        "_made": before.get("_made", world.now()),
+    }
     principal = str(uuid.uuid5(uuid.NAMESPACE_URL, made["id"].casefold()))
     if kind == _IDENTITIES:
         made["properties"].update(tenantId=_TENANT, principalId=principal, clientId=principal)
@@ -216,10 +229,12 @@ def _shown(item: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _principals(world: World) -> set[str]:
+def _principals(world: World) -> dict[str, datetime]:
+    """Return the identities and when each was made."""
     kept = store(world)
-    own = {item["properties"]["principalId"] for item in kept.of_kind(_IDENTITIES)}
-    return own | {item["identity"]["principalId"] for item in kept.of_kind(_LOGIC)}
+    own = {item["properties"]["principalId"]: item for item in kept.of_kind(_IDENTITIES)}
+    of_workflows = {item["identity"]["principalId"]: item for item in kept.of_kind(_LOGIC)}
+    return {principal: item["_made"] for principal, item in {**own, **of_workflows}.items()}
 
 
 def _due(world: World, workflow: dict[str, Any], now: datetime) -> Iterator[str]:
@@ -240,6 +255,9 @@ def _due(world: World, workflow: dict[str, Any], now: datetime) -> Iterator[str]
             continue
         for role in store(world).of_kind(_ROLES, group):
             granted = role["properties"]
+            known = role["_made"] + timedelta(seconds=world.scenario.identity_lag_s)
+            if now < known:
+                continue
             if granted["principalId"] == workflow["identity"]["principalId"] and granted[
                 "roleDefinitionId"
             ].endswith(_CONTRIBUTOR):

@@ -6,23 +6,25 @@ the error beside them; a group that is being deleted takes nothing new. Assumed:
 operation is looked at before it is done.
 
 ``World.notes["azure-knobs"]`` takes what scenarios do not have: ``failed_deletes``, how many
-deletions of groups end with an error and leave everything; ``unknown_principals``, how many role
-assignments are refused because the identity is too new.
+deletions of groups end with an error and leave everything.
 """
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from planner.sandbox.azure.arm import ArmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from planner.sandbox.lag import Lag
     from planner.sandbox.world import World
 
+GROUPS, RESOURCES = ("azure-groups",), ("azure-resources",)
+"""Kinds of things whose past readers still see (:mod:`planner.sandbox.lag`)."""
 _LOOKS = 1  # how often an operation is still under way when it is looked at
 _ids = itertools.count(1)
 
@@ -46,8 +48,13 @@ class Operation:
 
 @dataclass(slots=True)
 class Store:
-    """Groups by name, resources by id, both in small letters; operations; deleted vaults."""
+    """Groups by name, resources by id, both in small letters; operations; deleted vaults.
 
+    Attributes:
+        lag: Is told of what goes.
+    """
+
+    lag: Lag
     groups: dict[str, dict[str, Any]] = field(default_factory=dict)
     resources: dict[str, dict[str, Any]] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
@@ -60,11 +67,11 @@ class Store:
             ArmError: There is none.
         """
         found = self.groups.get(name.casefold())
-        if found is None:
-            raise ArmError(
-                "ResourceGroupNotFound", f"Resource group '{name}' could not be found.", 404
-            )
-        return found
+        return self.no_group(name) if found is None else found
+
+    def no_group(self, name: str) -> NoReturn:
+        """Say that there is no such group."""
+        raise ArmError("ResourceGroupNotFound", f"Resource group '{name}' could not be found.", 404)
 
     def open_group(self, name: str) -> dict[str, Any]:
         """Return a group in which something can be made."""
@@ -104,6 +111,7 @@ class Store:
         gone = [key for key in self.resources if f"{key}/".startswith(below)]
         for key in gone:
             item = self.resources.pop(key)
+            self.lag.changing(RESOURCES, key, item)
             if item["type"].casefold() == "microsoft.keyvault/vaults":
                 self.deleted_vaults[item["name"]] = item
 
@@ -111,6 +119,7 @@ class Store:
         """Remove a group with all that lies in it."""
         found = self.groups.pop(name.casefold(), None)
         if found is not None:
+            self.lag.changing(GROUPS, name.casefold(), found)
             self.drop(found["id"])
 
     def begin(self, effect: Callable[[], None], error: ArmError | None = None) -> str:
@@ -135,7 +144,7 @@ def store(world: World) -> Store:
     """Return the store of a world; a reset of the world empties it."""
     notes = world.notes["azure-store"]
     if "store" not in notes:
-        notes["store"] = Store()
+        notes["store"] = Store(world.lag)
     made: Store = notes["store"]
     return made
 

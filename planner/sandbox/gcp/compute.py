@@ -6,14 +6,20 @@ GPUs that are counted per family; ``GPUS_ALL_REGIONS`` is a quota of the project
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, jsonify
+from flask import Blueprint, jsonify, request
 
+from planner.endpoints.gce import requests, zones
+from planner.pricing import instance_types
 from planner.sandbox.gcp import cloud_quotas, instances
 from planner.sandbox.gcp.google import route
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask import Response
 
     from planner.sandbox.world import World
@@ -48,12 +54,77 @@ def blueprint(world: World) -> Blueprint:
         with world.lock:
             instances.expire(world)
             zones: dict[str, Any] = {}
-            for instance in world.notes["gce"].values():
+            for instance in instances.listed(world):
                 zone = f"zones/{instance['zone']}"
                 zones.setdefault(zone, {"instances": []})["instances"].append(instance)
         return jsonify(kind="compute#instanceAggregatedList", items=zones)
 
+    @route(made, f"{_PROJECT}/aggregated/machineTypes", "compute.machineTypes.list")
+    def list_machine_types(project: str) -> Response:
+        del project
+        found = _offered(world, lambda kind: requests.machine_of(kind)[0], "machineTypes")
+        return jsonify(kind="compute#machineTypeAggregatedList", items=found)
+
+    @route(made, f"{_PROJECT}/aggregated/acceleratorTypes", "compute.acceleratorTypes.list")
+    def list_accelerator_types(project: str) -> Response:
+        del project
+        found = _offered(world, lambda kind: requests.machine_of(kind)[1], "acceleratorTypes")
+        return jsonify(kind="compute#acceleratorTypeAggregatedList", items=found)
+
+    @route(made, f"{_PROJECT}/global/networks", "compute.networks.list")
+    def list_networks(project: str) -> Response:
+        del project
+        base = "https://www.googleapis.com/compute/v1/projects/sandbox-project/global/networks"
+        items = [
+            {
+                "kind": "compute#network",
+                "name": name,
+                "selfLink": f"{base}/{name}",
+                "autoCreateSubnetworks": name == "default",
+            }
+            for name in world.scenario.gcp_networks
+        ]
+        return jsonify(kind="compute#networkList", items=items)
+
+    @route(made, f"{_PROJECT}/regions/<region>/subnetworks", "compute.subnetworks.list")
+    def list_subnetworks(project: str, region: str) -> Response:
+        del project
+        base = "https://www.googleapis.com/compute/v1/projects/sandbox-project"
+        items = [
+            {
+                "kind": "compute#subnetwork",
+                "name": f"{name}-{region}",
+                "network": f"{base}/global/networks/{name}",
+                "selfLink": f"{base}/regions/{region}/subnetworks/{name}-{region}",
+            }
+            for name in world.scenario.gcp_networks
+        ]
+        return jsonify(kind="compute#subnetworkList", items=items)
+
     return made
+
+
+def _offered(world: World, name_of: Callable[[str], str], member: str) -> dict[str, Any]:
+    """Return what the zones offer, by planner's own table; filtered as asked."""
+    wanted = re.fullmatch(r'name *(?:=|eq) *"?([\w-]+)"?', request.args.get("filter", ""))
+    found: dict[str, Any] = {}
+    for kind in _kinds():
+        name = name_of(kind)
+        if not name or (wanted and name != wanted[1]):
+            continue
+        for region in cloud_quotas.region_names():
+            for zone in zones.zones(kind, region):
+                if zone in world.scenario.not_offered_in:
+                    continue
+                items = found.setdefault(f"zones/{zone}", {member: []})[member]
+                if all(item["name"] != name for item in items):
+                    items.append({"name": name, "zone": zone})
+    return found
+
+
+@cache
+def _kinds() -> tuple[str, ...]:
+    return tuple(i.instance_type for i in instance_types.bundled() if i.service == "gce")
 
 
 def _region(world: World, name: str) -> dict[str, Any]:

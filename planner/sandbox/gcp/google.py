@@ -73,7 +73,7 @@ def faults(world: World) -> None:
     time.sleep(scenario.latency_s)
     permission = str(current_app.config.get(_ACTIONS, {}).get(request.endpoint, ""))
     world.count("gcp", permission or f"{request.method} {request.path}")
-    if scenario.expired:
+    if scenario.expired or world.signed_out:
         raise GoogleError(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
     api = "compute" if request.path.startswith("/compute/") else "cloudquotas"
     if not scenario.api_enabled:

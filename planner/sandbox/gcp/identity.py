@@ -1,7 +1,8 @@
 """Simulated service accounts, secrets and firewall rules, as a deploy on Compute Engine uses them.
 
 Documented (discovery documents iam.v1, secretmanager.v1, compute.v1): paths, members, conflicts,
-``expireTime``. Assumed: that a policy may be set on a secret whose account is just made.
+``expireTime``; that a policy for an account that is too new is refused (google-cloud-go#11482).
+Knobs: ``read_lag_s`` (accounts), ``list_lag_s`` (secrets), ``identity_lag_s``.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from planner.sandbox.gcp import accounts
 from planner.sandbox.gcp.google import GoogleError, route
 
 if TYPE_CHECKING:
     from planner.sandbox.world import World
 
+_SECRETS = ("gcp-secrets",)
 _PARENT = "/v1/projects/<project>"
 _FIREWALLS = "/compute/v1/projects/<project>/global/firewalls"
 
@@ -35,13 +38,19 @@ def _accounts(made: Blueprint, world: World) -> None:
     def get_account(project: str, email: str) -> Response:
         del project
         with world.lock:
-            return jsonify(_get(world, "gcp-accounts", email))
+            there = world.notes["gcp-accounts"].get(email)
+            delay = world.scenario.read_lag_s
+            if world.lag.seen(("gcp-accounts",), email, there, delay) is None:
+                raise GoogleError(404, "NOT_FOUND", f"Unknown service account {email}")
+            return jsonify(email=email)
 
     @route(made, f"{_PARENT}/serviceAccounts", "iam.serviceAccounts.create", "POST")
     def create_account(project: str) -> Response:
         email = f"{request.get_json()['accountId']}@{project}.iam.gserviceaccount.com"
         with world.lock:
-            return jsonify(_add(world, "gcp-accounts", email, {"email": email}))
+            world.lag.changing(("gcp-accounts",), email, None)
+            _add(world, "gcp-accounts", email, {"email": email, "_made": world.now()})
+            return jsonify(email=email)
 
 
 def _secrets(made: Blueprint, world: World) -> None:
@@ -50,7 +59,8 @@ def _secrets(made: Blueprint, world: World) -> None:
         del project
         with world.lock:
             _expire(world)
-            found = list(world.notes["gcp-secrets"].values())
+            secrets, delay = world.notes["gcp-secrets"], world.scenario.list_lag_s
+            found = list(world.lag.all_seen(_SECRETS, secrets, delay).values())
         return jsonify(secrets=[_without_data(item) for item in found])
 
     @route(made, f"{_PARENT}/secrets", "secretmanager.secrets.create", "POST")
@@ -59,7 +69,16 @@ def _secrets(made: Blueprint, world: World) -> None:
         body = {**request.get_json(), "name": f"projects/{project}/secrets/{name}"}
         body["createTime"] = world.now().isoformat()
         with world.lock:
+            if name not in world.notes["gcp-secrets"]:
+                world.lag.changing(_SECRETS, name, None)
             return jsonify(_add(world, "gcp-secrets", name, body))
+
+    @route(made, f"{_PARENT}/secrets/<name>", "secretmanager.secrets.get")
+    def get_secret(project: str, name: str) -> Response:
+        del project
+        with world.lock:
+            _expire(world)
+            return jsonify(_without_data(_get(world, "gcp-secrets", name)))
 
     @route(made, f"{_PARENT}/secrets/<name>:addVersion", "secretmanager.versions.add", "POST")
     def add_version(project: str, name: str) -> Response:
@@ -73,15 +92,24 @@ def _secrets(made: Blueprint, world: World) -> None:
     )
     def set_policy(project: str, name: str) -> Response:
         del project
+        policy = request.get_json()["policy"]
         with world.lock:
-            _get(world, "gcp-secrets", name)["_policy"] = request.get_json()["policy"]
-        return jsonify(request.get_json()["policy"])
+            secret = _get(world, "gcp-secrets", name)
+            for member in (m for binding in policy["bindings"] for m in binding["members"]):
+                if not accounts.known(world, member.removeprefix("serviceAccount:")):
+                    raise GoogleError(
+                        400,
+                        "INVALID_ARGUMENT",
+                        f"Service account {member.removeprefix('serviceAccount:')} does not exist.",
+                    )
+            secret.update(_policy=policy, _granted=world.now())
+        return jsonify(policy)
 
     @route(made, f"{_PARENT}/secrets/<name>", "secretmanager.secrets.delete", "DELETE")
     def delete_secret(project: str, name: str) -> Response:
         del project
         with world.lock:
-            _get(world, "gcp-secrets", name)
+            world.lag.changing(_SECRETS, name, _get(world, "gcp-secrets", name))
             del world.notes["gcp-secrets"][name]
         return jsonify({})
 
@@ -108,7 +136,7 @@ def _expire(world: World) -> None:
     for name, item in list(secrets.items()):
         ends = item.get("expireTime")
         if ends and world.now() >= datetime.fromisoformat(ends):
-            del secrets[name]
+            world.lag.changing(_SECRETS, name, secrets.pop(name))
 
 
 def _get(world: World, kind: str, name: str) -> dict[str, Any]:

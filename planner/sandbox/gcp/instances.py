@@ -2,8 +2,11 @@
 
 Documented (discovery document compute.v1, error reference): paths, members, operations, request
 ids, ``ZONE_RESOURCE_POOL_EXHAUSTED`` and ``QUOTA_EXCEEDED`` in the operation, deletion at the end
-of ``maxRunDuration``. Assumed: the sentences, that a refused machine shows as PROVISIONING until
-its operation is done; the console is planner.sandbox.console's.
+of ``maxRunDuration``; that a zone without the card answers ``RESOURCE_NOT_FOUND`` (skypilot#155),
+and an account that is too new likewise. Assumed: the sentences, that a refused machine shows as
+PROVISIONING until its operation is done; the console is planner.sandbox.console's.
+
+Knobs: ``read_lag_s`` (get), ``list_lag_s`` (aggregatedList), ``identity_lag_s``, ``console_kib``.
 
 ``World.notes["gce-knobs"]`` takes what scenarios do not have: ``failed_deletes``: how many
 deletions end with an error and leave the machine.
@@ -19,6 +22,8 @@ from flask import Blueprint, Response, jsonify, request
 
 from planner.sandbox import console as console_lines
 from planner.sandbox import engine
+from planner.sandbox.boot import Script
+from planner.sandbox.gcp import accounts
 from planner.sandbox.gcp.google import GoogleError, route
 
 if TYPE_CHECKING:
@@ -28,6 +33,7 @@ _PROJECT = "/compute/v1/projects/<project>"
 _ZONE = f"{_PROJECT}/zones/<zone>"
 _URL = "https://www.googleapis.com/compute/v1/projects/sandbox-project/zones/"
 _POLLS = 1  # how often an operation is still running when it is looked at
+_KIND = ("gce",)
 _ids = itertools.count(1)
 _DRIVER = ("planner: stage: installing the GPU driver",)
 
@@ -35,6 +41,7 @@ _DRIVER = ("planner: stage: installing the GPU driver",)
 def blueprint(world: World) -> Blueprint:
     """Return the routes."""
     made = Blueprint("instances", __name__)
+    _looks(made, world)
 
     @route(made, f"{_ZONE}/instances", "compute.instances.create", "POST")
     def insert(project: str, zone: str) -> Response:
@@ -48,7 +55,7 @@ def blueprint(world: World) -> Blueprint:
         del project
         with world.lock:
             expire(world)
-            return jsonify(_public(_existing(world, zone, name)))
+            return jsonify(_public(_seen(world, zone, name)))
 
     @route(made, f"{_ZONE}/instances/<name>", "compute.instances.delete", "DELETE")
     def delete(project: str, zone: str, name: str) -> Response:
@@ -63,25 +70,13 @@ def blueprint(world: World) -> Blueprint:
         with world.lock:
             return jsonify(_look_at(world, name))
 
-    @route(made, f"{_ZONE}/instances/<name>/serialPort", "compute.instances.getSerialPortOutput")
-    def console(project: str, zone: str, name: str) -> Response:
-        del project
-        with world.lock:
-            expire(world)
-            lines = _console(world, _existing(world, zone, name))
-            return jsonify(kind="compute#serialPortOutput", contents="\r\n".join(lines), start="0")
-
-    @route(made, f"{_ZONE}/machineTypes/<name>", "compute.machineTypes.get")
-    def machine_type(project: str, zone: str, name: str) -> Response:
-        del project
-        return jsonify(kind="compute#machineType", name=name, zone=zone)
-
     @made.post("/sandbox-tunnel/<project>/<zone>/<name>/v1/<path:rest>")
     def tunnel(project: str, zone: str, name: str, rest: str) -> Response:
         del project, rest
         with world.lock:
             expire(world)
-            ready = console_lines.is_ready(_console(world, _existing(world, zone, name)))
+            item = _existing(world, zone, name)
+            ready = console_lines.is_ready(console_lines.start(world, _machine(world, item)))
         if not ready:
             return Response("connection refused", 502)
         try:
@@ -93,6 +88,24 @@ def blueprint(world: World) -> Blueprint:
     return made
 
 
+def _looks(made: Blueprint, world: World) -> None:
+    @route(made, f"{_ZONE}/instances/<name>/serialPort", "compute.instances.getSerialPortOutput")
+    def console(project: str, zone: str, name: str) -> Response:
+        del project
+        with world.lock:
+            expire(world)
+            item = _seen(world, zone, name)
+            written = console_lines.text(world, _machine(world, item))
+            return jsonify(kind="compute#serialPortOutput", contents=written, start="0")
+
+    @route(made, f"{_ZONE}/machineTypes/<name>", "compute.machineTypes.get")
+    def machine_type(project: str, zone: str, name: str) -> Response:
+        del project
+        if zone in world.scenario.not_offered_in:
+            raise GoogleError(404, "NOT_FOUND", f"The resource '{zone}/{name}' was not found")
+        return jsonify(kind="compute#machineType", name=name, zone=zone)
+
+
 def expire(world: World) -> None:
     """Delete the machines whose time is up, as Compute Engine does."""
     machines = world.notes["gce"]
@@ -100,7 +113,13 @@ def expire(world: World) -> None:
         life = item.get("scheduling", {}).get("maxRunDuration", {}).get("seconds")
         born = datetime.fromisoformat(item.get("creationTimestamp", world.now().isoformat()))
         if life and world.now() >= born + timedelta(seconds=int(life)):
-            del machines[key]
+            _drop(world, key)
+
+
+def listed(world: World) -> list[dict[str, Any]]:
+    """Return the machines as lists show them: behind what was written."""
+    machines, delay = world.notes["gce"], world.scenario.list_lag_s
+    return list(world.lag.all_seen(_KIND, machines, delay).values())
 
 
 def _insert(world: World, zone: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -109,10 +128,12 @@ def _insert(world: World, zone: str, body: dict[str, Any]) -> dict[str, Any]:
     for operation in operations.values():
         if request_id and operation["clientOperationId"] == request_id:
             return _shown(operation)
+    _refuse_strangers(world, zone, body)
     key = f"{zone}/{body['name']}"
     if key in world.notes["gce"]:
         raise GoogleError(409, "ALREADY_EXISTS", f"The resource '{key}' already exists")
     number = str(next(_ids))
+    world.lag.changing(_KIND, key, None)
     world.notes["gce"][key] = {
         **body,
         "kind": "compute#instance",
@@ -122,6 +143,25 @@ def _insert(world: World, zone: str, body: dict[str, Any]) -> dict[str, Any]:
         "creationTimestamp": world.now().isoformat(timespec="milliseconds"),
     }
     return _begin(world, "insert", key, request_id=request_id, error=_refusal(world, zone, body))
+
+
+def _refuse_strangers(world: World, zone: str, body: dict[str, Any]) -> None:
+    """Refuse what the zone does not have, and a service account that is not known yet."""
+    machine = body["machineType"].rsplit("/", 1)[-1]
+    if zone in world.scenario.not_offered_in:
+        raise GoogleError(
+            400,
+            "INVALID_ARGUMENT",
+            f"Invalid value for field 'resource.machineType': '{body['machineType']}'. Machine "
+            f"type with name '{machine}' does not exist in zone '{zone}'.",
+        )
+    for account in body.get("serviceAccounts", []):
+        if not accounts.known(world, account["email"]):
+            raise GoogleError(
+                400,
+                "INVALID_ARGUMENT",
+                f"The resource '{account['email']}' of type 'serviceAccount' was not found.",
+            )
 
 
 def _refusal(world: World, zone: str, body: dict[str, Any]) -> dict[str, str] | None:
@@ -143,6 +183,7 @@ def _refusal(world: World, zone: str, body: dict[str, Any]) -> dict[str, str] | 
 
 def _delete(world: World, zone: str, name: str) -> dict[str, Any]:
     item = _existing(world, zone, name)
+    world.lag.changing(_KIND, f"{zone}/{name}", item)
     item["status"] = "STOPPING"
     knobs = world.notes["gce-knobs"]
     error = None
@@ -194,13 +235,33 @@ def _take_effect(world: World, operation: dict[str, Any]) -> None:
         return
     if operation["operationType"] == "insert":
         if error:
-            del machines[key]
+            _drop(world, key)
         elif item["status"] == "PROVISIONING":
-            item["status"] = "RUNNING"
+            _become(world, key, "RUNNING")
     elif error:
-        item["status"] = "RUNNING"
+        _become(world, key, "RUNNING")
     else:
-        del machines[key]
+        _drop(world, key)
+
+
+def _become(world: World, key: str, status: str) -> None:
+    item = world.notes["gce"][key]
+    world.lag.changing(_KIND, key, item)
+    item["status"] = status
+
+
+def _drop(world: World, key: str) -> None:
+    world.lag.changing(_KIND, key, world.notes["gce"].pop(key))
+
+
+def _seen(world: World, zone: str, name: str) -> dict[str, Any]:
+    """Return a machine as a reader sees it: behind what was written."""
+    key = f"{zone}/{name}"
+    there = world.notes["gce"].get(key)
+    item: dict[str, Any] | None = world.lag.seen(_KIND, key, there, world.scenario.read_lag_s)
+    if item is None:
+        raise GoogleError(404, "NOT_FOUND", f"The resource '{key}' was not found")
+    return item
 
 
 def _existing(world: World, zone: str, name: str) -> dict[str, Any]:
@@ -210,8 +271,16 @@ def _existing(world: World, zone: str, name: str) -> dict[str, Any]:
     return item
 
 
-def _console(world: World, item: dict[str, Any]) -> list[str]:
-    return console_lines.lines(world, datetime.fromisoformat(item["creationTimestamp"]), _DRIVER)
+def _machine(world: World, item: dict[str, Any]) -> console_lines.Machine:
+    metadata = {pair["key"]: pair["value"] for pair in item.get("metadata", {}).get("items", [])}
+    script = Script.of(metadata.get("user-data", ""))
+    emails = [account["email"] for account in item.get("serviceAccounts", [])]
+    return console_lines.Machine(
+        born=datetime.fromisoformat(item["creationTimestamp"]),
+        before=_DRIVER,
+        script=script,
+        token_known=accounts.readable_from(world, metadata.get("user-data", ""), emails),
+    )
 
 
 def _public(item: dict[str, Any]) -> dict[str, Any]:

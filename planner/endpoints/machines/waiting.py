@@ -1,0 +1,52 @@
+"""Wait until a cloud knows what was just written to it: reads are behind writes.
+
+Lists are further behind than a look at one thing, and new identities are known last.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from planner.clouds import clock
+from planner.errors import PlannerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from planner.endpoints.interface import Context
+
+_T = TypeVar("_T")
+_EVERY_S = 2
+
+
+def until(shown: Callable[[], bool], context: Context) -> bool:
+    """Look until something shows; return whether it did before the time to settle was over."""
+    deadline = clock.monotonic() + context.pace.settle_s
+    while not shown():
+        if clock.monotonic() > deadline:
+            return False
+        context.interruption.pause(_EVERY_S)
+    return True
+
+
+def once_known(
+    call: Callable[[], _T], context: Context, unknown: Callable[[PlannerError], bool]
+) -> _T:
+    """Make a call, again for as long as the cloud does not know yet what it refers to.
+
+    Args:
+        call: May be made any number of times.
+        context: How long to try, and what interrupts.
+        unknown: Tells the error by which the cloud says so.
+
+    Raises:
+        PlannerError: Another error, or that one for too long.
+    """
+    deadline = clock.monotonic() + context.pace.settle_s
+    while True:
+        try:
+            return call()
+        except PlannerError as error:
+            if not unknown(error) or clock.monotonic() > deadline:
+                raise
+        context.interruption.pause(_EVERY_S)
