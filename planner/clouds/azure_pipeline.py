@@ -39,7 +39,11 @@ class _BriefRetryPolicy(core.RetryPolicy[Any, Any]):
         wait = self.get_retry_after(response)
         if wait and wait > _LONGEST_WAIT_S:
             return False
-        return bool(super().is_retry(settings, response))
+        again = bool(super().is_retry(settings, response))
+        if again:
+            # The SDK asks for long operations with their answers unread, and forgets this one.
+            response.http_response.internal_response.close()
+        return again
 
 
 class _PacePolicy(core.SansIOHTTPPolicy[Any, Any]):

@@ -47,6 +47,7 @@ def assemble(request: Request, placement: Placement, quote: Quote) -> Plan:
             *fit.warnings,
             *_speed_warnings(request, placement),
             *deployable.missing_weights(request.model, fit.precision),
+            *deployable.not_set_up(item, request.engine),
             *availability.warnings(item),
         ),
         kv_cache_tokens=fit.kv_cache_tokens,
@@ -88,7 +89,7 @@ def _run(request: Request, placement: Placement) -> dict[str, Any]:
         unknown = {"throughput_basis": "unvalidated", "throughput_source": ""}
         speeds = ("tokens_per_second_low", "tokens_per_second_high")
         return told | unknown | {"throughput_software": ""} | dict.fromkeys(speeds)
-    target = deployable.deploy_to(placement.instance_type.service, request.model, layout)
+    target = deployable.deploy_to(placement.instance_type, request.model, layout)
     software = f"{layout.engine} {layout.engine_generation}" if layout.engine_generation else ""
     return told | {
         "engine_generation": layout.engine_generation,

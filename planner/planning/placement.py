@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from planner.errors import UnknownNameError
+from planner.planning import deployable
 from planner.planning.request import (
     ANY_PRECISION,
     CLOUDS,
@@ -114,6 +115,7 @@ def explain(request: Request, catalog: Catalog | None = None) -> list[dict[str, 
             "accelerator_count": item.accelerator_count,
             "instances": instances,
             **asdict(fit),
+            "warnings": (*fit.warnings, *deployable.not_set_up(item, request.engine)),
         }
         for item, fit, instances in found
     ]

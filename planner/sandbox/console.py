@@ -42,7 +42,7 @@ _STATISTICS = (
 )
 _EVERY_S = 10
 _KIB = 1024
-_SHORT = 60  # no line of a serving engine has fewer letters
+_ALL_KIB = 2048  # of what is kept where the knob keeps all
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +102,27 @@ def text(world: World, machine: Machine) -> str:
     return written[-kept:] if kept else written
 
 
-def _later(world: World, machine: Machine, started: Sequence[str]) -> Iterator[str]:
-    """Yield what was written since the engine answers, as far back as a console may keep it."""
+def _later(world: World, machine: Machine, started: Sequence[str]) -> list[str]:
+    """Return what was written since the engine answers, as far back as a console may keep it."""
     if not is_ready(started):
-        return
-    now = world.now()
+        return []
     since = machine.born + timedelta(seconds=max(0.0, world.scenario.endpoint_startup_s))
-    lasts = int((now - since).total_seconds())
-    kept = world.scenario.console_kib * _KIB
-    first = max(1, lasts - kept // _SHORT) if kept else max(1, lasts - 20_000)
-    every = machine.script.ready_every_s
-    for second in range(first, lasts + 1):
-        if machine.script.logs_requests:
-            yield _REQUEST
-        if second % _EVERY_S == 0:
-            yield _STATISTICS
-        if every and second % every == 0:
-            yield "planner: ready"
+    second = int((world.now() - since).total_seconds())
+    room = (world.scenario.console_kib or _ALL_KIB) * _KIB
+    backwards: list[str] = []
+    while second > 0 and room > 0:
+        said = list(_said(machine.script, second))
+        backwards += reversed(said)
+        room -= sum(len(line) + 2 for line in said)
+        second -= 1
+    return backwards[::-1]
+
+
+def _said(script: Script, second: int) -> Iterator[str]:
+    """Yield what is written in one second of an endpoint's life."""
+    if script.logs_requests:
+        yield _REQUEST
+    if second % _EVERY_S == 0:
+        yield _STATISTICS
+    if script.ready_every_s and second % script.ready_every_s == 0:
+        yield "planner: ready"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from children import OPTIONS, TOKEN, deploy, vm_child
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
     from planner.sandbox.faults import Faults
     from planner.sandbox.world import World
 
-__all__ = ["OPTIONS", "TOKEN", "Rig", "cheapest_on", "deploy", "sandbox", "vm_child"]
+__all__ = ["CATCH_UP", "OPTIONS", "TOKEN", "Rig", "cheapest_on", "deploy", "sandbox", "vm_child"]
+
+
+CATCH_UP = timedelta(minutes=2)
+"""So long after a run, its traces are known everywhere."""
 
 
 def cheapest_on(service: str, model: str = "llama-2-70b", **changes: Any) -> Plan:
@@ -62,7 +67,8 @@ class Rig:
         return deploy(plan, options, made or adapter(self.service))
 
     def destroy(self, name: str, region: str) -> None:
-        """Remove an endpoint, from the cloud's own marks alone."""
+        """Remove an endpoint, from the cloud's own marks alone; a while after it was made."""
+        self.world.clock.advance(CATCH_UP)
         made = adapter(self.service)
         found = made.find(name, region)
         if found is not None:

@@ -62,11 +62,20 @@ def question(given: Mapping[str, Any], options: Options, ledger: Ledger) -> Ques
         instance_types=(kind,) if kind else (),
         max_instances=1,
         every_region=hunt or given["spot"],
-        top=None if hunt or given["spot"] else 1,
+        top=None,
     )
-    found = compare(request).plans
+    found = _deployable(compare(request).plans, chosen=bool(kind))
     plans = _as_spot(found) if given["spot"] else list(found)
     return Question(_affordable(plans, options) if hunt else tuple(plans[:1]), hunt)
+
+
+def _deployable(plans: Sequence[Plan], *, chosen: bool) -> Sequence[Plan]:
+    """Return the plans that planner can set up; a type that the user names stays in any case.
+
+    Where there is none, all stay: the preflight of the first says what stands in the way.
+    """
+    good = [plan for plan in plans if plan.deployable is not False]
+    return plans if chosen or not good else good
 
 
 def _as_spot(plans: Sequence[Plan]) -> list[Plan]:

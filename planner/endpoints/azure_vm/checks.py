@@ -141,10 +141,6 @@ def _permissions(spec: DeploymentSpec) -> Finding:
 
 def _size(spec: DeploymentSpec) -> Finding:
     size, region = spec.plan.instance_type, spec.region
-    why = requests.unsuited(size)
-    if why:
-        remedy = f"another --instance-type: planner compare {spec.plan.model} --cloud azure"
-        return Finding("size", Status.BAD, f"{size} is not set up: {why}", remedy, UsageError)
     try:
         offered = sizes.offer(size, region)
     except NotFoundError as error:

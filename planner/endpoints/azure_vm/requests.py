@@ -38,25 +38,6 @@ IDENTITY = "machine"
 _ROOM_GB = 64  # for vLLM's image, unpacked, and logs
 # Sizes that bring local NVMe disks of their own (learn.microsoft.com, "GPU accelerated sizes").
 _NVME = re.compile(r"Standard_(NC\d+ads_A100_v4|NC\d+adi?s_H100_v5|ND96\w+_v[45])")
-# Sizes that the pinned image or vLLM's cannot serve, and why.
-_UNSUITED = (
-    (
-        r"Standard_NV\w+_A10_v5",
-        (
-            "its A10 is virtual and needs NVIDIA's GRID driver; the newest that Azure is known to "
-            "install, 550, is too old for CUDA 13, which vLLM's image is built with"
-        ),
-    ),
-    (r"Standard_\w*MI300X\w*", "vLLM's image is for NVIDIA GPUs, this one is AMD's"),
-    (
-        r"Standard_(NC\d+r?s_v3|ND40rs_v2)",
-        "CUDA 13, which vLLM's image is built with, has no support for the V100",
-    ),
-    (r"Standard_\w*GB\d00\w*", "its processors are Arm's; the machine image is for x64"),
-    (r"Standard_NCC\w+", "confidential machines need a machine image of their own"),
-)
-
-
 # Secure Boot refuses the GPU's driver, whose modules have no signature of Microsoft's
 # (kubermatic#2020), and new generation 2 machines get it where nothing is said. "Standard" is
 # taken only where the subscription has registered Microsoft.Compute/UseStandardSecurityType
@@ -117,11 +98,6 @@ def group_name(spec: DeploymentSpec) -> str:
 def vault_name(run: str) -> str:
     """Return the name of a run's vault; vaults' names are unique in all of Azure."""
     return f"planner-{run}"
-
-
-def unsuited(instance_type: str) -> str:
-    """Return why a size cannot serve a model with the pinned images; empty where it can."""
-    return next((why for kind, why in _UNSUITED if re.fullmatch(kind, instance_type)), "")
 
 
 def has_nvme(instance_type: str) -> bool:

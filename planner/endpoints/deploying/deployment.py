@@ -119,6 +119,7 @@ def prepare(
     model = containers.model_of(plan)
     own = [
         preflight.Check("fit", lambda: plan_checks.fit(spec)),
+        preflight.Check("machine", lambda: plan_checks.machine(spec)),
         preflight.Check("price", lambda: plan_checks.price(spec, options.max_hourly)),
         *access.checks(spec, model, accepted=options.accept_license),
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from planner.endpoints.deploying import preflight
 from planner.errors import UsageError
+from planner.serving import suitability
 
 if TYPE_CHECKING:
     from planner.endpoints.deploying.preflight import Finding
@@ -35,6 +36,24 @@ def fit(spec: DeploymentSpec) -> Finding:
         "fit",
         f"{plan.precision}; the KV cache of each copy holds {held:,} to "
         f"{plan.kv_cache_tokens_high:,} tokens",
+    )
+
+
+def machine(spec: DeploymentSpec) -> Finding:
+    """Look whether the engine can be set up on the machine at all."""
+    plan = spec.plan
+    asked = suitability.Machine(
+        plan.service, plan.instance_type, plan.accelerator, float(plan.accelerator_count)
+    )
+    found = suitability.obstacle(asked, spec.container.engine)
+    if found is None:
+        return preflight.good("machine", f"{plan.instance_type} suits {spec.container.engine}")
+    return preflight.Finding(
+        "machine",
+        preflight.Status.BAD,
+        f"{plan.instance_type} is not set up: {found.why}",
+        f"another --instance-type: planner compare {plan.model} --cloud {plan.cloud}",
+        UsageError,
     )
 
 

@@ -539,3 +539,15 @@ def test_a_workflow_without_the_role_deletes_nothing(bench: Rig, plan: Plan) -> 
     bench.world.clock.advance(timedelta(hours=9))
     resources.pass_time(bench.world)
     assert len(kept.groups) == 1
+
+
+@pytest.mark.parametrize(("allowed", "kind"), [(True, "Standard"), (False, "TrustedLaunch")])
+def test_secure_boot_is_off_whatever_the_subscription_takes(
+    bench: Rig, plan: Plan, kind: str, *, allowed: bool
+) -> None:
+    bench.scenario(standard_security=allowed)
+    assert bench.deploy(plan).reply is not None
+    (machine,) = machines(bench)
+    profile = machine["properties"]["securityProfile"]
+    assert profile["securityType"] == kind
+    assert not profile.get("uefiSettings", {}).get("secureBootEnabled", False)

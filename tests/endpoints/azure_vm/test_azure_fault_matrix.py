@@ -49,7 +49,7 @@ def test_a_failure_of_any_call_leaves_nothing_and_the_next_run_succeeds(
     with capsys.disabled():
         print(  # noqa: T201 - the counts are to be seen
             f"\nAzure fault matrix, {kind}: {counts.calls} calls, {counts.cases} cases, "
-            f"{counts.survived} survived, {counts.leaks} leaks"
+            f"{counts.survived} survived, {counts.unreached} not reached, {counts.leaks} leaks"
         )
     assert counts.leaks == 0
 

@@ -13,7 +13,7 @@ from gce_rig import OPTIONS, TOKEN, Rig, cheapest, rig
 
 from planner.clouds import settings
 from planner.endpoints.deploying.preflight import PreflightError
-from planner.endpoints.gce import Adapter, requests
+from planner.endpoints.gce import Adapter, compute, requests, zones
 from planner.endpoints.model import State
 from planner.endpoints.talking.client import ChatClient
 from planner.errors import CapacityError, CloudError, PlannerError, QuotaShortError, UsageError
@@ -200,3 +200,83 @@ def test_a_spot_machine_that_google_takes_back_is_said_to_be_gone(bench: Rig, pl
     assert left.state is State.LEFTOVER
     bench.destroy(left.name, plan.region)
     assert bench.left() == []
+
+
+def test_a_zone_that_does_not_have_the_machine_leads_to_the_next(bench: Rig, plan: Plan) -> None:
+    bench.scenario(not_offered_in=("us-central1-a",))
+    bench.deploy(plan)
+    assert list(bench.world.notes["gce"]) == ["us-central1-b/llama-2-70b"]
+
+
+def test_a_zone_whose_list_is_wrong_leads_to_the_next(bench: Rig, plan: Plan) -> None:
+    class Late(Adapter):
+        """Its first zone loses the machine once the preflight is over."""
+
+        def steps(self, spec, context):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+            made = super().steps(spec, context)
+            bench.scenario(
+                denied_actions=("compute.machineTypes.list",), not_offered_in=("us-central1-a",)
+            )
+            return made
+
+    bench.deploy(plan, made=Late())
+    assert list(bench.world.notes["gce"]) == ["us-central1-b/llama-2-70b"]
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("RESOURCE_NOT_FOUND", "'projects/p/zones/z/acceleratorTypes/tesla-v100' was not found"),
+        ("400", "Machine type with name 'a2' does not exist in zone 'z'."),
+        ("404", "The resource 'projects/p/zones/us-west4-d' was not found"),
+    ],
+)
+def test_not_found_here_is_known_in_all_its_words(code: str, why: str) -> None:
+    assert compute.is_not_offered(CloudError("no", code=code, why=why))
+    assert not compute.is_not_offered(CloudError("no", code="404", why="instances/x was not found"))
+
+
+def test_zones_come_from_the_api_with_the_letters_that_no_table_has(bench: Rig, plan: Plan) -> None:
+    del bench
+    assert zones.offering("n1-standard-8+1xnvidia-tesla-t4", "us-central1") is not None
+    assert "us-central1-f" in zones.to_try(
+        replace(plan, instance_type="n1-standard-8+1xnvidia-tesla-t4"), "us-central1"
+    )
+
+
+def test_where_zones_may_not_be_listed_the_table_stands_in(bench: Rig, plan: Plan) -> None:
+    bench.scenario(denied_actions=("compute.machineTypes.list",))
+    assert zones.offering(plan.instance_type, "us-central1") is None
+    assert zones.to_try(plan, "us-central1") == zones.zones(plan.instance_type, "us-central1")
+    unknown = replace(plan, instance_type="a9-new-8g")
+    assert [zone[-1] for zone in zones.to_try(unknown, "us-east4")] == ["a", "b", "c", "d", "f"]
+
+
+def test_a_project_without_a_default_network_is_asked_for_its_own(
+    bench: Rig, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.scenario(gcp_networks=())
+    with pytest.raises(PreflightError, match="1 thing") as caught:
+        bench.deploy(plan)
+    assert "networks create" in caught.value.advice
+    bench.scenario(gcp_networks=("corp", "lab"))
+    with pytest.raises(PreflightError) as caught:
+        bench.deploy(plan)
+    assert caught.value.advice == "export PLANNER_GCP_NETWORK=NAME"
+    monkeypatch.setenv("PLANNER_GCP_NETWORK", "lab")
+    bench.deploy(plan)
+    (machine,) = bench.world.notes["gce"].values()
+    (card,) = machine["networkInterfaces"]
+    assert card["network"] == "global/networks/lab"
+    assert card["subnetwork"] == "regions/us-central1/subnetworks/lab-us-central1"
+    assert set(bench.world.notes["gcp-firewalls"]) == {
+        "planner-endpoint-closed-lab",
+        "planner-endpoint-iap-lab",
+    }
+
+
+def test_the_only_network_of_a_project_is_taken(bench: Rig, plan: Plan) -> None:
+    bench.scenario(gcp_networks=("corp",))
+    bench.deploy(plan)
+    (machine,) = bench.world.notes["gce"].values()
+    assert machine["networkInterfaces"][0]["network"] == "global/networks/corp"
