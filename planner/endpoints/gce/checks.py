@@ -70,7 +70,11 @@ def _zones(spec: DeploymentSpec) -> Finding:
 
 
 def _network(spec: DeploymentSpec) -> Finding:
-    found = networks.choose(spec.region)
+    try:
+        found = networks.choose(spec.region)
+    except (NotFoundError, UsageError) as error:
+        text = f"{error} ({error.why})" if error.why else str(error)
+        return Finding("network", Status.BAD, text, error.advice, type(error))
     text = found.name + (f", {found.subnetwork.rpartition('/')[2]}" if found.subnetwork else "")
     return good("network", text)
 

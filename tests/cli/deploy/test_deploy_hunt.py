@@ -118,7 +118,7 @@ def test_it_keeps_trying_until_there_is_room(world: Sandbox, installed_planner: 
 
     command = Path(sys.executable).with_name("planner")
     with subprocess.Popen(
-        [command, *HUNT, "--tries", "2", "--keep-trying", "2m"],
+        [command, *HUNT, "--tries", "2", "--keep-trying", "1h"],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
@@ -185,7 +185,7 @@ def test_the_plan_of_a_race_says_what_all_of_it_may_cost(
 def test_ctrl_c_amid_the_hunt_leaves_nothing(
     race: tuple[str, ...], world: Sandbox, installed_planner: Planner
 ) -> None:
-    set_up(world, no_capacity_in=AZURE[0], endpoint_startup_s="30")
+    set_up(world, no_capacity_in=AZURE[0], endpoint_startup_s="3000")
     command = Path(sys.executable).with_name("planner")
     with subprocess.Popen(
         [command, *HUNT, *race],
