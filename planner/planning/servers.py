@@ -113,7 +113,7 @@ def priced(
                 rate_expected=layout.capacity_requests_per_second or 0.0,
                 on_demand=on_demand,
                 spot=spot,
-                deploy_to=deployable.deploy_to(service, request.model, layout),
+                deploy_to=deployable.deploy_to(item, request.model, layout),
                 trusted=trusted,
                 weights_known=checkpoints.exists(models.get(request.model), layout.precision),
             )
