@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,17 +18,16 @@ STALE_DAYS = 60
 def newest(catalog: Catalog) -> dict[str, date]:
     """Return the date of the newest whole price list of each cloud.
 
-    A sample of a few types, however new, does not make the rest of the list newer. Where spot
-    prices alone are newer, the list is as old as what is bought by the hour.
+    A sample of a few types, or a list of a few regions, however new, does not make the rest
+    newer: the date is that of the region in the middle. Where spot prices alone are newer, the
+    list is as old as what is bought by the hour.
     """
-    found: dict[str, date] = {}
+    by_region: dict[str, dict[tuple[str, str], date]] = defaultdict(dict)
     for snapshot in catalog.snapshots:
-        for service, _, model, *_, scope in snapshot.declared:
-            del service
+        for service, region, model, *_, scope in snapshot.declared:
             if model == "on_demand" and "*" in scope:
-                found[snapshot.cloud] = snapshot.as_of
-                break
-    return found
+                by_region[snapshot.cloud][service, region] = snapshot.as_of
+    return {cloud: median_low(days.values()) for cloud, days in by_region.items()}
 
 
 def reminder(catalog: Catalog, clouds: set[str]) -> str:

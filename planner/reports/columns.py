@@ -130,6 +130,17 @@ COLUMNS = (
     Column("service", "Service", numeric=False, text=_plain("service")),
     Column("as_of", "Price of", numeric=False, text=_plain("as_of")),
 )
+
+
+def _asked(model: str) -> Column:
+    field = f"{model}_hourly_usd"
+    title = f"{model.replace('_', ' ').capitalize()}, $ an hour"
+    return Column(
+        field, title, numeric=True, text=lambda plan, _: wording.usd(getattr(plan, field), 2)
+    )
+
+
+_ASKED = {model: _asked(model) for model in ("spot", "capacity_block", "flex_start")}
 # What a reader can narrow the table down by.
 _FILTERS = ("cloud", "region", "accelerator", "precision")
 
@@ -139,13 +150,8 @@ def of(plans: Sequence[Plan]) -> tuple[Column, ...]:
     asked = next((p.pricing_model for p in plans if p.pricing_model != "on_demand"), "")
     if not asked:
         return COLUMNS
-    field = f"{asked}_hourly_usd"
-    title = f"{asked.replace('_', ' ').capitalize()}, $ an hour"
-    column = Column(
-        field, title, numeric=True, text=lambda plan, _: wording.usd(getattr(plan, field), 2)
-    )
     place = next(n for n, c in enumerate(COLUMNS) if c.numeric)
-    return (*COLUMNS[:place], column, *COLUMNS[place:])
+    return (*COLUMNS[:place], _ASKED[asked], *COLUMNS[place:])
 
 
 def rows(plans: Sequence[Plan], as_of: date) -> list[list[Cell]]:

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from planner import __version__
-from planner.bundled import pricing_data
+from planner.bundled import deploy_templates, pricing_data
 from planner.cli.app import COMMANDS, cli
 
 if TYPE_CHECKING:
@@ -220,6 +220,7 @@ def own_prices(own_state_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     figures = site / "planner" / "pricing_data"
     shutil.copytree(pricing_data(), figures, ignore=shutil.ignore_patterns("input"))
+    shutil.copytree(deploy_templates(), site / "planner" / "deploy_templates")
     monkeypatch.setenv("PYTHONPATH", str(site))
     return figures
 

@@ -37,3 +37,17 @@ def test_a_sample_makes_no_list_newer(make_offer: Callable[..., Offer], tmp_path
         offer = replace(make_offer(), as_of=today - timedelta(days=age))
         snapshots.write(tmp_path, [offer], snapshots.coverage_of([offer], scope))
     assert freshness.newest(Catalog(tmp_path)) == {"aws": today - timedelta(days=90)}
+
+
+def test_a_list_of_one_region_makes_the_others_no_newer(
+    make_offer: Callable[..., Offer], tmp_path: Path
+) -> None:
+    today = datetime.now(UTC).date()
+    old = [
+        replace(make_offer(region=name), as_of=today - timedelta(days=90))
+        for name in ("us-east-1", "us-west-2", "eu-west-1")
+    ]
+    snapshots.write(tmp_path, old, snapshots.coverage_of(old))
+    new = replace(make_offer(), as_of=today)
+    snapshots.write(tmp_path, [new], snapshots.coverage_of([new]))
+    assert freshness.newest(Catalog(tmp_path)) == {"aws": today - timedelta(days=90)}
