@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING
 
 from planner.bundled import pricing_data
-from planner.errors import DataError, UnknownNameError
+from planner.errors import DataError, NotFoundError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -88,11 +89,15 @@ class InstanceTypes:
 
         Raises:
             UnknownNameError: No such instance type.
+            NotFoundError: It exists, and planner leaves it out.
         """
         wanted = name.casefold()
         for item in self._by_key.values():
             if item.instance_type.casefold() == wanted and service in (None, item.service):
                 return item
+        reason = left_out(wanted)
+        if reason:
+            raise NotFoundError(f"planner leaves out {name}", why=reason, advice="planner gpus")
         known = {item.instance_type for item in self._by_key.values()}
         raise UnknownNameError("instance type", name, known, advice="planner prices")
 
@@ -109,6 +114,19 @@ def load(*folders: Path) -> InstanceTypes:
 def bundled() -> InstanceTypes:
     """Return the instance types that ship with planner."""
     return load()
+
+
+def left_out(name: str) -> str:
+    """Return why planner leaves a machine out that exists; empty where it does not.
+
+    Source: ``pricing_data/left_out.csv``, which names single prices too (with an ``@``).
+    """
+    with (pricing_data() / "left_out.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            glob = row["instance_types"].casefold()
+            if glob != "*" and fnmatchcase(name.casefold(), glob):
+                return row["reason"]
+    return ""
 
 
 def read(path: Path) -> list[InstanceType]:

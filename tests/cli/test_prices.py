@@ -150,6 +150,13 @@ def test_a_price_without_a_date_says_so(planner: Callable[..., Result]) -> None:
     assert "no date" in planner(*arguments).out
 
 
+def test_a_machine_that_is_left_out_says_why(planner: Callable[..., Result]) -> None:
+    result = planner("prices", "--instance-type", "g3.4xlarge")
+    assert result.code == 3
+    assert "planner leaves out g3.4xlarge" in result.err
+    assert "no engine runs on it" in result.err
+
+
 def test_a_day_to_come_is_refused(planner: Callable[..., Result]) -> None:
     refused = planner("prices", "--instance-type", "p5.48xlarge", "--as-of", "2999-01-01")
     assert refused.code == 2
