@@ -143,6 +143,7 @@ def _planner() -> list[Finding]:
             Finding("planner", "ledger", works=False, detail=str(error), advice=error.advice)
         )
     findings.append(_prices())
+    findings += _verified()
     installed = find_spec("moto") is not None
     findings.append(
         Finding(
@@ -154,6 +155,29 @@ def _planner() -> list[Finding]:
         )
     )
     return findings
+
+
+def _verified() -> list[Finding]:
+    """Say when a canary last went through each service; rehearsals do not count."""
+    from planner.endpoints import verifying
+
+    last = {record.service: record for record in verifying.kept() if not record.simulated}
+    if not last:
+        advice = "planner verify --to gce --spend 2"
+        return [Finding("planner", "verified", works=None, detail="no service yet", advice=advice)]
+    return [
+        Finding(
+            "planner",
+            f"verified {service}",
+            works=record.passed,
+            detail=f"{record.at}, {record.instance_type} in {record.region}"
+            + "".join(
+                f"; {proof.name}: {proof.detail}" for proof in record.proofs if not proof.passed
+            ),
+            advice="" if record.passed else f"planner verify --to {service}",
+        )
+        for service, record in last.items()
+    ]
 
 
 def _sandbox_state() -> str:

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "destroy": ("planner.cli.destroy", "Take an endpoint away, with all that belongs to it."),
     "config": ("planner.cli.config", "Say who you are and whom to tell, once."),
     "doctor": ("planner.cli.doctor", "Show what works per cloud, and what is missing."),
+    "verify": ("planner.cli.verify", "Prove in your own account that a deploy works."),
     "sandbox": ("planner.cli.sandbox", "Simulated clouds, to rehearse with no account."),
     "mcp": ("planner.cli.mcp", "Answer assistants, over the Model Context Protocol."),
     "report": ("planner.cli.report", "Write a report for people: page, workbook, Markdown."),
