@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from planner.cli.app import cli
 from planner.clouds import settings
+from planner.endpoints import verifying
 from planner.sandbox import scenarios
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def test_a_sound_account_is_well(sandbox: Sandbox) -> None:
     rows = json.loads(run("--format", "json").stdout)
     assert {row["subject"] for row in rows} == {"aws", "azure", "gcp", "planner"}
     # The bundled prices grow old; what doctor says of them is tested below.
-    assert all(row["works"] for row in rows if row["check"] != "prices")
+    assert all(row["works"] for row in rows if row["check"] not in {"prices", "verified"})
     text = json.dumps(rows)
     assert "...9012" in text
     assert "123456789012" not in text
@@ -83,3 +84,19 @@ def test_permissions_are_printed_ready_to_use() -> None:
     done = run("--permissions", "--command", "quota-check", "--cloud", "aws")
     assert json.loads(done.stdout)["Version"] == "2012-10-17"
     assert "aws iam put-user-policy" in done.stderr
+
+
+def test_the_record_of_a_canary_is_shown_with_its_date(sandbox: Sandbox) -> None:
+    del sandbox
+    rehearsal = verifying.Record(
+        "2026-11-25T09:00:00+00:00", "gce", "us-central1", "g2", "1", simulated=True
+    )
+    verifying.keep(rehearsal)
+    (row,) = [r for r in json.loads(run("--format", "json").stdout) if "verified" in r["check"]]
+    assert row["works"] is None  # a rehearsal proves nothing of the cloud
+    failed = verifying.Proof("guard deletes", passed=False, detail="it is still there")
+    verifying.keep(replace(rehearsal, simulated=False, proofs=(failed,)))
+    (row,) = [r for r in json.loads(run("--format", "json").stdout) if "verified" in r["check"]]
+    assert (row["check"], row["works"]) == ("verified gce", False)
+    assert row["detail"].startswith("2026-11-25")
+    assert "it is still there" in row["detail"]
