@@ -34,6 +34,8 @@ RUNNABLE: dict[str, tuple[str, ...]] = {
     "gfx90a": ("bf16", "fp16"),
     # MXFP4 on MI300X: vLLM's GPT-OSS recipe (vllm-project/recipes, OpenAI/GPT-OSS.md).
     "gfx942": ("bf16", "fp16", "fp8", "mxfp4"),
+    # CDNA 4 calculates in fp8, fp4 and MXFP4 (vLLM, ROCm pages); its measurements run all three.
+    "gfx950": ("bf16", "fp16", "fp8", "fp4", "mxfp4"),
     # int8 and fp8: the AWS Neuron column of v0.9.2, the last that has one.
     "NeuronCore-v2": ("bf16", "fp16", "fp8", "int8"),
     "NeuronCore-v3": ("bf16", "fp16", "fp8", "int8"),

@@ -1,9 +1,9 @@
 """How long a model takes on an accelerator: a roofline with overheads, in one formula.
 
-A request batch of ``B`` is prefilled, then decoded one token per step. Each term is the time
-the work would take at the accelerator's peak, divided by a fitted efficiency; overheads per
-layer, per request and per synchronisation are added. The functions use plain arithmetic only,
-so that the fit (``calibration``) evaluates the same formula on arrays of measurements.
+A request batch is prefilled, then decoded one token per step. Each term is the time the work
+would take at the accelerator's peak, divided by a fitted efficiency; overheads per layer, per
+request and per synchronisation are added. The functions use plain arithmetic only, so that the
+fit (``calibration``) evaluates the same formula on arrays of measurements.
 
 All times are seconds.
 """
@@ -27,26 +27,28 @@ _ACTIVATION_BYTES = 2
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one batch asks of one replica, as seconds at peak rates; numbers or arrays of them.
+    """What requests ask of one replica, as seconds at peak rates; numbers or arrays of them.
 
     Args:
-        batch: Requests decoded together.
         output_tokens: Tokens generated for each request.
         prefill_compute: Arithmetic of one request's prompt.
         prefill_link: Tensor-parallel traffic of one request's prompt.
-        weights: Reading the weights that one decode step touches.
-        compute: Arithmetic of one decode step.
-        cache: Reading the KV cache in one decode step.
-        link: Tensor-parallel traffic of one decode step.
+        weights: Reading all the weights.
+        experts: Share of the weights that is routed experts; 0 in a dense model.
+        unrouted: Share of the experts that one token does not use.
+        compute: Arithmetic of one token.
+        cache: Reading the KV cache of one request.
+        link: Tensor-parallel traffic of one token.
         layers: Layers passed in one decode step.
         syncs: All-reduces of one decode step.
     """
 
-    batch: float
     output_tokens: float
     prefill_compute: float
     prefill_link: float
     weights: float
+    experts: float
+    unrouted: float
     compute: float
     cache: float
     link: float
@@ -58,11 +60,14 @@ class Work:
 class Rates:
     """Fitted, effective rates: not hardware facts, since several trade off against each other.
 
-    ``compute``, ``bandwidth`` and ``link`` are shares of the peak; the others are seconds.
+    The first five are shares of the peak: arithmetic of prompts and of decoding, reading weights
+    and cache, and the link. The others are seconds.
     """
 
+    prefill: float
     compute: float
     bandwidth: float
+    cache: float
     link: float
     layer: float
     request: float
@@ -79,9 +84,8 @@ def work(
     pipeline_parallel: int,
     input_tokens: int,
     output_tokens: int,
-    batch: float,
 ) -> Work:
-    """Return what a batch asks of one replica.
+    """Return what requests of this shape ask of one replica.
 
     Raises:
         NotFoundError: The accelerator's bandwidth or compute is not known.
@@ -94,7 +98,7 @@ def work(
         )
     bandwidth = accelerator.bandwidth_gbs * 1e9
     flops16 = accelerator.fp16_tflops * 1e12
-    flops = flops16 * _speed_up(accelerator, precision)
+    flops = arithmetic_tflops(accelerator, precision) * 1e12
     link = (accelerator.interconnect_gbs or ASSUMED_LINK_GBS) * 1e9
     width, gpus = tensor_parallel, tensor_parallel * pipeline_parallel
     active = model.active_params_b * 1e9
@@ -106,61 +110,25 @@ def work(
     layout = memory.Split(tensor_parallel, pipeline_parallel)
     # A request in flight is on average half way through its output.
     cache_bytes = footprint.device_kv(layout, input_tokens + output_tokens // 2)
+    experts, unrouted = _routing(model)
     return Work(
-        batch=batch,
         output_tokens=output_tokens,
         prefill_compute=(2 * active * input_tokens / flops + attention_flops / flops16) / gpus,
         prefill_link=link_bytes * input_tokens / link / pipeline_parallel,
         # Each stage reads its share of the weights in turn: stages do not divide this time.
-        weights=memory.weight_bytes(model, precision)
-        * touched_share(model, batch)
-        / (width * bandwidth),
-        compute=2 * active * batch / flops / gpus,
-        cache=batch * cache_bytes / bandwidth,
-        link=link_bytes * batch / link / pipeline_parallel,
+        weights=memory.weight_bytes(model, precision) / (width * bandwidth),
+        experts=experts,
+        unrouted=unrouted,
+        compute=2 * active / flops / gpus,
+        cache=cache_bytes / bandwidth,
+        link=link_bytes / link / pipeline_parallel,
         layers=model.layers,
         syncs=2 * model.layers * (width > 1),
     )
 
 
-def touched_share(model: Model, batch: float) -> float:
-    """Return the share of the weights that a decode step of ``batch`` tokens reads.
-
-    All for a dense model; in a mixture of experts, what the tokens route to if they route
-    independently and evenly.
-    """
-    if not model.moe_experts or not model.moe_active:
-        return 1.0
-    unrouted = 1 - model.moe_active / model.moe_experts
-    experts = (1 - model.active_params_b / model.params_b) / unrouted
-    share: float = 1 - experts * unrouted**batch
-    return share
-
-
-def prefill_seconds(work: Work, rates: Rates) -> float:
-    """Return the time of one request's prompt."""
-    return work.prefill_compute / rates.compute + work.prefill_link / rates.link
-
-
-def step_seconds(work: Work, rates: Rates) -> float:
-    """Return the time of one decode step: one token for each request of the batch."""
-    read = work.weights / rates.bandwidth
-    calculate = work.compute / rates.compute
-    # A smooth maximum: near the corner of the roofline both limits are felt.
-    weights: float = (read**3 + calculate**3) ** (1 / 3)
-    overhead = work.layers * rates.layer + work.batch * rates.request + work.syncs * rates.sync
-    return weights + work.cache / rates.bandwidth + work.link / rates.link + overhead
-
-
-def tokens_per_second(work: Work, rates: Rates) -> float:
-    """Return the output tokens a second of the whole batch, prefill included."""
-    prefill = work.batch * prefill_seconds(work, rates)
-    decode = work.output_tokens * step_seconds(work, rates)
-    return work.batch * work.output_tokens / (prefill + decode)
-
-
-def _speed_up(accelerator: Accelerator, precision: str) -> float:
-    """Return the arithmetic rate at a precision over that at 16 bits.
+def arithmetic_tflops(accelerator: Accelerator, precision: str) -> float:
+    """Return the arithmetic rate at a precision; 0 where it is not known.
 
     Formats the accelerator cannot calculate in are unpacked and calculated at 16 bits.
     """
@@ -170,5 +138,44 @@ def _speed_up(accelerator: Accelerator, precision: str) -> float:
         "fp4": accelerator.fp4_tflops,
         "mxfp4": accelerator.fp4_tflops,
     }
-    rate = known.get(precision) or 0.0
-    return max(1.0, rate / (accelerator.fp16_tflops or 1.0))
+    return max(accelerator.fp16_tflops or 0.0, known.get(precision) or 0.0)
+
+
+def touched_share(work: Work, batch: float) -> float:
+    """Return the share of the weights that a decode step of ``batch`` tokens reads.
+
+    All for a dense model; in a mixture of experts, what the tokens route to if they route
+    independently and evenly.
+    """
+    share: float = 1 - work.experts * work.unrouted**batch
+    return share
+
+
+def prefill_seconds(work: Work, rates: Rates) -> float:
+    """Return the time of one request's prompt."""
+    return work.prefill_compute / rates.prefill + work.prefill_link / rates.link
+
+
+def step_seconds(work: Work, rates: Rates, batch: float) -> float:
+    """Return the time of one decode step: one token for each request of the batch."""
+    read = work.weights * touched_share(work, batch) / rates.bandwidth
+    calculate = work.compute * batch / rates.compute
+    # A smooth maximum: near the corner of the roofline both limits are felt.
+    weights: float = (read**3 + calculate**3) ** (1 / 3)
+    each = work.cache / rates.cache + work.link / rates.link + rates.request
+    return weights + batch * each + work.layers * rates.layer + work.syncs * rates.sync
+
+
+def tokens_per_second(work: Work, rates: Rates, batch: float) -> float:
+    """Return the output tokens a second of the whole batch, prefill included."""
+    prefill = batch * prefill_seconds(work, rates)
+    decode = work.output_tokens * step_seconds(work, rates, batch)
+    return batch * work.output_tokens / (prefill + decode)
+
+
+def _routing(model: Model) -> tuple[float, float]:
+    """Return the experts' share of the weights, and the share of them a token does not use."""
+    if not model.moe_experts or not model.moe_active:
+        return 0.0, 0.0
+    unrouted = 1 - model.moe_active / model.moe_experts
+    return (1 - model.active_params_b / model.params_b) / unrouted, unrouted

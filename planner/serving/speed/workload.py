@@ -75,11 +75,15 @@ class Workload:
 
         Requests in flight are on average half way through their output.
         """
-        average = self.input_tokens + self.output_tokens / 2
-        return max(1, min(concurrency, int(self._cache_tokens() / average)))
+        limit = engine_limit(self.engine, self.accelerator)
+        return max(1, min(concurrency, self.room(), limit))
 
-    def work(self, concurrency: int) -> roofline.Work:
-        """Return what the concurrency asks of the replica."""
+    def room(self) -> int:
+        """Return how many requests in flight the KV cache holds, each half way through."""
+        return int(self._cache_tokens() / (self.input_tokens + self.output_tokens / 2))
+
+    def work(self) -> roofline.Work:
+        """Return what a request asks of the replica."""
         return roofline.work(
             self.model,
             self.accelerator,
@@ -89,7 +93,6 @@ class Workload:
             pipeline_parallel=self.pipeline_parallel,
             input_tokens=self.input_tokens,
             output_tokens=self.output_tokens,
-            batch=self.batch(concurrency),
         )
 
     def fastest(self, concurrency: int | None) -> float:
@@ -99,9 +102,10 @@ class Workload:
         the tokens of a batch may all route to the same experts.
         """
         requests = concurrency or 2 * self.most_requests()
-        one = self.work(1)
+        one = self.work()
         arithmetic = requests * (one.prefill_compute + self.output_tokens * one.compute)
-        return requests * self.output_tokens / max(arithmetic, self.output_tokens * one.weights)
+        weights = one.weights * roofline.touched_share(one, 1)
+        return requests * self.output_tokens / max(arithmetic, self.output_tokens * weights)
 
     def nominal(self) -> tuple[str, str, str, int, int]:
         """Return what names the set-up: model, accelerator, precision, and both parallel sizes."""
