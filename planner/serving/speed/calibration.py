@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from planner.serving.speed.cases import Case
 
     Array = npt.NDArray[np.float64]
+    Mask = npt.NDArray[np.bool_]
 
 # Where the mean of each rate is expected, and how far from there it may lie, in logs.
 _EXPECTED = np.log([0.5, 0.5, 0.75, 0.7, 0.5, 15e-6, 15e-6, 8e-6])
@@ -39,7 +40,7 @@ _LEVEL_SPREAD = {
     "vendor": 0.3,
     "architecture": 0.2,
     "architecture_kernel": 0.15,
-    "card": 0.08,
+    "card": 0.12,
     "generation_architecture": 0.15,
     "kind": 0.25,
     "generation_kind": 0.25,
@@ -116,7 +117,7 @@ class Design:
         return found
 
 
-def fit(design: Design, start: Array | None = None, leave: Array | None = None) -> Array:
+def fit(design: Design, start: Array | None = None, leave: Mask | None = None) -> Array:
     """Return the most probable effects.
 
     Args:
@@ -125,7 +126,7 @@ def fit(design: Design, start: Array | None = None, leave: Array | None = None) 
         leave: True for cases that the fit must not see.
     """
     values = np.zeros(len(design.names)) if start is None else start.copy()
-    weight = design.weight if leave is None else design.weight * ~leave
+    weight = design.weight if leave is None else np.where(leave, 0.0, design.weight)
     loss = _loss(design, values, weight)
     for _ in range(_MOST_STEPS):
         step, share = _step(design, values, weight), 1.0
@@ -163,7 +164,10 @@ def _step(design: Design, values: Array, weight: Array) -> Array:
     trust = weight * (_FREEDOM + 1) / (_FREEDOM + (apart / _SCATTER) ** 2) / _SCATTER**2
     slopes = _slopes(design, values)
     by_effect = sum(
-        (sparse.diags_array(slope) @ move for slope, move in zip(slopes, design.moves, strict=True)),
+        (
+            sparse.diags_array(slope) @ move
+            for slope, move in zip(slopes, design.moves, strict=True)
+        ),
         sparse.csr_array((len(apart), len(values))),
     )
     curvature = (by_effect.T @ sparse.diags_array(trust) @ by_effect).toarray()
@@ -219,7 +223,6 @@ def _spread(level: str, _key: str, rate: str) -> float:
 def _stack(cases: Sequence[Case]) -> Any:  # noqa: ANN401 - a Work whose fields are arrays
     fields = [field.name for field in dataclasses.fields(roofline.Work)]
     columns: dict[str, Any] = {
-        name: np.array([getattr(case.work, name) for case in cases], dtype=float)
-        for name in fields
+        name: np.array([getattr(case.work, name) for case in cases], dtype=float) for name in fields
     }
     return roofline.Work(**columns)

@@ -1,4 +1,4 @@
-"""Measurements as the fit sees them: what ran, how many requests were decoded together, how fast."""
+"""Measurements as the fit sees them: what ran, how many requests at a time, how fast."""
 
 from __future__ import annotations
 
@@ -28,9 +28,6 @@ REGIMES = {
     "burst": "burst",
 }
 """Scenario of a measurement -> how requests come. Open-loop rates are not fitted."""
-
-FITTED = ("static", "max", "serving")
-"""Regimes whose speed is fitted; bursts are predicted from them and only checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,9 @@ def _case(row: Measurement) -> Case:
     if row.unusable:
         raise _UnusableError(row.unusable)
     if row.scenario == "mlperf":
-        raise _UnusableError("MLPerf: parallel sizes are not in the logs; replicas are fitted on it")
+        raise _UnusableError(
+            "MLPerf: parallel sizes are not in the logs; replicas are fitted on it"
+        )
     if row.scenario not in REGIMES:
         raise _UnusableError("arrivals at a rate: checked, not fitted")
     shape = (row.tensor_parallel, row.pipeline_parallel, row.input_tokens, row.output_tokens)

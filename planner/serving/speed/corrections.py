@@ -12,7 +12,7 @@ precision, then for a shape of load, until a handful of batches is left.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -52,9 +52,6 @@ class _Pull(NamedTuple):
     first: float
 
 
-_NOTHING = Correction(0.0, 0.0)
-
-
 def grid(batch: float) -> float:
     """Return the log of a batch as the corrections tell batches apart."""
     return round(math.log(batch) * _PER_LOG_BATCH) / _PER_LOG_BATCH
@@ -68,41 +65,57 @@ def size(model: Model, precision: str) -> tuple[float, float]:
     return math.log(active), math.log(per_weight)
 
 
-def shared(setting: Setting, model: Model, shape: Shape, batch: float) -> Correction:
+class Pulls(NamedTuple):
+    """What the points add at one shape of load, ready for any batch.
+
+    Args:
+        constant: Whatever the batch.
+        batches: Log of each batch that was measured, and its pulls on speed and first token.
+    """
+
+    constant: Correction
+    batches: tuple[tuple[float, float, float], ...]
+
+    def at(self, batch: float) -> Correction:
+        """Return the correction at a batch."""
+        speed, first = self.constant
+        if not self.batches:
+            return self.constant
+        here, length = math.log(batch), shipped.kernel().scales[2]
+        exp = math.exp
+        for there, pull, first_pull in self.batches:
+            near = exp(-0.5 * ((here - there) / length) ** 2)
+            speed += near * pull
+            first += near * first_pull
+        return Correction(speed, first)
+
+
+def shared(setting: Setting, model: Model, shape: Shape) -> Pulls:
     """Return what the points of all cards say, the same for every card."""
-    constant = _shared_constant(setting, model)
-    return _add(constant, _sum(_shared_batches(setting, model, shape), batch))
+    return Pulls(_shared_constant(setting, model), _fold(_pulls(setting, model, None), shape))
 
 
-def own(setting: Setting, model: Model, card: str, shape: Shape, width: int, batch: float) -> Correction:
-    """Return what the points of this model on this card add to that."""
-    if not _pulls(setting, model, card):
-        return _NOTHING
+def own(setting: Setting, model: Model, card: str, shape: Shape, width: int) -> Pulls:
+    """Return what the points of this very card add to that."""
     constant = _own_constant(setting, model, card, shape.accelerators, width)
-    return _add(constant, _sum(_own_batches(setting, model, card, shape), batch))
+    return Pulls(constant, _fold(_pulls(setting, model, card), shape))
 
 
 @cache
-def measured_cards(engine: str, generation: str, model: str) -> frozenset[str]:
-    """Return the cards that a model was measured on with a generation."""
-    return frozenset(
-        point.accelerator for point in shipped.points(engine, generation) if point.model == model
-    )
+def regimes(engine: str, generation: str) -> tuple[str, ...]:
+    """Return the ways of running that a generation was measured in, the most often first."""
+    counted = Counter(point.regime for point in shipped.points(engine, generation))
+    return tuple(name for name, _ in counted.most_common())
+
+
+@cache
+def measured_cards(engine: str, generation: str) -> frozenset[str]:
+    """Return the cards that anything was measured on with a generation."""
+    return frozenset(point.accelerator for point in shipped.points(engine, generation))
 
 
 def _add(left: Correction, right: Correction) -> Correction:
     return Correction(left.speed + right.speed, left.first + right.first)
-
-
-def _sum(batches: tuple[tuple[float, float, float], ...], batch: float) -> Correction:
-    here, length = math.log(batch), shipped.kernel().scales[2]
-    speed = first = 0.0
-    exp = math.exp
-    for there, pull, first_pull in batches:
-        near = exp(-0.5 * ((here - there) / length) ** 2)
-        speed += near * pull
-        first += near * first_pull
-    return Correction(speed, first)
 
 
 @cache
@@ -111,7 +124,7 @@ def _pulls(setting: Setting, model: Model, card: str | None) -> tuple[_Pull, ...
     kernel = shipped.kernel()
     found = []
     for point in shipped.points(setting.engine, setting.generation):
-        if card is not None and (point.accelerator != card or point.model != model.name):
+        if card is not None and point.accelerator != card:
             continue
         strength = _strength(setting, model, point, own=card is not None)
         if abs(strength * point.weight) + abs(strength * point.first_weight) > _NEGLIGIBLE:
@@ -123,16 +136,16 @@ def _pulls(setting: Setting, model: Model, card: str | None) -> tuple[_Pull, ...
 
 
 def _strength(setting: Setting, model: Model, point: Point, *, own: bool) -> float:
+    """Return how strongly a point of the same load pulls, on all cards or on its own."""
     kernel = shipped.kernel()
-    same_model = point.model == model.name
-    near = 1.0 if point.precision == setting.precision else kernel.other_precision
-    if own:
-        return near * kernel.model_on_card**2
-    strength = kernel.model**2 if same_model else 0.0
+    for_model, for_kind = (
+        (kernel.model_on_card, kernel.card) if own else (kernel.model, kernel.kind)
+    )
+    strength = for_model**2 if point.model == model.name else 0.0
     there = models.get(point.model)
     if kind(there) == setting.kind:
-        strength += kernel.kind**2 * _alike(model, setting.precision, there, point.precision)
-    return near * strength
+        strength += for_kind**2 * _alike(model, setting.precision, there, point.precision)
+    return strength * (1.0 if point.precision == setting.precision else kernel.other_precision)
 
 
 @cache
@@ -140,20 +153,6 @@ def _alike(model: Model, precision: str, other: Model, other_precision: str) -> 
     lengths = shipped.kernel().scales[4:]
     pairs = zip(size(model, precision), size(other, other_precision), lengths, strict=True)
     return math.exp(-0.5 * sum(((a - b) / length) ** 2 for a, b, length in pairs))
-
-
-@cache
-def _shared_batches(
-    setting: Setting, model: Model, shape: Shape
-) -> tuple[tuple[float, float, float], ...]:
-    return _fold(_pulls(setting, model, None), shape)
-
-
-@cache
-def _own_batches(
-    setting: Setting, model: Model, card: str, shape: Shape
-) -> tuple[tuple[float, float, float], ...]:
-    return _fold(_pulls(setting, model, card), shape)
 
 
 def _fold(pulls: tuple[_Pull, ...], shape: Shape) -> tuple[tuple[float, float, float], ...]:
@@ -170,7 +169,7 @@ def _fold(pulls: tuple[_Pull, ...], shape: Shape) -> tuple[tuple[float, float, f
         total = sums[grid(point.batch)]
         total[0] += near * pull
         total[1] += near * first
-    return tuple((batch, *total) for batch, total in sorted(sums.items()))
+    return tuple((batch, speed, first) for batch, (speed, first) in sorted(sums.items()))
 
 
 @cache

@@ -48,6 +48,7 @@ REACH: dict[str, tuple[str, ...]] = {
 OF_THE_CARD = ("architecture", "architecture_kernel", "card", "generation_architecture")
 """Levels that tell one card from another of the same vendor."""
 
+_BLACKWELL = 10
 _STATE_WINDOW = 4  # a hybrid's layers of full attention: one in four
 
 
@@ -80,7 +81,10 @@ def kind(model: Model) -> str:
 def architecture(accelerator: Accelerator) -> str:
     """Return the family of chips: consumer and data-centre chips of one generation differ."""
     capability = accelerator.compute_capability
-    return f"sm{capability:g}" if capability else accelerator.architecture
+    if capability is None:
+        return accelerator.architecture
+    # B200 and B300 differ in their revision only; A100 and A10, H100 and L40S are other chips.
+    return "sm10" if int(capability) == _BLACKWELL else f"sm{capability:g}"
 
 
 def levels(setting: Setting, accelerator: Accelerator) -> Iterator[tuple[str, str]]:

@@ -1,8 +1,8 @@
-"""How wrong the throughput model is on measurements it was not fitted to. For maintainers.
+"""How wrong the model is on measurements it was not fitted to. For maintainers.
 
 Each way of leaving data out answers one question a user's set-up raises; what it finds becomes
-the error band of that situation. The kernel's ten numbers come from all residuals; the rates and
-the weights are fitted anew without the data left out.
+the error band of that situation. Where a card is left out, the rates are fitted anew without it;
+where a set-up or a model is, only the corrections are, since no rate knows a model by name.
 """
 
 from __future__ import annotations
@@ -14,27 +14,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.serving.speed import calibration
+from planner.serving.speed import calibration, pulls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
-    from planner.serving.speed.calibration import Case
-    from planner.serving.speed.residuals import Kernel
+    from planner.serving.speed.calibration import Array, Design, Mask
+    from planner.serving.speed.cases import Case
+    from planner.serving.speed.shipped import Kernel
 
 FOLDS = 5
-COVERED = 0.9  # the share of held-out points that a band covers
-_NORMAL_COVERED = 1.645  # standard deviations on either side that cover as much
+COVERED = 0.92  # the share of held-out points that a band covers
 _FEWEST_FOR_A_BAND = 30
 UNVALIDATED = 2.0  # set, not fitted: nothing was measured that could tell
-
-
-@dataclass(frozen=True, slots=True)
-class Miss:
-    """One held-out case and the log of measured over predicted."""
-
-    case: Case
-    log_error: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +36,18 @@ class Errors:
     points: int
     mean: float
     median: float
+    bias: float  # the median of the signed errors
     factor: float  # covers ``COVERED`` of the points
 
     @classmethod
-    def of(cls, misses: Sequence[Miss]) -> Errors:
-        """Summarise some misses."""
-        logs = np.array([miss.log_error for miss in misses])
-        shares = np.abs(np.exp(-logs) - 1)
+    def of(cls, logs: Array) -> Errors:
+        """Summarise some logs of measured over predicted."""
+        shares = np.exp(-logs) - 1
         return cls(
-            points=len(misses),
-            mean=round(float(shares.mean()), 4),
-            median=round(float(np.median(shares)), 4),
+            points=len(logs),
+            mean=round(float(np.abs(shares).mean()), 4),
+            median=round(float(np.median(np.abs(shares))), 4),
+            bias=round(float(np.median(shares)), 4),
             factor=round(float(np.exp(np.quantile(np.abs(logs), COVERED))), 3),
         )
 
@@ -76,109 +69,92 @@ SPLITS: dict[str, Callable[[Case], Hashable]] = {
     "set-up": lambda case: case.workload.nominal(),
     "model": lambda case: case.model,
     "shape": _shape,
-    "accelerator": lambda case: case.accelerator,
 }
 
 
-def leave_out(
-    families: Mapping[str, Sequence[Case]],
-    kernel: Kernel,
-    key: Callable[[Case], Hashable],
-) -> list[Miss]:
-    """Predict each part of each family from the family's other parts.
+def leave_cards_out(design: Design, values: Array, kernel: Kernel) -> Array:
+    """Return log measured over predicted of each case, from a fit without its card."""
+    return _leave_out(design, values, kernel, lambda case: case.accelerator)
 
-    A family with one part only has nothing to be predicted from and is passed over.
+
+def leave_vendors_out(design: Design, values: Array, kernel: Kernel) -> Array:
+    """Return the same from a fit without its vendor's cards."""
+    return _leave_out(design, values, kernel, lambda case: case.workload.accelerator.vendor)
+
+
+def _leave_out(
+    design: Design, values: Array, kernel: Kernel, key: Callable[[Case], Hashable]
+) -> Array:
+    left = np.zeros(len(design.cases))
+    names = [key(case) for case in design.cases]
+    for name in sorted(set(names), key=str):
+        out = np.array([other == name for other in names])
+        residuals = design.residuals(calibration.fit(design, values, leave=out))
+        left[out] = residuals[out] - _pulled(design.cases, residuals, kernel, out)
+    return left
+
+
+def _pulled(cases: Sequence[Case], residuals: Array, kernel: Kernel, out: Mask) -> Array:
+    """Return what the points that stay say about those left out."""
+    pulled: Array = np.zeros(len(cases))
+    for places in pulls.blocks(cases).values():
+        stay = [place for place in places if not out[place]]
+        leave = [place for place in places if out[place]]
+        if stay and leave:
+            seen, unseen = [cases[p] for p in stay], [cases[p] for p in leave]
+            weights = pulls.weights(seen, residuals[stay], kernel)
+            pulled[leave] = pulls.covariance(unseen, seen, kernel) @ weights
+    return np.asarray(pulled[out], dtype=float)
+
+
+def table(cases: Sequence[Case], logs: Array) -> dict[str, dict[str, Errors]]:
+    """Return the errors of all points, by generation, and by generation and card."""
+    keys: dict[str, Callable[[Case], str]] = {
+        "all": lambda _: "all",
+        "generation": lambda case: " ".join(case.generation),
+        "card": lambda case: f"{' '.join(case.generation)}, {case.accelerator}",
+    }
+    return {name: _grouped(cases, logs, key) for name, key in keys.items()}
+
+
+def bands(
+    cases: Sequence[Case], found: Mapping[str, Array], scatter: float
+) -> dict[str, dict[str, float]]:
+    """Return the factor of each situation, over all points and for each generation with enough.
+
+    Situations, from easy to hard: ``measured`` (this very load: the scatter of single points),
+    ``interpolated`` (between the loads measured on this set-up), ``seen_model`` (model and card
+    measured, other parallel size or load), ``new_model`` (card and precision measured),
+    ``new_card`` (the like of it measured with this generation, or it with another); besides,
+    ``unvalidated`` (nothing comparable measured) and ``other_vendor``. No band is narrower than
+    an easier situation's.
     """
-    misses: list[Miss] = []
-    for items in families.values():
-        parts: defaultdict[Hashable, list[Case]] = defaultdict(list)
-        for item in items:
-            parts[key(item)].append(item)
-        if len(parts) == 1:
-            continue
-        for name, part in parts.items():
-            rest = [item for item in items if key(item) != name]
-            fit = calibration.fit_family(rest, kernel)
-            misses += _misses(part, calibration.predict(fit, part, kernel))
-    return misses
-
-
-def leave_vendor_out(families: Mapping[str, Sequence[Case]]) -> list[Miss]:
-    """Predict each family from the same engine's on another vendor: the plain pooled roofline."""
-    misses: list[Miss] = []
-    for name, items in families.items():
-        engine_and_regime, _, vendor = name.rpartition("/")
-        for other, others in families.items():
-            if other.startswith(engine_and_regime + "/") and not other.endswith("/" + vendor):
-                pooled, _ = calibration.fit_rates(others)
-                misses += _misses(items, calibration.base(items, pooled, {}))
-    return misses
-
-
-def bands(found: Mapping[str, Sequence[Miss]], kernel: Kernel) -> dict[str, dict[str, float]]:
-    """Return the factor of each situation, over all families and for each with enough points.
-
-    Situations, from easy to hard: ``measured`` (this very load: the scatter of single points that
-    the fit found), ``interpolated`` (between the loads measured on this set-up), ``seen_model``
-    (model and accelerator measured, other parallel size or load), ``new_model`` (accelerator
-    measured), ``new_accelerator`` (its like measured); besides, ``unvalidated`` (nothing
-    comparable measured) and ``other_vendor``. No band is narrower than an easier situation's.
-    """
-    measured = {"all": round(float(np.exp(_NORMAL_COVERED * kernel.noise)), 3)}
+    measured = {"all": round(scatter, 3)}
     result = {
         "measured": measured,
-        "interpolated": _factors(found["random"]),
-        "seen_model": _factors(found["set-up"]),
-        "new_model": _factors(found["shape"]),
-        "new_accelerator": _at_least_the_vendors(found["accelerator"]),
+        "interpolated": _factors(cases, found["random"]),
+        "seen_model": _factors(cases, found["set-up"]),
+        "new_model": _factors(cases, found["shape"]),
+        "new_card": _factors(cases, found["card"]),
     }
     easier = measured
     for factors in result.values():
         for name, factor in factors.items():
             factors[name] = max(factor, easier.get(name, measured["all"]))
         easier = factors
-    other = Errors.of(found["vendor"]).factor
     result["unvalidated"] = {"all": UNVALIDATED}
-    result["other_vendor"] = {"all": max(UNVALIDATED, other)}
+    result["other_vendor"] = {"all": max(UNVALIDATED, Errors.of(found["vendor"]).factor)}
     return result
 
 
-def _at_least_the_vendors(misses: Sequence[Miss]) -> dict[str, float]:
-    """Return the factors of families, none below that of all families of the same vendor.
-
-    One engine's left-out cards are few and alike; the next card may not be.
-    """
-    factors = _factors(misses)
-    for name in factors:
-        vendor = name.rpartition("/")[2]
-        alike = [miss for miss in misses if miss.case.family.endswith("/" + vendor)]
-        if alike:
-            factors[name] = max(factors[name], Errors.of(alike).factor)
-    return factors
+def _factors(cases: Sequence[Case], logs: Array) -> dict[str, float]:
+    grouped = _grouped(cases, logs, lambda case: " ".join(case.generation))
+    enough = {k: e.factor for k, e in grouped.items() if e.points >= _FEWEST_FOR_A_BAND}
+    return {"all": Errors.of(logs).factor} | enough
 
 
-def table(misses: Sequence[Miss]) -> dict[str, Errors]:
-    """Return the errors over all points, then by family and accelerator; empty for no points."""
-    rows = {"all": Errors.of(misses)} if misses else {}
-    groups: defaultdict[str, list[Miss]] = defaultdict(list)
-    for miss in misses:
-        groups[f"{miss.case.family} {miss.case.accelerator}"].append(miss)
-    return rows | {name: Errors.of(group) for name, group in sorted(groups.items())}
-
-
-def _factors(misses: Sequence[Miss]) -> dict[str, float]:
-    factors = {"all": Errors.of(misses).factor}
-    groups: defaultdict[str, list[Miss]] = defaultdict(list)
-    for miss in misses:
-        groups[miss.case.family].append(miss)
-    for name, group in sorted(groups.items()):
-        if len(group) >= _FEWEST_FOR_A_BAND:
-            factors[name] = Errors.of(group).factor
-    return factors
-
-
-def _misses(items: Sequence[Case], predicted: Iterable[float]) -> list[Miss]:
-    return [
-        Miss(case, float(np.log(case.tokens_per_second) - expected))
-        for case, expected in zip(items, predicted, strict=True)
-    ]
+def _grouped(cases: Sequence[Case], logs: Array, key: Callable[[Case], str]) -> dict[str, Errors]:
+    groups: defaultdict[str, list[float]] = defaultdict(list)
+    for case, log in zip(cases, logs, strict=True):
+        groups[key(case)].append(float(log))
+    return {name: Errors.of(np.array(group)) for name, group in sorted(groups.items())}

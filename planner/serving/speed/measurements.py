@@ -30,7 +30,8 @@ class Measurement:
         model: Short name of a model of this shape (``measured_model`` is the source's name).
         accelerator: Name in the accelerator table, or the source's name where it has none.
         precision: Of the weights; empty where the source does not say.
-        engine: ``vllm``, ``tensorrt-llm``, ``tgi``, ``sglang``, ``deepspeed-mii``; empty where
+        engine: ``vllm``, ``tensorrt-llm``, ``tgi``, ``sglang``, ``atom``,
+            ``deepspeed-mii``; empty where
             the row is a whole submission (MLPerf).
         tensor_parallel, pipeline_parallel: As run; None where not stated.
         accelerator_count: Accelerators used.
@@ -39,7 +40,8 @@ class Measurement:
         tokens_per_second: Output tokens, all requests together.
         ttft_ms, tpot_ms: Time to first token and per output token, where measured.
         scenario: ``static-batch``, ``static-batch-max``, ``serving``, ``max-load``,
-            ``virtual-users`` or ``mlperf``.
+            ``virtual-users``, ``burst`` (all requests sent at once), ``rate`` (sent at a rate,
+            whatever is in flight) or ``mlperf``.
         software: Engine and version as the source writes it.
         basis: ``measured``, or ``derived`` from measured times.
         measured_model: The source's own name of the model.
@@ -82,9 +84,7 @@ def all_measurements() -> tuple[Measurement, ...]:
 @cache
 def of(model: str, accelerator: str) -> tuple[Measurement, ...]:
     """Return the rows of one model on one accelerator, by their short names."""
-    header, *lines = _lines()
-    prefix = f"{model},{accelerator},"
-    return tuple(_parse(header, (line for line in lines if line.startswith(prefix))))
+    return tuple(_parse(_lines()[0], _by_setup().get((model, accelerator), ())))
 
 
 def parse(lines: Sequence[str]) -> tuple[Measurement, ...]:
@@ -101,6 +101,16 @@ def parse(lines: Sequence[str]) -> tuple[Measurement, ...]:
 def nominal_precision(precision: str) -> str:
     """Return the precision as measurements name it: both 16-bit formats run at one speed."""
     return "fp16" if precision == "bf16" else precision
+
+
+@cache
+def _by_setup() -> dict[tuple[str, str], list[str]]:
+    """Return the lines of each model and accelerator, not parsed yet."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for line in _lines()[1:]:
+        model, accelerator, _ = line.split(",", 2)
+        found.setdefault((model, accelerator), []).append(line)
+    return found
 
 
 @cache

@@ -8,6 +8,7 @@ scatter, break this; the functions here move figures as little as the order need
 
 from __future__ import annotations
 
+import itertools
 import math
 from functools import cache
 from typing import TYPE_CHECKING
@@ -68,11 +69,9 @@ def reach(precision: str) -> dict[tuple[str, str], float]:
             )
             found[first.name, second.name] = math.log(ratio) + _SLACK
     # A detour over a third card may be tighter than the direct way.
-    for middle in CHAIN:
-        for first in CHAIN:
-            for second in CHAIN:
-                detour = found[first, middle] + found[middle, second]
-                found[first, second] = min(found[first, second], detour)
+    for middle, slow, fast in itertools.product(CHAIN, repeat=3):
+        detour = found[slow, middle] + found[middle, fast]
+        found[slow, fast] = min(found[slow, fast], detour)
     return found
 
 

@@ -10,30 +10,31 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from planner.errors import NotFoundError, UnknownNameError, UsageError
 from planner.serving import memory
 from planner.serving.engines import support
-from planner.serving.speed import generations, measurements, residuals, roofline
-from planner.serving.speed.families import STATIC, choose, situation
+from planner.serving.speed import corrections, evidence, generations, latency, roofline, shipped
+from planner.serving.speed.curve import curve, newest, runs
+from planner.serving.speed.effects import Setting, kind
+from planner.serving.speed.measurements import nominal_precision
 from planner.serving.speed.replicas import together
 from planner.serving.speed.workload import Workload
 
 if TYPE_CHECKING:
     from planner.serving.accelerators import Accelerator
     from planner.serving.models import Model
+    from planner.serving.speed.curve import Curve
+    from planner.serving.speed.evidence import Basis
+    from planner.serving.speed.generations import Generation
+    from planner.serving.speed.latency import Times
     from planner.serving.speed.measurements import Measurement
 
-# The slowest request in twenty over the middle one.
-_FIRST_P95 = 2.0
-_EACH_P95 = 1.15
+ENGINES = ("vllm", "tensorrt-llm", "tgi", "sglang", "deepspeed-mii", "atom")
 
-ENGINES = ("vllm", "tensorrt-llm", "tgi", "sglang", "deepspeed-mii")
-
-Basis = Literal["measured", "modelled", "unvalidated"]
+_MAX_LOAD, _BURST = "max", "burst"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,9 @@ class Throughput:
         tokens_per_second: Output tokens, all requests together.
         tokens_per_second_low, tokens_per_second_high: Where nine of ten set-ups would lie.
         throughput_basis: ``measured``, ``modelled`` or ``unvalidated``.
-        time_to_first_token_s: Prompt and queueing, the middle request; an estimate unless measured.
+        time_to_first_token_s: Prompt and queueing, the mean; an estimate unless measured.
         time_to_first_token_p95_s: Of the slowest request in twenty.
-        time_per_output_token_s: Between two tokens of one request, the middle one.
+        time_per_output_token_s: Between two tokens of one request, the mean.
         time_per_output_token_p95_s: Of the slowest request in twenty.
         source: What the figures rest on.
         software: The software that the figures are for, as people write it.
@@ -161,12 +162,7 @@ def predict(
         output_tokens,
         kv_tokens,
     )
-    replicas = count // workload.accelerators
-    if replicas == 1:
-        rows = _measured(workload, concurrency)
-        if rows:
-            return _from_measurement(workload, generation, concurrency, rows)
-    return _from_model(workload, generation, concurrency, replicas, count)
+    return _machine(workload, generation, concurrency, count)
 
 
 def usd_per_million_tokens(
@@ -188,118 +184,35 @@ def _check_positive(**numbers: int) -> None:
             raise UsageError(f"{name.replace('_', ' ')} must be at least 1, not {number}")
 
 
-def _measured(workload: Workload, concurrency: int | None) -> tuple[Measurement, ...]:
-    """Return the newest runs of exactly this set-up and load; empty where there are none."""
-    model, accelerator, precision, width, stages = workload.nominal()
-    matching = [
-        row
-        for row in measurements.of(model, accelerator)
-        if measurements.nominal_precision(row.precision) == precision
-        and row.engine == workload.engine
-        and (row.tensor_parallel, row.pipeline_parallel) == (width, stages)
-        and (row.input_tokens, row.output_tokens) == (workload.input_tokens, workload.output_tokens)
-        and row.concurrency == concurrency
-        and not row.unusable
-    ]
-    newest = max((row.as_of for row in matching), default="")
-    return tuple(row for row in matching if row.as_of == newest)
-
-
-def _from_measurement(
-    workload: Workload,
-    generation: str,
-    concurrency: int | None,
-    rows: tuple[Measurement, ...],
+def _machine(
+    workload: Workload, generation: Generation, concurrency: int | None, count: int
 ) -> Throughput:
-    """Return what was measured: the median of the newest runs of this very set-up."""
-    speed = statistics.median(row.tokens_per_second for row in rows)
-    speeds = [row.tokens_per_second for row in rows]
-    scatter = residuals.calibration().bands["measured"]["all"]
-    requests = concurrency or workload.most_requests()
-    first, each = _measured_times(rows)
-    if first is None or each is None:
-        model = _from_model(workload, generation, concurrency, 1, workload.accelerators)
-        first = model.time_to_first_token_s
-        each = _time_per_token(workload, workload.batch(requests), speed, first)
-    newest = rows[0]
-    return _throughput(
-        workload,
-        count=workload.accelerators,
-        concurrency=requests,
-        max_concurrency=workload.max_concurrency(),
-        speed=speed,
-        low=min(*speeds, speed / scatter),
-        high=max(*speeds, speed * scatter),
-        basis="measured",
-        first=first,
-        each=each,
-        source=f"{newest.software}, {newest.as_of or 'date not stated'}: {newest.source}",
-        software=newest.software,
-        generation=generation,
-    )
-
-
-@cache
-def _from_model(
-    workload: Workload, generation: str, concurrency: int | None, replicas: int, count: int
-) -> Throughput:
-    """Return what the fitted model expects of the replicas together."""
-    calibration = residuals.calibration()
+    """Return what the replicas on the accelerators give together."""
+    replicas = count // workload.accelerators
+    room = workload.max_concurrency()
     requests = concurrency or replicas * workload.most_requests()
     busy = min(replicas, requests)
-    load = math.ceil(requests / busy)
-    family = choose(calibration, workload, None if concurrency is None else load)
-    rates = family.rates.get(workload.accelerator.name, family.pooled)
-    work = workload.work(load)
-    plain = roofline.tokens_per_second(work, rates)
-    factor = math.exp(residuals.correction(family, calibration.kernel, workload, load))
-    basis, band, why = situation(calibration, family, workload, load)
-    speed = together(busy) * plain * factor
+    asked = None if concurrency is None else math.ceil(requests / busy)
+    load = asked or workload.most_requests()
     batch = workload.batch(load)
-    # A static batch prefills every prompt before it decodes. In a closed loop a prompt shares
-    # the machine with some others: a power of the batch, fitted to measured first tokens.
-    exponent = 1.0 if family.regime == STATIC else calibration.first_token_exponent
-    first = roofline.prefill_seconds(work, rates) * batch**exponent / factor
-    # Requests beyond the batch wait for whole requests before them.
-    running = batch * workload.output_tokens / (plain * factor)
-    waiting = (load / batch - 1) * running
-    first = min(first, 0.9 * running)
-    return _throughput(
-        workload,
-        count=count,
-        concurrency=requests,
-        max_concurrency=replicas * workload.max_concurrency(),
-        speed=speed,
-        low=speed / band,
-        high=speed * band,
-        basis=basis,
-        first=first + waiting,
-        each=_time_per_token(workload, batch, plain * factor, first),
-        source=f"roofline fitted to {family.source} ({family.software}); {why}",
-        software=family.software,
-        generation=generation,
+    at = _setting(workload, generation.name, asked, waiting=load > batch)
+    shape = curve(replace(workload, kv_tokens=None), at)
+    card = workload.accelerator
+    speed = math.exp(shape.log_speed(card, asked, batch))
+    rows = (
+        newest(runs(workload, generation.name), asked) if asked in shape.on(card).measured else []
     )
-
-
-def _throughput(
-    workload: Workload,
-    *,
-    count: int,
-    concurrency: int,
-    max_concurrency: int,
-    speed: float,
-    low: float,
-    high: float,
-    basis: Basis,
-    first: float,
-    each: float,
-    source: str,
-    software: str,
-    generation: str,
-) -> Throughput:
+    basis, band, why = evidence.situation(at, workload, batch)
+    low, high = speed / band, speed * band
+    if rows and replicas == 1:
+        basis = "measured"
+        scatter = shipped.bands()["measured"]["all"]
+        measured = [row.tokens_per_second for row in rows]
+        low, high = min(*measured, speed / scatter), max(*measured, speed * scatter)
+    times = _times(workload, shape, rows, load=load, batch=batch, speed=speed)
     return Throughput(
         model=workload.model.name,
-        accelerator=workload.accelerator.name,
+        accelerator=card.name,
         accelerator_count=count,
         precision=workload.precision,
         engine=workload.engine,
@@ -307,31 +220,76 @@ def _throughput(
         pipeline_parallel=workload.pipeline_parallel,
         input_tokens=workload.input_tokens,
         output_tokens=workload.output_tokens,
-        concurrency=concurrency,
-        max_concurrency=max_concurrency,
-        tokens_per_second=speed,
-        tokens_per_second_low=low,
-        tokens_per_second_high=high,
+        concurrency=requests,
+        max_concurrency=replicas * room,
+        tokens_per_second=together(busy) * speed,
+        tokens_per_second_low=together(busy) * low,
+        tokens_per_second_high=together(busy) * high,
         throughput_basis=basis,
-        time_to_first_token_s=first,
-        time_to_first_token_p95_s=first * _FIRST_P95,
-        time_per_output_token_s=each,
-        time_per_output_token_p95_s=each * _EACH_P95,
-        source=source,
-        software=software,
-        engine_generation=generation,
+        time_to_first_token_s=times.first,
+        time_to_first_token_p95_s=times.first_p95,
+        time_per_output_token_s=times.each,
+        time_per_output_token_p95_s=times.each_p95,
+        source=_source(rows) or f"roofline fitted to measurements of {generation.releases}; {why}",
+        software=rows[0].software if rows else generation.releases,
+        engine_generation=generation.name,
     )
 
 
-def _time_per_token(workload: Workload, batch: int, speed: float, first: float) -> float:
-    """Return the time between two tokens of one request, after its first."""
-    running = batch * workload.output_tokens / speed
-    return max(0.0, running - first) / max(1, workload.output_tokens - 1)
+def _times(
+    workload: Workload,
+    shape: Curve,
+    rows: list[Measurement],
+    *,
+    load: int,
+    batch: int,
+    speed: float,
+) -> Times:
+    """Return the times of a request: measured where a run of this load states them."""
+    here, at = shape.on(workload.accelerator), shape.setting
+    plain = roofline.tokens_per_second(here.work, here.rates, batch)
+    prompt, step = latency.parts(here.work, here.rates, batch)
+    return latency.times(
+        (prompt * plain / speed, step * plain / speed),
+        waiting=shipped.waiting(at.engine),
+        regime=at.regime,
+        output_tokens=workload.output_tokens,
+        batch=batch,
+        requests=load,
+        speed=speed,
+        correction=math.exp(shape.first(workload.accelerator, batch)),
+        measured=_measured_times(rows),
+    )
 
 
-def _measured_times(rows: tuple[Measurement, ...]) -> tuple[float | None, float | None]:
+def _setting(
+    workload: Workload, generation: str, requests: int | None, *, waiting: bool
+) -> Setting:
+    """Return what the effects depend on.
+
+    Maximum load, and more requests at once than the engine takes, are regimes of their own where
+    they were measured. Else the one that was measured most speaks.
+    """
+    known = corrections.regimes(workload.engine, generation)
+    regime = next((name for name in known if name not in (_MAX_LOAD, _BURST)), _MAX_LOAD)
+    if requests is None and _MAX_LOAD in known:
+        regime = _MAX_LOAD
+    elif waiting and _BURST in known:
+        regime = _BURST
+    precision = nominal_precision(workload.precision)
+    return Setting(workload.engine, generation, regime, precision, kind(workload.model))
+
+
+def _measured_times(rows: list[Measurement]) -> tuple[float, float] | None:
+    """Return the first token's time and the time between tokens, where the runs state both."""
     firsts = [row.ttft_ms for row in rows if row.ttft_ms is not None]
     eaches = [row.tpot_ms for row in rows if row.tpot_ms is not None]
     if not firsts or not eaches:
-        return None, None
+        return None
     return statistics.median(firsts) / 1e3, statistics.median(eaches) / 1e3
+
+
+def _source(rows: list[Measurement]) -> str:
+    if not rows:
+        return ""
+    return f"{rows[0].software}, {rows[0].as_of or 'date not stated'}: {rows[0].source}"

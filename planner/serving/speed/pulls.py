@@ -92,7 +92,7 @@ def covariance(left: Sequence[Case], right: Sequence[Case], kernel: Kernel) -> A
     kind, model = same(lambda case: case.setting.kind), same(lambda case: case.model)
     card, precision = same(lambda c: c.accelerator), same(lambda c: c.setting.precision)
     regime, setup = same(lambda c: c.setting.regime), same(lambda c: c.workload.nominal())
-    strength = alike * kind * kernel.kind**2 + card * kernel.card**2
+    strength = alike * kind * (kernel.kind**2 + card * kernel.card**2)
     strength += model * (kernel.model**2 + card * kernel.model_on_card**2)
     strength *= np.where(precision, 1.0, kernel.other_precision)
     strength *= np.where(regime, 1.0, kernel.other_regime)

@@ -89,7 +89,6 @@ class Waiting:
         others: Share of the prompts of all others in flight.
         busy: The same, growing with the share of time that goes to prompts.
         fixed: Seconds that a request takes besides.
-        stretch: Size of the correction over that of the speed's.
     """
 
     prompt: float
@@ -97,7 +96,21 @@ class Waiting:
     others: float
     busy: float
     fixed: float
-    stretch: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How far the slowest request in twenty lies above the mean.
+
+    Args:
+        power: Of the requests in flight, for the time to the first token.
+        most: It never lies more times above.
+        each: Times for the time between tokens.
+    """
+
+    power: float
+    most: float
+    each: float
 
 
 @cache
@@ -112,7 +125,7 @@ def document() -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
-    if not {"effects", "kernel", "waiting", "bands"} <= found.keys():
+    if not {"effects", "kernel", "waiting", "spread", "bands"} <= found.keys():
         raise _unreadable(path, ValueError("a part is missing"))
     return found
 
@@ -145,6 +158,19 @@ def waiting(engine: str) -> Waiting:
 
 
 @cache
+def spread() -> Spread:
+    """Return how far the slowest request in twenty lies above the mean."""
+    return Spread(**document()["spread"])
+
+
+@cache
+def bands() -> Mapping[str, Mapping[str, float]]:
+    """Return situation -> engine and generation (or ``all``) -> factor of the band."""
+    found: Mapping[str, Mapping[str, float]] = document()["bands"]
+    return found
+
+
+@cache
 def points(engine: str, generation: str) -> tuple[Point, ...]:
     """Return the measured points of one generation; empty where there are none.
 
@@ -158,17 +184,6 @@ def points(engine: str, generation: str) -> tuple[Point, ...]:
         return tuple(_point(line) for line in lines if line.startswith(prefix))
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
-
-
-@cache
-def generations_measured() -> frozenset[tuple[str, str]]:
-    """Return the engines and generations that anything was measured of."""
-    return frozenset(
-        (engine, generation)
-        for level, key in effects()
-        if level == "generation"
-        for engine, _, generation in [key.rpartition(" ")]
-    )
 
 
 def _point(line: str) -> Point:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from planner.errors import NotFoundError
@@ -36,6 +37,10 @@ class Workload:
     input_tokens: int
     output_tokens: int
     kv_tokens: int | None = None
+
+    def on(self, accelerator: Accelerator) -> Workload:
+        """Return the same on another accelerator."""
+        return replace(self, accelerator=accelerator)
 
     @property
     def accelerators(self) -> int:
@@ -75,7 +80,7 @@ class Workload:
 
         Requests in flight are on average half way through their output.
         """
-        limit = engine_limit(self.engine, self.accelerator)
+        limit = engines.most_requests(self.engine, self.accelerator)
         return max(1, min(concurrency, self.room(), limit))
 
     def room(self) -> int:
@@ -84,16 +89,7 @@ class Workload:
 
     def work(self) -> roofline.Work:
         """Return what a request asks of the replica."""
-        return roofline.work(
-            self.model,
-            self.accelerator,
-            precision=self.precision,
-            kv_precision=self.kv_precision,
-            tensor_parallel=self.tensor_parallel,
-            pipeline_parallel=self.pipeline_parallel,
-            input_tokens=self.input_tokens,
-            output_tokens=self.output_tokens,
-        )
+        return _work(replace(self, kv_tokens=None))
 
     def fastest(self, concurrency: int | None) -> float:
         """Return the tokens a second that nothing exceeds: peak rates, overlapping, no overhead.
@@ -118,9 +114,36 @@ class Workload:
         )
 
     def _cache_tokens(self) -> int:
+        """Return what the cache holds: as told, or the middle of the range of the memory."""
         if self.kv_tokens is not None:
             return self.kv_tokens
-        footprint = memory.Footprint.of(self.model, self.precision, self.kv_precision)
-        budget = memory.device_budget(self.accelerator, self.accelerators)
-        layout = memory.Split(self.tensor_parallel, self.pipeline_parallel)
-        return footprint.kv_tokens(budget, layout, self.input_tokens + self.output_tokens)
+        return _middle(self, self.input_tokens + self.output_tokens)
+
+
+@cache
+def _work(workload: Workload) -> roofline.Work:
+    return roofline.work(
+        workload.model,
+        workload.accelerator,
+        precision=workload.precision,
+        kv_precision=workload.kv_precision,
+        tensor_parallel=workload.tensor_parallel,
+        pipeline_parallel=workload.pipeline_parallel,
+        input_tokens=workload.input_tokens,
+        output_tokens=workload.output_tokens,
+    )
+
+
+@cache
+def _middle(workload: Workload, context: int) -> int:
+    settings = memory.EngineSettings(workload.engine, workload.kv_precision)
+    low, high = memory.cache_tokens(
+        memory.Footprint.of(workload.model, workload.precision, workload.kv_precision),
+        workload.accelerator,
+        count=workload.accelerators,
+        split=memory.Split(workload.tensor_parallel, workload.pipeline_parallel),
+        settings=settings,
+        context=context,
+    )
+    # Where the model fits by the high end only, one request runs: the range says it is tight.
+    return max((low + high) // 2, min(high, context))
