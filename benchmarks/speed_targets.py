@@ -188,7 +188,7 @@ def _offline_layout(row: Measurement) -> layouts.Layout | None:
     except PlannerError:
         return None
     prompt, answer = mlperf.LENGTHS[row.model]
-    engine, precision = mlperf.engine(card), mlperf.precision(card)
+    engine, precision = mlperf.engine(row, card), mlperf.precision(card)
     kv = "fp8" if engine == "tensorrt-llm" and precision in ("fp8", "fp4") else "fp16"
     question = Question(
         precision,

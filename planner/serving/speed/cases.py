@@ -88,9 +88,7 @@ def _case(row: Measurement) -> Case:
     if row.unusable:
         raise _UnusableError(row.unusable)
     if row.scenario == "mlperf":
-        raise _UnusableError(
-            "MLPerf: parallel sizes are not in the logs; replicas are fitted on it"
-        )
+        raise _UnusableError("MLPerf")
     if row.scenario not in REGIMES:
         raise _UnusableError("arrivals at a rate: checked, not fitted")
     shape = (row.tensor_parallel, row.pipeline_parallel, row.input_tokens, row.output_tokens)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _PER_LOG_BATCH = 10  # batches are told apart by tenths of their log
 _NEGLIGIBLE = 1e-5
+# Of a token. State-space models keep none, and a logarithm needs some.
+_LEAST_CACHE_BYTES = 1024.0
 
 
 class Shape(NamedTuple):
@@ -61,7 +63,8 @@ def grid(batch: float) -> float:
 def size(model: Model, precision: str) -> tuple[float, float]:
     """Return where a model lies: logs of the bytes of active weights, and of cache per weight."""
     active = memory.weight_bytes(model, precision) * model.active_params_b / model.params_b
-    per_weight = memory.kv_bytes_per_token(model) / (model.active_params_b * 1e9)
+    cache_bytes = max(memory.kv_bytes_per_token(model), _LEAST_CACHE_BYTES)
+    per_weight = cache_bytes / (model.active_params_b * 1e9)
     return math.log(active), math.log(per_weight)
 
 
@@ -106,6 +109,13 @@ def regimes(engine: str, generation: str) -> tuple[str, ...]:
     """Return the ways of running that a generation was measured in, the most often first."""
     counted = Counter(point.regime for point in shipped.points(engine, generation))
     return tuple(name for name, _ in counted.most_common())
+
+
+@cache
+def most_steady(engine: str, generation: str) -> int:
+    """Return the largest batch that a steady load was measured with."""
+    points = shipped.points(engine, generation)
+    return max((point.batch for point in points if point.regime != "burst"), default=0)
 
 
 @cache

@@ -49,7 +49,6 @@ OF_THE_CARD = ("architecture", "architecture_kernel", "card", "generation_archit
 """Levels that tell one card from another of the same vendor."""
 
 _BLACKWELL = 10
-_STATE_WINDOW = 4  # a hybrid's layers of full attention: one in four
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +66,7 @@ def kind(model: Model) -> str:
     """Return what a model's speed depends on in kind."""
     if model.kv_lora_rank is not None:
         return "latent"
-    hybrid = model.attention == "hybrid" or (
-        model.sliding_window is not None
-        and model.full_attention_every == _STATE_WINDOW
-        and model.name.startswith("qwen3")
-    )
+    hybrid = model.state_bytes > 0
     experts = model.moe_experts is not None
     return {(False, False): "dense", (True, False): "experts", (False, True): "hybrid"}.get(
         (experts, hybrid), "hybrid-experts"

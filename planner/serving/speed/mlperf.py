@@ -39,7 +39,7 @@ _WIDTHS = (1, 2, 4, 8)
 _ROUND = re.compile(r"MLPerf Inference v(\d+)\.\d closed offline", re.IGNORECASE)
 _SUBMISSION = re.compile(r"MLPerf Inference v(\d+\.\d) closed (\w+)", re.IGNORECASE)
 _MOST_ON_A_HOST = 10
-_OLD_ROUND = 4  # submissions up to here ran the software of 2024
+_OLD_ROUND = 4
 
 
 def offline(rows: Iterable[Measurement]) -> list[Measurement]:
@@ -51,9 +51,11 @@ def offline(rows: Iterable[Measurement]) -> list[Measurement]:
     ]
 
 
-def engine(card: Accelerator) -> str:
-    """Return what submissions on a card run."""
-    return "vllm" if card.vendor == "AMD" else "tensorrt-llm"
+def engine(row: Measurement, card: Accelerator) -> str:
+    """Return what a submission runs; on NVIDIA cards TensorRT-LLM where it says no more."""
+    if card.vendor == "AMD" or "vLLM" in row.software:
+        return "vllm"
+    return "tensorrt-llm"
 
 
 def precision(card: Accelerator) -> str:
@@ -76,7 +78,7 @@ def candidates(row: Measurement) -> list[Case]:
         if not replicas or not memory.can_shard(model, card, width):
             continue
         workload = Workload(
-            model, card, precision(card), engine(card), width, 1, *LENGTHS[row.model]
+            model, card, precision(card), engine(row, card), width, 1, *LENGTHS[row.model]
         )
         try:
             batch, work = workload.batch(workload.most_requests()), workload.work()
@@ -113,9 +115,11 @@ def loss_per_doubling(rows: Iterable[Measurement]) -> float:
 
 
 def _generation(row: Measurement) -> str:
-    """Return the generation: makers' branches of later rounds ran ahead of the releases.
+    """Return the generation: makers' branches run ahead of the releases.
 
-    The same machines gave the same in rounds 5.0 (vLLM 0.6.5), 5.1 (0.9) and 6.0.
+    The same machines gave the same in later rounds: H200 with TensorRT in 4.1 and 5.1, MI300X in
+    5.0 (vLLM 0.6.5), 5.1 (0.9) and 6.0. Only the vLLM of round 4 was slower.
     """
     found = _ROUND.search(row.notes)
-    return "2024" if found and int(found[1]) <= _OLD_ROUND else "2026"
+    old = found is not None and int(found[1]) <= _OLD_ROUND and "vLLM" in row.software
+    return "2024" if old else "2026"

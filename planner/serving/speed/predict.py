@@ -10,31 +10,28 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from planner.errors import NotFoundError, UnknownNameError, UsageError
 from planner.serving import memory
 from planner.serving.engines import support
-from planner.serving.speed import corrections, evidence, generations, latency, roofline, shipped
-from planner.serving.speed.curve import curve, newest, runs
-from planner.serving.speed.effects import Setting, kind
-from planner.serving.speed.measurements import nominal_precision
+from planner.serving.speed import evidence, generations, latency, roofline, shipped
+from planner.serving.speed.curve import newest, runs
+from planner.serving.speed.replica import in_order, loaded
 from planner.serving.speed.replicas import together
 from planner.serving.speed.workload import Workload
 
 if TYPE_CHECKING:
     from planner.serving.accelerators import Accelerator
     from planner.serving.models import Model
-    from planner.serving.speed.curve import Curve
     from planner.serving.speed.evidence import Basis
     from planner.serving.speed.generations import Generation
     from planner.serving.speed.latency import Times
     from planner.serving.speed.measurements import Measurement
+    from planner.serving.speed.replica import Loaded
 
 ENGINES = ("vllm", "tensorrt-llm", "tgi", "sglang", "deepspeed-mii", "atom")
-
-_MAX_LOAD, _BURST = "max", "burst"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,26 +190,21 @@ def _machine(
     requests = concurrency or replicas * workload.most_requests()
     busy = min(replicas, requests)
     asked = None if concurrency is None else math.ceil(requests / busy)
-    load = asked or workload.most_requests()
-    batch = workload.batch(load)
-    at = _setting(workload, generation.name, asked, waiting=load > batch)
-    shape = curve(replace(workload, kv_tokens=None), at)
-    card = workload.accelerator
-    speed = math.exp(shape.log_speed(card, asked, batch))
-    rows = (
-        newest(runs(workload, generation.name), asked) if asked in shape.on(card).measured else []
-    )
-    basis, band, why = evidence.situation(at, workload, batch)
-    low, high = speed / band, speed * band
+    one = loaded(workload, generation.name, asked)
+    alone = math.exp(one.log_speed())
+    speed = math.exp(in_order(one))
+    rows = _measured(one)
+    basis, band, why = evidence.situation(one.setting, workload, one.batch)
+    low, high = alone / band, speed * band
     if rows and replicas == 1:
         basis = "measured"
         scatter = shipped.bands()["measured"]["all"]
         measured = [row.tokens_per_second for row in rows]
-        low, high = min(*measured, speed / scatter), max(*measured, speed * scatter)
-    times = _times(workload, shape, rows, load=load, batch=batch, speed=speed)
+        low, high = min(*measured, alone / scatter), max(*measured, speed * scatter)
+    times = _times(one, rows, alone)
     return Throughput(
         model=workload.model.name,
-        accelerator=card.name,
+        accelerator=workload.accelerator.name,
         accelerator_count=count,
         precision=workload.precision,
         engine=workload.engine,
@@ -236,48 +228,29 @@ def _machine(
     )
 
 
-def _times(
-    workload: Workload,
-    shape: Curve,
-    rows: list[Measurement],
-    *,
-    load: int,
-    batch: int,
-    speed: float,
-) -> Times:
+def _measured(one: Loaded) -> list[Measurement]:
+    """Return the newest runs of exactly this set-up and load; empty where there are none."""
+    if one.requests not in one.curve.on(one.workload.accelerator).measured:
+        return []
+    return newest(runs(one.workload, one.setting.generation), one.requests)
+
+
+def _times(one: Loaded, rows: list[Measurement], speed: float) -> Times:
     """Return the times of a request: measured where a run of this load states them."""
-    here, at = shape.on(workload.accelerator), shape.setting
-    plain = roofline.tokens_per_second(here.work, here.rates, batch)
-    prompt, step = latency.parts(here.work, here.rates, batch)
+    here = one.curve.on(one.workload.accelerator)
+    plain = roofline.tokens_per_second(here.work, here.rates, one.batch)
+    prompt, step = latency.parts(here.work, here.rates, one.batch)
     return latency.times(
         (prompt * plain / speed, step * plain / speed),
-        waiting=shipped.waiting(at.engine),
-        regime=at.regime,
-        output_tokens=workload.output_tokens,
-        batch=batch,
-        requests=load,
+        waiting=shipped.waiting(one.setting.engine),
+        regime=one.setting.regime,
+        output_tokens=one.workload.output_tokens,
+        batch=one.batch,
+        requests=one.load,
         speed=speed,
-        correction=math.exp(shape.first(workload.accelerator, batch)),
+        correction=math.exp(one.curve.first(one.workload.accelerator, one.batch)),
         measured=_measured_times(rows),
     )
-
-
-def _setting(
-    workload: Workload, generation: str, requests: int | None, *, waiting: bool
-) -> Setting:
-    """Return what the effects depend on.
-
-    Maximum load, and more requests at once than the engine takes, are regimes of their own where
-    they were measured. Else the one that was measured most speaks.
-    """
-    known = corrections.regimes(workload.engine, generation)
-    regime = next((name for name in known if name not in (_MAX_LOAD, _BURST)), _MAX_LOAD)
-    if requests is None and _MAX_LOAD in known:
-        regime = _MAX_LOAD
-    elif waiting and _BURST in known:
-        regime = _BURST
-    precision = nominal_precision(workload.precision)
-    return Setting(workload.engine, generation, regime, precision, kind(workload.model))
 
 
 def _measured_times(rows: list[Measurement]) -> tuple[float, float] | None:

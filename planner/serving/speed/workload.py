@@ -59,7 +59,7 @@ class Workload:
         Raises:
             NotFoundError: Not even one.
         """
-        tokens = self._cache_tokens()
+        tokens = self.cache_tokens()
         wanted = self.input_tokens + self.output_tokens
         if tokens < wanted:
             raise NotFoundError(
@@ -83,9 +83,13 @@ class Workload:
         limit = engines.most_requests(self.engine, self.accelerator)
         return max(1, min(concurrency, self.room(), limit))
 
+    def holds_one(self) -> bool:
+        """Tell whether the cache holds a request of full length."""
+        return self.cache_tokens() >= self.input_tokens + self.output_tokens
+
     def room(self) -> int:
         """Return how many requests in flight the KV cache holds, each half way through."""
-        return int(self._cache_tokens() / (self.input_tokens + self.output_tokens / 2))
+        return int(self.cache_tokens() / (self.input_tokens + self.output_tokens / 2))
 
     def work(self) -> roofline.Work:
         """Return what a request asks of the replica."""
@@ -113,7 +117,7 @@ class Workload:
             self.pipeline_parallel,
         )
 
-    def _cache_tokens(self) -> int:
+    def cache_tokens(self) -> int:
         """Return what the cache holds: as told, or the middle of the range of the memory."""
         if self.kv_tokens is not None:
             return self.kv_tokens
