@@ -20,13 +20,15 @@ from planner.serving.load import LoadShape, Question
 from planner.serving.memory import EngineSettings
 from planner.serving.speed import cases, generations, measurements, mlperf, order, shipped
 from planner.serving.speed.predict import predict
+from planner.serving.speed.workload import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from planner.serving.models import Model
     from planner.serving.speed.measurements import Measurement
 
-SHAPES = ((1024, 1024), (1024, 256), (4000, 200), (128, 2048))
+SHAPES = ((1024, 1024), (4000, 200))
 PRECISIONS = ("bf16", "fp8", "int4", "fp4")
 REQUESTS = (1, 16, 128, None)
 
@@ -159,7 +161,7 @@ def violations() -> None:
         for precision in PRECISIONS:
             for shape in SHAPES:
                 for requests in REQUESTS:
-                    speeds = dict(_speeds(model.name, precision, shape, requests))
+                    speeds = dict(_speeds(model, precision, shape, requests))
                     pairs = list(_broken(speeds, precision))
                     asked += len(speeds)
                     broken += len(pairs)
@@ -199,12 +201,13 @@ def _offline_layout(row: Measurement) -> layouts.Layout | None:
 
 
 def _speeds(
-    model: str, precision: str, shape: tuple[int, int], requests: int | None
-) -> Iterator[tuple[str, float]]:
+    model: Model, precision: str, shape: tuple[int, int], requests: int | None
+) -> Iterator[tuple[str, tuple[float, int]]]:
+    """Yield each card of the order with its speed, and what its cache holds."""
     for card in order.chain():
         try:
             found = predict(
-                models.get(model),
+                model,
                 card,
                 precision=precision,
                 input_tokens=shape[0],
@@ -214,14 +217,19 @@ def _speeds(
             )
         except PlannerError:
             continue
-        yield card.name, found.tokens_per_second
+        room = Workload(model, card, precision, "vllm", 1, 1, *shape).cache_tokens()
+        yield card.name, (found.tokens_per_second, room)
 
 
-def _broken(speeds: dict[str, float], precision: str) -> Iterator[tuple[str, str]]:
+def _broken(speeds: dict[str, tuple[float, int]], precision: str) -> Iterator[tuple[str, str]]:
+    """Yield the pairs whose second card is further ahead than hardware and room allow."""
     limit = order.reach(precision)
-    for first, slow in speeds.items():
-        for second, fast in speeds.items():
-            if math.log(fast / slow) > limit[first, second] + 1e-9:
+    for first, (slow, little) in speeds.items():
+        for second, (fast, much) in speeds.items():
+            allowed = limit[first, second]
+            if not order.beats(first, second):
+                allowed = max(allowed, math.log(1.1 * much / little))
+            if math.log(fast / slow) > allowed + 1e-9:
                 yield first, second
 
 

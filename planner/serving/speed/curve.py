@@ -51,8 +51,7 @@ class Curve:
         self._shared = corrections.shared(setting, workload.model, shape)
         self._cards: dict[str, OnCard] = {}
         seen = corrections.measured_cards(setting.engine, setting.generation)
-        self._seen = [card for card in order.chain() if card.name in seen]
-        self._unseen = [card for card in order.chain() if card.name not in seen]
+        self._seen = [name for name in order.CHAIN if name in seen]
 
     def on(self, card: Accelerator) -> OnCard:
         """Return what is known of the load on one card."""
@@ -79,16 +78,24 @@ class Curve:
             batch: Those decoded together.
         """
         shared = self._shared.at(batch).speed
-        if card.name not in order.CHAIN:
+        # At maximum load each card was measured with as many requests as it has room for.
+        as_measured = requests is None and None in self.on(card).measured
+        if card.name not in order.CHAIN or as_measured:
             return self._alone(card, requests, batch, shared)
         precision = self.setting.precision
-        known = order.keep(
-            {c.name: self._alone(c, requests, batch, shared) for c in self._seen}, precision
-        )
-        for other in self._unseen:
-            speed = self._alone(other, requests, batch, shared)
-            known[other.name] = order.between(other.name, speed, known, precision)
-        return order.keep(known, precision)[card.name]
+        alone = {c.name: self._alone(c, requests, batch, shared) for c in order.chain()}
+        known: dict[str, float] = {}
+        # What was measured at this very load moves least, then the cards of the generation.
+        for names in self._by_evidence(requests):
+            placed = {name: order.between(name, alone[name], known, precision) for name in names}
+            known = order.keep(known | placed, precision)
+        return known[card.name]
+
+    def _by_evidence(self, requests: int | None) -> list[list[str]]:
+        """Return the cards of the order: measured at this load, in the generation, not at all."""
+        exact = [c.name for c in order.chain() if requests in self.on(c).measured]
+        seen = [name for name in self._seen if name not in exact]
+        return [exact, seen, [n for n in order.CHAIN if n not in seen and n not in exact]]
 
     def first(self, card: Accelerator, batch: float) -> float:
         """Return the log of what the time to the first token is multiplied with."""

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 ENGINES = ("vllm", "tensorrt-llm", "tgi", "sglang", "deepspeed-mii", "atom")
 
 
+# A measured speed that the order of cards moves by more is not called measured any more.
+_UNMOVED = 0.002
+
+
 @dataclass(frozen=True, slots=True)
 class Throughput:
     """What a set-up gives.
@@ -196,7 +200,7 @@ def _machine(
     rows = _measured(one)
     basis, band, why = evidence.situation(one.setting, workload, one.batch)
     low, high = alone / band, speed * band
-    if rows and replicas == 1:
+    if rows and replicas == 1 and _moved(one, alone) < _UNMOVED:
         basis = "measured"
         scatter = shipped.bands()["measured"]["all"]
         measured = [row.tokens_per_second for row in rows]
@@ -222,8 +226,9 @@ def _machine(
         time_to_first_token_p95_s=times.first_p95,
         time_per_output_token_s=times.each,
         time_per_output_token_p95_s=times.each_p95,
-        source=_source(rows) or f"roofline fitted to measurements of {generation.releases}; {why}",
-        software=rows[0].software if rows else generation.releases,
+        source=(_source(rows) if basis == "measured" else "")
+        or f"roofline fitted to measurements of {generation.releases}; {why}",
+        software=rows[0].software if basis == "measured" else generation.releases,
         engine_generation=generation.name,
     )
 
@@ -233,6 +238,12 @@ def _measured(one: Loaded) -> list[Measurement]:
     if one.requests not in one.curve.on(one.workload.accelerator).measured:
         return []
     return newest(runs(one.workload, one.setting.generation), one.requests)
+
+
+def _moved(one: Loaded, speed: float) -> float:
+    """Return by what share the order of cards moved what was measured."""
+    measured = one.curve.on(one.workload.accelerator).measured[one.requests]
+    return abs(speed / math.exp(measured) - 1)
 
 
 def _times(one: Loaded, rows: list[Measurement], speed: float) -> Times:

@@ -69,14 +69,16 @@ def loaded(workload: Workload, generation: str, requests: int | None) -> Loaded:
 def in_order(replica: Loaded) -> float:
     """Return the log speed, raised to what other cards in the physical order leave it.
 
-    Only cards whose rooms are planner's own are compared: a cache that is given counts alone.
+    Where all requests run at once there is nothing to raise: the order holds at any batch. A cache
+    that is given for this card is given for the others in the same proportion to their own.
     """
     workload = replica.workload
     speed = replica.log_speed()
-    if workload.accelerator.name not in order.CHAIN or workload.kv_tokens is not None:
+    all_run = replica.requests is not None and replica.load <= replica.batch
+    if workload.accelerator.name not in order.CHAIN or all_run:
         return speed
     generation, asked = replica.setting.generation, replica.requests
-    others = [workload.on(card) for card in order.chain()]
+    others = _with_room_alike(workload)
     fitting = [other for other in others if other.holds_one()]
     replicas = [loaded(other, generation, asked) for other in fitting]
     if len({other.batch for other in replicas}) == 1:
@@ -92,6 +94,18 @@ def in_order(replica: Loaded) -> float:
             if (name, other.workload.accelerator.name) in limit
         ),
     )
+
+
+def _with_room_alike(workload: Workload) -> list[Workload]:
+    """Return the same on every card of the order, with caches in proportion to the given one."""
+    plain = [replace(workload, accelerator=card, kv_tokens=None) for card in order.chain()]
+    if workload.kv_tokens is None:
+        return plain
+    own = replace(workload, kv_tokens=None).cache_tokens() or 1
+    return [
+        replace(other, kv_tokens=round(other.cache_tokens() * workload.kv_tokens / own))
+        for other in plain
+    ]
 
 
 def _limit(rooms: dict[str, int], precision: str) -> dict[tuple[str, str], float]:

@@ -31,9 +31,7 @@ def test_every_engine_has_generations_and_the_deployed_one_comes_first() -> None
         ("tgi", "TGI 2.0.4", "2023"),
     ],
 )
-def test_software_is_told_apart_by_its_version(
-    engine: str, software: str, generation: str
-) -> None:
+def test_software_is_told_apart_by_its_version(engine: str, software: str, generation: str) -> None:
     assert generations.of_software(engine, software, "") == generation
 
 

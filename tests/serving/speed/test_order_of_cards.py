@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.errors import NotFoundError
-from planner.serving import models
+from planner.serving import memory, models
 from planner.serving.speed import order
 from planner.serving.speed.generations import GENERATIONS
 from planner.serving.speed.predict import predict
@@ -50,7 +50,7 @@ def test_no_model_breaks_the_order_of_cards(
                         input_tokens=shape[0],
                         output_tokens=shape[1],
                         concurrency=requests,
-                        tensor_parallel=width if model.heads % width == 0 else 1,
+                        tensor_parallel=width if memory.can_shard(model, card, width) else 1,
                         kv_tokens=10**9,
                     )
                 except NotFoundError:

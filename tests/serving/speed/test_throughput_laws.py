@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from planner.errors import NotFoundError
 from planner.serving import accelerators, models
-from planner.serving.speed import residuals, roofline
+from planner.serving.speed import effects, roofline
 from planner.serving.speed.predict import ENGINES, predict
 
 CARDS = [
@@ -18,7 +18,6 @@ CARDS = [
     for card in accelerators.all_accelerators()
     if card.bandwidth_gbs is not None and card.fp16_tflops is not None
 ]
-FAMILIES = residuals.calibration().families
 
 cards = st.sampled_from(CARDS)
 any_model = st.sampled_from(models.all_models())
@@ -40,11 +39,18 @@ def setups(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-rates = st.sampled_from([family.pooled for family in FAMILIES])
+# The rates of one generation on very different cards.
+rates = st.sampled_from(
+    [
+        effects.rates(effects.Setting(*engine, "serving", "fp8", "dense"), accelerators.get(card))
+        for engine in (("vllm", "2026"), ("tensorrt-llm", "2024"), ("sglang", "2026"))
+        for card in ("H100", "L4", "MI300X")
+    ]
+)
 
 
 def speed(setup: dict[str, Any], batch: int, with_rates: roofline.Rates) -> float:
-    return roofline.tokens_per_second(roofline.work(**setup, batch=batch), with_rates)
+    return roofline.tokens_per_second(roofline.work(**setup), with_rates, batch)
 
 
 @given(setups(), requests, requests, rates)
@@ -81,7 +87,17 @@ def test_more_tokens_touch_more_experts_and_never_more_than_all(
     model: models.Model, few: int, more: int
 ) -> None:
     few, more = sorted((few, more))
-    shares = [roofline.touched_share(model, batch) for batch in (few, more)]
+    work = roofline.work(
+        model,
+        accelerators.get("H100"),
+        precision="fp8",
+        kv_precision="fp16",
+        tensor_parallel=1,
+        pipeline_parallel=1,
+        input_tokens=100,
+        output_tokens=100,
+    )
+    shares = [roofline.touched_share(work, batch) for batch in (few, more)]
     assert 0 < shares[0] <= shares[1] + 1e-12
     assert shares[1] <= 1 + 1e-12
 

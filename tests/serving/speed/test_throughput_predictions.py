@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from planner.bundled import pricing_data
 from planner.errors import NotFoundError, UnknownNameError, UsageError
-from planner.serving import accelerators, models
-from planner.serving.speed import residuals
-from planner.serving.speed.families import choose
+from planner.serving import accelerators, engines, models, table
 from planner.serving.speed.predict import Throughput, predict, usd_per_million_tokens
 from planner.serving.speed.replicas import together
-from planner.serving.speed.workload import Workload
+
+THEN = {"engine_generation": "2024"}
 
 
 def ask(model: str, accelerator: str, count: int, precision: str, **options: Any) -> Throughput:
@@ -23,7 +24,7 @@ def ask(model: str, accelerator: str, count: int, precision: str, **options: Any
 
 
 def test_a_measured_run_of_the_very_set_up_is_returned_with_its_source() -> None:
-    found = ask("llama-2-70b", "H100", 4, "fp16", input_tokens=128, output_tokens=128)
+    found = ask("llama-2-70b", "H100", 4, "fp16", input_tokens=128, output_tokens=128, **THEN)
     assert found.throughput_basis == "measured"
     assert found.tokens_per_second == pytest.approx(733.598, abs=0.001)
     assert "argonne-lcf/LLM-Inference-Bench" in found.source
@@ -31,7 +32,7 @@ def test_a_measured_run_of_the_very_set_up_is_returned_with_its_source() -> None
 
 
 def test_both_16_bit_formats_share_a_measurement() -> None:
-    load = {"input_tokens": 128, "output_tokens": 128}
+    load = {"input_tokens": 128, "output_tokens": 128, "engine_generation": "2024"}
     half, brain = (ask("llama-2-70b", "H100", 4, p, **load) for p in ("fp16", "bf16"))
     assert half.tokens_per_second == brain.tokens_per_second
     assert brain.throughput_basis == "measured"
@@ -46,6 +47,7 @@ def test_maximum_load_finds_the_published_maximum_load_run() -> None:
         engine="tensorrt-llm",
         output_tokens=1000,
         concurrency=None,
+        **THEN,
     )
     assert found.throughput_basis == "measured"
     assert found.tokens_per_second == pytest.approx(2585.0953)
@@ -77,65 +79,26 @@ def test_a_run_faster_than_its_hardware_is_never_returned() -> None:
     assert found.tokens_per_second < 20_000
 
 
-@pytest.mark.parametrize(
-    ("model", "accelerator", "count", "precision", "engine", "family"),
-    [
-        ("llama-2-70b", "H100", 8, "fp16", "vllm", "vllm/static-batch/NVIDIA"),
-        ("llama-2-70b", "A100-40GB", 8, "fp16", "vllm", "vllm/static-batch/NVIDIA"),
-        ("llama-3.1-70b", "H100", 8, "fp8", "vllm", "vllm/serving/NVIDIA"),
-        ("llama-2-70b", "A100-80GB", 4, "fp16", "vllm", "vllm/serving/NVIDIA"),
-        ("llama-2-70b", "MI300X", 2, "fp16", "vllm", "vllm/static-batch/AMD"),
-        ("llama-2-70b", "H100", 4, "fp16", "tensorrt-llm", "tensorrt-llm/static-batch/NVIDIA"),
-        ("llama-3.1-70b", "H200", 2, "fp8", "tensorrt-llm", "tensorrt-llm/serving/NVIDIA"),
-        ("llama-2-70b", "L40S", 4, "fp8", "tensorrt-llm", "tensorrt-llm/max-load/NVIDIA"),
-        ("llama-2-70b", "A10G", 8, "fp16", "tgi", "tgi/virtual-users/NVIDIA"),
-    ],
-)
-def test_the_family_that_knows_model_and_card_speaks(  # noqa: PLR0917 - the columns above
-    model: str, accelerator: str, count: int, precision: str, engine: str, family: str
-) -> None:
-    workload = Workload(
-        models.get(model), accelerators.get(accelerator), precision, engine, count, 1, 1024, 1024
-    )
-    assert choose(residuals.calibration(), workload, 16).name == family
+def test_every_card_speaks_the_generation_that_is_deployed() -> None:
+    for card in ("H100", "H200", "MI300X", "A100-80GB", "L4"):
+        found = ask("llama-3.1-8b", card, 1, "fp16")
+        assert found.engine_generation == "2026"
+        assert found.software == "vLLM 0.12 and later"
 
 
-def test_maximum_load_asks_the_maximum_load_family() -> None:
-    workload = Workload(
-        models.get("llama-2-70b"),
-        accelerators.get("H100"),
-        "fp8",
-        "tensorrt-llm",
-        *(4, 1, 1024, 1024),
-    )
-    assert choose(residuals.calibration(), workload, None).regime == "max-load"
-
-
-def test_a_static_batch_that_fills_the_cache_asks_the_maximum_load_family() -> None:
-    found = ask(
-        "llama-2-7b",
-        "H100",
-        1,
-        "fp8",
-        engine="tensorrt-llm",
-        input_tokens=128,
-        output_tokens=100,
-        concurrency=896,
-    )
-    assert "TensorRT-LLM docs" in found.source
+def test_todays_vllm_is_faster_than_that_of_2024() -> None:
+    for card in ("H100", "MI300X"):
+        now = ask("llama-2-70b", card, 4, "fp16")
+        then = ask("llama-2-70b", card, 4, "fp16", engine_generation="2024")
+        assert now.tokens_per_second > 1.1 * then.tokens_per_second
 
 
 @pytest.mark.parametrize(
     ("model", "accelerator", "count", "precision", "reason"),
     [
-        ("llama-2-7b", "T4", 2, "fp16", "nothing like T4"),
-        ("llama-2-13b", "L4", 2, "fp16", "nothing like L4"),
-        ("llama-2-70b", "A10G", 8, "fp16", "nothing like A10G"),
-        ("llama-2-70b", "RTX-4090", 8, "fp16", "nothing like RTX-4090"),
+        ("llama-2-7b", "T4", 2, "fp16", "nothing was measured on T4"),
+        ("llama-2-13b", "L4", 2, "fp16", "nothing was measured on L4"),
         ("llama-2-70b", "Trainium2", 16, "fp16", "AWS accelerators"),
-        ("llama-2-70b", "MI300X", 1, "fp8", "fp8 was not measured"),
-        ("llama-2-70b", "H100", 1, "int4", "int4 was not measured"),
-        ("deepseek-v3", "H200", 8, "fp8", "no model built like deepseek-v3"),
     ],
 )
 def test_what_nothing_was_measured_like_is_unvalidated_and_at_least_twofold(
@@ -149,8 +112,7 @@ def test_what_nothing_was_measured_like_is_unvalidated_and_at_least_twofold(
 
 
 def test_a_load_far_from_all_measured_ones_is_unvalidated() -> None:
-    # TGI was measured with prompts of ten tokens only.
-    found = ask("llama-2-70b", "A10G", 8, "fp16", engine="tgi", input_tokens=1000)
+    found = ask("llama-2-70b", "A10G", 8, "fp16", engine="tgi", input_tokens=9000)
     assert found.throughput_basis == "unvalidated"
     assert "far from what was measured" in found.source
 
@@ -221,8 +183,25 @@ def test_a_precision_the_card_cannot_run_is_refused() -> None:
 
 
 def test_a_card_of_unknown_speed_has_no_throughput() -> None:
-    with pytest.raises(NotFoundError, match="no throughput can be estimated on H100-NVL"):
-        ask("llama-2-7b", "H100-NVL", 1, "fp16")
+    unknown = replace(accelerators.get("H100-NVL"), name="Unknown", bandwidth_gbs=None)
+    with pytest.raises(NotFoundError, match="no throughput can be estimated on Unknown"):
+        predict(
+            models.get("llama-2-7b"),
+            unknown,
+            precision="fp16",
+            input_tokens=1000,
+            output_tokens=500,
+            concurrency=16,
+        )
+
+
+def test_every_card_that_can_be_rented_and_serves_has_a_speed() -> None:
+    cards = {item["accelerator"] for item in table.read(pricing_data() / "instance_types.csv")}
+    for name in cards:
+        card = accelerators.get(name)
+        if engines.runnable(card):
+            assert card.bandwidth_gbs, name
+            assert card.fp16_tflops, name
 
 
 @pytest.mark.parametrize(
