@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 # Measured on hardware or models that planner does not offer; nothing is claimed of them.
 UNKNOWN = {
-    *("AMD_MIXED", "Arc_Pro_B", "GH200_144", "Intel_Max_1550", "MI325X", "MI355X", "Orin"),
+    *("AMD_MIXED", "Arc_Pro_B", "GH200_144", "Intel_Max_1550", "Orin"),
     "gptj-99",
+    "gemma-4-12b",
 }
 
 

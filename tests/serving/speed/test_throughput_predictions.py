@@ -121,14 +121,12 @@ def test_bands_widen_as_the_evidence_thins() -> None:
     def spread(found: Throughput) -> float:
         return found.tokens_per_second_high / found.tokens_per_second_low
 
-    measured = ask("llama-2-70b", "H100", 4, "fp16", input_tokens=128, output_tokens=128)
-    between = ask("llama-2-70b", "H100", 4, "fp16", input_tokens=200, output_tokens=200)
-    other_size = ask("llama-2-70b", "H100", 8, "fp16", input_tokens=200, output_tokens=200)
-    other_model = ask("phi-4", "H100", 2, "fp16", engine="tensorrt-llm")
-    other_card = ask("llama-2-70b", "A100-80GB", 4, "fp16")
+    measured = ask("llama-2-70b", "H100", 4, "fp16", input_tokens=128, output_tokens=128, **THEN)
+    between = ask("llama-2-70b", "H100", 4, "fp16", input_tokens=200, output_tokens=200, **THEN)
+    other_size = ask("llama-2-70b", "H100", 8, "fp16", input_tokens=200, output_tokens=200, **THEN)
+    other_card = ask("llama-2-70b", "A100-80GB", 4, "fp16", **THEN)
     spreads = [spread(f) for f in (measured, between, other_size, other_card)]
     assert spreads == sorted(spreads)
-    assert spread(other_model) > spread(other_size)
     assert [f.throughput_basis for f in (between, other_size, other_card)] == ["modelled"] * 3
 
 
