@@ -48,7 +48,7 @@ def damaged(draw: st.DrawFn) -> dict[str, Any]:
             place = draw(st.sampled_from(inner))
         key = draw(st.sampled_from(sorted(place)))
         if draw(st.booleans()):
-            place[key] = draw(_ODD)
+            place[key] = copy.deepcopy(draw(_ODD))  # it may be damaged in its turn
         else:
             del place[key]
         if not place:
