@@ -28,7 +28,7 @@ def test_the_table_fits_80_columns_and_marks_weights_only(monkeypatch: pytest.Mo
     assert "fp8*" in rows["A10G"]
     assert "fp8" in rows["L4"]
     assert rows["K80"][-3:] == ["no", "LLM", "engine"]
-    assert rows["GH200-96GB"][1:3] == ["-", "-"]
+    assert rows["K80"][2] == "-"
 
 
 def test_words_match_name_alias_vendor_and_architecture() -> None:
@@ -36,13 +36,13 @@ def test_words_match_name_alias_vendor_and_architecture() -> None:
         return [row["name"] for row in json.loads(run(*words, "--format", "json"))]
 
     assert names("a100", "pcie") == ["A100-80GB-PCIe"]
-    assert set(names("amd")) == {"MI300X", "MI250", "Radeon-Pro-V520"}
+    assert set(names("amd")) == {"MI300X", "MI325X", "MI355X", "MI250", "Radeon-Pro-V520"}
     assert "L4" in names("ada")
 
 
 def test_machine_formats_carry_the_source_and_keep_unknown_empty() -> None:
     rows = {r["name"]: r for r in csv.DictReader(io.StringIO(run("--format", "csv")))}
-    assert rows["H100-NVL"]["fp16_tflops"] == ""
+    assert rows["K80"]["fp16_tflops"] == ""
     assert rows["A10G"]["usable_gib"] == "22.35"
     assert rows["T4"]["precisions"] == "fp16 int8 int4"
     assert all(row["source"] for row in rows.values())

@@ -16,9 +16,8 @@ from collections import Counter, defaultdict
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from planner.serving import memory, models
+from planner.serving import memory
 from planner.serving.speed import shipped
-from planner.serving.speed.effects import kind
 
 if TYPE_CHECKING:
     from planner.serving.models import Model
@@ -133,9 +132,7 @@ def _pulls(setting: Setting, model: Model, card: str | None) -> tuple[_Pull, ...
     """Return the points that matter to a model, of all cards or as one card's own."""
     kernel = shipped.kernel()
     found = []
-    for point in shipped.points(setting.engine, setting.generation):
-        if card is not None and point.accelerator != card:
-            continue
+    for point in _points(setting.engine, setting.generation, card):
         strength = _strength(setting, model, point, own=card is not None)
         if abs(strength * point.weight) + abs(strength * point.first_weight) > _NEGLIGIBLE:
             if point.regime != setting.regime:
@@ -152,16 +149,15 @@ def _strength(setting: Setting, model: Model, point: Point, *, own: bool) -> flo
         (kernel.model_on_card, kernel.card) if own else (kernel.model, kernel.kind)
     )
     strength = for_model**2 if point.model == model.name else 0.0
-    there = models.get(point.model)
-    if kind(there) == setting.kind:
-        strength += for_kind**2 * _alike(model, setting.precision, there, point.precision)
+    of_kind, *there = shipped.shapes()[point.model, point.precision]
+    if of_kind == setting.kind:
+        strength += for_kind**2 * _alike(size(model, setting.precision), (there[0], there[1]))
     return strength * (1.0 if point.precision == setting.precision else kernel.other_precision)
 
 
 @cache
-def _alike(model: Model, precision: str, other: Model, other_precision: str) -> float:
-    lengths = shipped.kernel().scales[4:]
-    pairs = zip(size(model, precision), size(other, other_precision), lengths, strict=True)
+def _alike(here: tuple[float, float], there: tuple[float, float]) -> float:
+    pairs = zip(here, there, shipped.kernel().scales[4:], strict=True)
     return math.exp(-0.5 * sum(((a - b) / length) ** 2 for a, b, length in pairs))
 
 
@@ -200,9 +196,8 @@ def _own_constant(
     kernel = shipped.kernel()
     points = [
         point
-        for point in shipped.points(setting.engine, setting.generation)
-        if (point.model, point.precision, point.accelerator)
-        == (model.name, setting.precision, card)
+        for point in _points(setting.engine, setting.generation, card)
+        if (point.model, point.precision) == (model.name, setting.precision)
     ]
     setup = [
         point
@@ -210,6 +205,21 @@ def _own_constant(
         if (point.tensor_parallel, point.pipeline_parallel) == (width, accelerators // width)
     ]
     return _add(_weights(points, kernel.level_on_card**2), _weights(setup, kernel.setup**2))
+
+
+def _points(engine: str, generation: str, card: str | None) -> tuple[Point, ...]:
+    """Return the points of a generation, or of one card in it."""
+    if card is None:
+        return shipped.points(engine, generation)
+    return _by_card(engine, generation).get(card, ())
+
+
+@cache
+def _by_card(engine: str, generation: str) -> dict[str, tuple[Point, ...]]:
+    found: defaultdict[str, list[Point]] = defaultdict(list)
+    for point in shipped.points(engine, generation):
+        found[point.accelerator].append(point)
+    return {card: tuple(points) for card, points in found.items()}
 
 
 def _weights(points: list[Point], size: float) -> Correction:

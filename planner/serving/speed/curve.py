@@ -50,6 +50,7 @@ class Curve:
         self._shape = shape
         self._shared = corrections.shared(setting, workload.model, shape)
         self._cards: dict[str, OnCard] = {}
+        self._chain: dict[tuple[int | None, float], dict[str, float]] = {}
         seen = corrections.measured_cards(setting.engine, setting.generation)
         self._seen = [name for name in order.CHAIN if name in seen]
 
@@ -77,19 +78,28 @@ class Curve:
             requests: In flight; None for as many as the engine takes.
             batch: Those decoded together.
         """
-        shared = self._shared.at(batch).speed
         # At maximum load each card was measured with as many requests as it has room for.
         as_measured = requests is None and None in self.on(card).measured
+        shared = self._shared.at(batch).speed
         if card.name not in order.CHAIN or as_measured:
             return self._alone(card, requests, batch, shared)
+        known = self._chain.get((requests, batch))
+        if known is None:
+            known = self._chain[requests, batch] = self._in_order(requests, batch, shared)
+        return known[card.name]
+
+    def _in_order(self, requests: int | None, batch: float, shared: float) -> dict[str, float]:
+        """Return the log speed of every card of the order, moved as little as it takes."""
         precision = self.setting.precision
         alone = {c.name: self._alone(c, requests, batch, shared) for c in order.chain()}
+        if order.holds(alone, precision):
+            return alone
         known: dict[str, float] = {}
         # What was measured at this very load moves least, then the cards of the generation.
         for names in self._by_evidence(requests):
             placed = {name: order.between(name, alone[name], known, precision) for name in names}
             known = order.keep(known | placed, precision)
-        return known[card.name]
+        return known
 
     def _by_evidence(self, requests: int | None) -> list[list[str]]:
         """Return the cards of the order: measured at this load, in the generation, not at all."""

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from planner.serving import accelerators, models
+from planner.serving import accelerators
 from planner.serving.speed import shipped
-from planner.serving.speed.effects import kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,7 +139,7 @@ def _seen(engine: str, generation: str) -> _Seen:
         cards=frozenset((point.accelerator, point.precision) for point in points),
         models=frozenset((point.model, point.precision) for point in points),
         pairs=frozenset((point.model, point.accelerator) for point in points),
-        kinds=frozenset(kind(models.get(name)) for name in {point.model for point in points}),
+        kinds=frozenset(shipped.shapes()[p.model, p.precision][0] for p in points),
         stages=max((point.pipeline_parallel for point in points), default=1),
         reach=_Reach.of(points) if points else None,
         setups={setup: _Reach.of(there) for setup, there in setups.items()},

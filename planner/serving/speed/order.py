@@ -96,6 +96,16 @@ def keep(speeds: Mapping[str, float], precision: str, *, upper: bool = True) -> 
     }
 
 
+def holds(speeds: Mapping[str, float], precision: str) -> bool:
+    """Tell whether the log speeds of all cards of the chain are in the order already."""
+    return all(speeds[fast] - speeds[slow] <= most for (slow, fast), most in _pairs(precision))
+
+
+@cache
+def _pairs(precision: str) -> tuple[tuple[tuple[str, str], float], ...]:
+    return tuple(reach(precision).items())
+
+
 def between(name: str, speed: float, known: Mapping[str, float], precision: str) -> float:
     """Return a card's log speed, moved to where the known speeds of others leave room for it."""
     limit = reach(precision)

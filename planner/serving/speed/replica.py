@@ -37,6 +37,7 @@ class Loaded:
         requests: Asked for; None for as many as the engine takes.
         load: In flight, those that wait included.
         batch: Decoded together.
+        curve: The speed of this shape of load on any card.
     """
 
     workload: Workload
@@ -44,12 +45,7 @@ class Loaded:
     requests: int | None
     load: int
     batch: int
-
-    @property
-    def curve(self) -> Curve:
-        """The speed of this shape of load on any card."""
-        anywhere = replace(self.workload, accelerator=order.chain()[0], kv_tokens=None)
-        return curve(anywhere, self.setting)
+    curve: Curve
 
     def log_speed(self) -> float:
         """Return the log of its output tokens a second, as its batch alone tells."""
@@ -63,7 +59,8 @@ def loaded(workload: Workload, generation: str, requests: int | None) -> Loaded:
     regime = _regime(workload.engine, generation, requests, batch, waiting=load > batch)
     precision = nominal_precision(workload.precision)
     setting = Setting(workload.engine, generation, regime, precision, kind(workload.model))
-    return Loaded(workload, setting, requests, load, batch)
+    anywhere = replace(workload, accelerator=order.chain()[0], kv_tokens=None)
+    return Loaded(workload, setting, requests, load, batch, curve(anywhere, setting))
 
 
 def in_order(replica: Loaded) -> float:

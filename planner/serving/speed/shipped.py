@@ -125,7 +125,7 @@ def document() -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
-    if not {"effects", "kernel", "waiting", "spread", "bands"} <= found.keys():
+    if not {"effects", "kernel", "waiting", "spread", "bands", "shapes"} <= found.keys():
         raise _unreadable(path, ValueError("a part is missing"))
     return found
 
@@ -155,6 +155,19 @@ def waiting(engine: str) -> Waiting:
     """Return where an engine's time to the first token goes."""
     found = document()["waiting"]
     return Waiting(**found.get(engine, found["all"]))
+
+
+@cache
+def shapes() -> dict[tuple[str, str], tuple[str, float, float]]:
+    """Return of each measured model and precision its kind and where it lies.
+
+    It spares a command the reading of every measured model's configuration.
+    """
+    found = {}
+    for model, precisions in document()["shapes"].items():
+        for precision, (kind, active, cache_per_weight) in precisions.items():
+            found[model, precision] = (kind, active, cache_per_weight)
+    return found
 
 
 @cache

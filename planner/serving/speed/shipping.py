@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from planner.bundled import pricing_data
-from planner.serving.speed import first_token, fitting, judging
+from planner.serving.speed import corrections, first_token, fitting, judging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -69,9 +69,20 @@ def build() -> tuple[dict[str, Any], str]:
             for name, groups in judged.tables.items()
         },
         "within_twice": judged.within_twice,
+        "shapes": shapes(fitted.cases),
         "effects": _effects(fitted.design, fitted.values),
     }
     return document, _points(fitted)
+
+
+def shapes(known: Sequence[Case]) -> dict[str, dict[str, tuple[str, float, float]]]:
+    """Return of each measured model and precision its kind and where it lies."""
+    found: defaultdict[str, dict[str, tuple[str, float, float]]] = defaultdict(dict)
+    for case in known:
+        precision = case.setting.precision
+        active, cache = corrections.size(case.workload.model, precision)
+        found[case.model][precision] = (case.setting.kind, round(active, 5), round(cache, 5))
+    return dict(sorted(found.items()))
 
 
 def check(document: Mapping[str, Any]) -> int:
