@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from schemas import problems
+from kubernetes_schemas import problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable

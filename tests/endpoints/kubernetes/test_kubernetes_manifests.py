@@ -14,7 +14,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from schemas import problems
+from kubernetes_schemas import problems
 
 from planner.endpoints import kubernetes
 from planner.endpoints.deploying import containers, deployment

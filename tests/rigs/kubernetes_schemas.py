@@ -16,7 +16,7 @@ from referencing import Registry, Resource
 
 KUBERNETES = "1.33.0"
 _FOLDER = f"kubernetes-json-schema/v{KUBERNETES}-local-strict"
-_CRDS = Path(__file__).parent / "crds"
+_CRDS = Path(__file__).parent.parent / "endpoints" / "kubernetes" / "crds"
 
 
 def problems(manifest: dict[str, Any]) -> list[str]:

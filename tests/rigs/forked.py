@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
 
 HERE = Path(__file__).parent
-FOLDERS = os.pathsep.join(map(str, (HERE, HERE / "endpoints", HERE / "pricing")))
 LONGEST_S = 300  # a command that hangs must not hang the tests
 CONTEXT = multiprocessing.get_context("forkserver")
 """Makes processes that need not import planner first."""
@@ -39,7 +38,7 @@ def start_server(*more: str) -> None:
     """
     CONTEXT.set_forkserver_preload(["forked_imports", *more])
     kept = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = FOLDERS
+    os.environ["PYTHONPATH"] = str(HERE)
     try:
         forkserver.ensure_running()
     finally:

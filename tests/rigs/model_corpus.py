@@ -25,7 +25,7 @@ Facts = dict[str, Any]
 @cache
 def all_facts() -> dict[str, Facts]:
     """Return the facts of each model by its name."""
-    text = (Path(__file__).parent / "serving" / "models" / "corpus.jsonl").read_text(
+    text = (Path(__file__).parent.parent / "serving" / "models" / "corpus.jsonl").read_text(
         encoding="utf-8"
     )
     return {facts["name"]: facts for facts in map(json.loads, text.splitlines())}
