@@ -10,6 +10,8 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 # Python compiles what is imported, when it is; compiling all of the clouds' SDKs beforehand takes
 # longer than downloading them, and 170 MB.
 PIP    := --quiet --no-compile
+# Every test process would compile the clouds' SDKs again: the tests took twice as long.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: compare test browser test-engine check bench docs format clean
 .DELETE_ON_ERROR:

@@ -27,6 +27,8 @@ _BLOCK = re.compile(
     r"^```console(?P<session> session)?\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 _REST = "..."
+# A story is told on another day each time it is run.
+_MOMENT = re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d(?= UTC)")
 
 
 def refreshed(text: str) -> str:
@@ -52,7 +54,9 @@ def _run(example: str, state: str | None) -> str:
     while lines and not lines[-1]:
         del lines[-1]
     if state is not None:
-        return example if _matches(before, lines) else "\n".join([command, *lines, "", ""])
+        if _matches(before, lines):
+            return example
+        return "\n".join([command, *(_MOMENT.sub(_REST, line) for line in lines), "", ""])
     if shown and shown[-1] == _REST:
         lines = [*lines[: len(shown) - 1], _REST]
     return "\n".join([command, *lines, ""])

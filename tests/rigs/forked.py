@@ -111,4 +111,8 @@ def _planner(arguments: Sequence[str], folder: str, files: Sequence[str]) -> Non
     sys.argv = [str(Path(sys.executable).with_name("planner")), *arguments]
     from planner.cli import main
 
-    main()
+    try:
+        main()
+    except Exception:  # noqa: BLE001 - as the interpreter ends a program, without multiprocessing's own line
+        sys.excepthook(*sys.exc_info())
+        sys.exit(1)

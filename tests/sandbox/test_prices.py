@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import httpx2
 import pytest
 
 from planner.cli.app import run
@@ -47,16 +48,14 @@ def test_a_refresh_in_the_sandbox_reads_all_clouds_and_says_what_moved(
 
 
 def test_the_simulated_price_lists_hold_traps(sandbox: Sandbox) -> None:
-    import httpx
-
     base = sandbox.endpoints.prices
     path = "/offers/v1.0/aws/AmazonEC2/current/region_index.json"
-    regions = httpx.get(f"{base}{path}").json()["regions"]
+    regions = httpx2.get(f"{base}{path}").json()["regions"]
     url = regions["us-east-1"]["currentVersionUrl"].replace(".json", ".csv")
-    answer = httpx.get(f"{base}{url}")
+    answer = httpx2.get(f"{base}{url}")
     for trap in ("AWS Outposts", "CapacityBlock", "Windows", "Upfront"):
         assert trap in answer.text
-    again = httpx.get(f"{base}{url}", headers={"If-None-Match": answer.headers["etag"]})
+    again = httpx2.get(f"{base}{url}", headers={"If-None-Match": answer.headers["etag"]})
     assert again.status_code == 304
 
 

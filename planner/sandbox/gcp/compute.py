@@ -6,16 +6,19 @@ GPUs that are counted per family; ``GPUS_ALL_REGIONS`` is a quota of the project
 
 from __future__ import annotations
 
+import csv
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, jsonify, request
 
+from planner.bundled import pricing_data
 from planner.endpoints.gce import requests, zones
 from planner.pricing import instance_types
 from planner.sandbox.gcp import cloud_quotas, instances
 from planner.sandbox.gcp.google import route
+from planner.sandbox.prices import figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,13 +65,13 @@ def blueprint(world: World) -> Blueprint:
     @route(made, f"{_PROJECT}/aggregated/machineTypes", "compute.machineTypes.list")
     def list_machine_types(project: str) -> Response:
         del project
-        found = _offered(world, lambda kind: requests.machine_of(kind)[0], "machineTypes")
+        found = _offered(world, _machine_type, "machineTypes")
         return jsonify(kind="compute#machineTypeAggregatedList", items=found)
 
     @route(made, f"{_PROJECT}/aggregated/acceleratorTypes", "compute.acceleratorTypes.list")
     def list_accelerator_types(project: str) -> Response:
         del project
-        found = _offered(world, lambda kind: requests.machine_of(kind)[1], "acceleratorTypes")
+        found = _offered(world, _accelerator_type, "acceleratorTypes")
         return jsonify(kind="compute#acceleratorTypeAggregatedList", items=found)
 
     @route(made, f"{_PROJECT}/global/networks", "compute.networks.list")
@@ -104,22 +107,62 @@ def blueprint(world: World) -> Blueprint:
     return made
 
 
-def _offered(world: World, name_of: Callable[[str], str], member: str) -> dict[str, Any]:
+def _machine_type(kind: str) -> dict[str, Any]:
+    """Return a machine type as Compute Engine lists it: with the cards that it brings, if any."""
+    name, attached, _ = requests.machine_of(kind)
+    item = instance_types.bundled().find("gce", kind)
+    if item is None or attached:
+        return {"name": name}
+    cards = {
+        "guestAcceleratorType": _api_names()[item.accelerator, name.startswith("a3-mega")],
+        "guestAcceleratorCount": item.accelerator_count,
+    }
+    made = {"name": name, "guestCpus": item.vcpus, "accelerators": [cards]}
+    return made | ({"memoryMb": int(item.memory_gib * 1024)} if item.memory_gib else {})
+
+
+@cache
+def _api_names() -> dict[tuple[str, bool], str]:
+    """Return what the API calls a card; A3 Mega's H100 has a name of its own."""
+    with (pricing_data() / "gcp_accelerator_types.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {
+        (row["accelerator"], "-mega-" in row["accelerator_type"]): row["accelerator_type"]
+        for row in rows
+    }
+
+
+def _accelerator_type(kind: str) -> dict[str, Any]:
+    return {"name": requests.machine_of(kind)[1]}
+
+
+def _offered(world: World, item_of: Callable[[str], dict[str, Any]], member: str) -> dict[str, Any]:
     """Return what the zones offer, by planner's own table; filtered as asked."""
     wanted = re.fullmatch(r'name *(?:=|eq) *"?([\w-]+)"?', request.args.get("filter", ""))
     found: dict[str, Any] = {}
     for kind in _kinds():
-        name = name_of(kind)
+        made = item_of(kind)
+        name = made["name"]
         if not name or (wanted and name != wanted[1]):
             continue
         for region in cloud_quotas.region_names():
-            for zone in zones.zones(kind, region):
+            for zone in zones.zones(kind, region) or _assumed(kind, region):
                 if zone in world.scenario.not_offered_in:
                     continue
                 items = found.setdefault(f"zones/{zone}", {member: []})[member]
                 if all(item["name"] != name for item in items):
-                    items.append({"name": name, "zone": zone})
+                    items.append(made | {"zone": zone})
     return found
+
+
+def _assumed(kind: str, region: str) -> tuple[str, ...]:
+    """Return a zone for a machine that is priced in a region, and whose zones no source names."""
+    return (f"{region}-a",) if (kind, region) in _priced() else ()
+
+
+@cache
+def _priced() -> frozenset[tuple[str, str]]:
+    return frozenset((offer.instance_type, offer.region) for offer in figures.offers("gcp"))
 
 
 @cache
