@@ -63,7 +63,8 @@ FAILURES = {
     ),
     "disk-full": Failure(PING, (*STARTS[:2], "OSError: [Errno 28] No space left on device")),
     "health-check": Failure(PING, STARTS[:3]),
-    "driver-too-old": Failure(
+    # A driver that is too old ends like this, too, and without a log.
+    "container-not-started": Failure(
         "CannotStartContainerError. Please ensure the model container for variant AllTraffic "
         "starts correctly when invoked with 'docker run <image> serve'."
     ),

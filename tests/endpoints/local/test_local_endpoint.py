@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Planner = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not come to pass"
@@ -83,7 +83,9 @@ def test_deploy_chat_logs_status_extend_destroy_with_a_real_engine(
 def test_when_its_time_is_up_engine_and_folder_go_with_no_planner_running(
     deploy: Deploy, own_state_folder: Path
 ) -> None:
-    deploy(life=timedelta(seconds=2))
+    deploy()
+    made = adapter("local")
+    made.extend(made.find("tiny", "local"), datetime.now(UTC))
     wait_until(lambda: not record.folder("tiny").exists())
     wait_until(lambda: processes_of(own_state_folder) == [])
     assert adapter("local").endpoints("local") == []
