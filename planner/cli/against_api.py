@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.output import Column, console, emit, note
+from planner.cli.output import console, emit, note
+from planner.cli.tables import Column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,11 +54,30 @@ def against_api_of(result: Comparison, request: Request) -> AgainstApi:
     from planner.reporting import outline
     from planner.reports import document, series, wording
 
-    report = outline(result, request)
+    report = outline(replace(result, plans=result.every), request)
     return AgainstApi(
         figures=document.rent_or_buy_figures(report) or {},
         said=wording.rent_or_buy(report, series.rent_or_buy_points(report)),
     )
+
+
+def in_short(result: Comparison, request: Request) -> str:
+    """Return in one line what per-token APIs ask instead; empty where none is known."""
+    from planner.reporting import outline
+    from planner.reports import series, wording
+
+    report = outline(replace(result, plans=result.every), request)
+    points = series.rent_or_buy_points(report)
+    if not points:
+        return ""
+    api = points[0].api
+    ask = (
+        f"${api.usd_per_million_output_tokens:,.2f} a million output tokens at {api.provider_name}"
+    )
+    loads = [point.load for point in points if point.load is not None]
+    if not loads:
+        return f"{ask}, cheaper at every load"
+    return f"{ask}, cheaper below {wording.significant(min(loads))} million a month"
 
 
 def _usd(key: str) -> Any:  # noqa: ANN401 - a small formatter

@@ -6,28 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.against_api import against_api_of
+from planner.cli.against_api import against_api_of, in_short
 from planner.cli.measured_here import finder, words
-from planner.cli.output import (
-    Column,
-    console,
-    emit,
-    emit_json,
-    format_option,
-    grouped_warnings,
-    note,
-)
+from planner.cli.output import console, emit, emit_json, format_option, grouped_warnings, note
 from planner.cli.quota.column import annotated, beside, with_quota_option
 from planner.cli.request_options import request_of, request_options
+from planner.cli.tables import Column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import date
 
-    from planner.planning import Comparison
+    from planner.planning import Comparison, Request
+    from planner.pricing.catalog import Catalog
 
 # Standard_ND96isr_MI300X_v5; the few longer ones fold on narrow terminals.
 _LONGEST_COMMON_NAME = 26
+_ROWS, _REMARKS = 10, 2
 _COMMITMENTS = {
     "reserved_instance": "RI",
     "convertible_reserved_instance": "convertible RI",
@@ -47,17 +42,21 @@ _MONEY_COLUMNS = (
 @request_options
 @with_quota_option
 @click.option("--against-api", is_flag=True, help="Add what per-token APIs ask for such tokens.")
+@click.option("--all", "all_rows", is_flag=True, help="Every row of the table, not the first ten.")
+@click.option("--notes", is_flag=True, help="Every remark below the table, not the first two.")
 @format_option
 def compare(
     output_format: str,
     with_quota: bool,
     against_api: bool,
+    all_rows: bool,
+    notes: bool,
     **options: Any,  # noqa: ANN401 - mirrors the options
 ) -> None:
     """Rank the places that can serve MODEL, by cost.
 
-    One row per instance type, at its cheapest region: the monthly price on demand and with a
-    one-year commitment, side by side, and what a million tokens costs there.
+    The answer comes first: the cheapest, what it serves, when it is paid, and what is cheaper
+    for a reason. Then one row per instance type, at its cheapest region.
 
     \b
     planner compare llama-2-70b
@@ -69,33 +68,77 @@ def compare(
     planner compare llama-2-7b --include-local RTX-3080-10GB --purchase-usd 700 --usd-per-kwh 0.15
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from planner.planning import compare as run
+    from planner.pricing.catalog import Catalog
 
-    result = run(request := request_of(options))
+    request, catalog = request_of(options), Catalog()
+    result = run(request, catalog)
     against = against_api_of(result, request) if against_api else None
-    records = annotated(result.plans) if with_quota else [p.to_dict() for p in result.plans]
+    plans = result.plans
+    if output_format == "table" and request.top is None and not all_rows:
+        plans = plans[:_ROWS]
+    records = annotated(plans) if with_quota else [p.to_dict() for p in plans]
     own = _measured_here(records)
     if output_format == "json":
         records = [r | {"measured_here": rows} for r, rows in zip(records, own, strict=True)]
         whole = result.to_dict() | {"plans": records}
         emit_json(whole | ({"rent_or_buy": against.figures} if against else {}))
         return
-    best = {key: _least(records, key) for key in (*_MONEY_COLUMNS, *_ASKED_COLUMNS)}
-    columns = _columns(best, result.as_of, records)
+    if output_format == "table":
+        _show_answer(result, request, catalog)
+    columns = _columns(_best(result), result.as_of, records)
     columns = beside(columns) if with_quota else columns
-    title = _title(result) if output_format == "table" else ""
-    fields = list(records[0])
-    emit(records, columns, output_format, fields=fields, title=title)
-    for line in (*_footnotes(result, records), *_own_notes(records, own)):
-        if output_format == "table":
-            console().print(line, style="dim", markup=False, soft_wrap=False)
-        else:
-            note(line)
+    emit(records, columns, output_format, fields=list(records[0]))
+    if output_format == "table" and len(plans) < len(result.plans):
+        console().print(
+            f"{len(result.plans) - len(plans)} more rows: --all", markup=False, style="dim"
+        )
+    remarks = [*_footnotes(result, records), *_own_notes(records, own)]
+    _show_remarks(remarks, output_format, whole=notes)
     if against:
         against.show(output_format)
 
 
-def _least(records: list[dict[str, Any]], key: str) -> object:
-    return min((r[key] for r in records if r[key] is not None), default=None)
+def _show_answer(result: Comparison, request: Request, catalog: Catalog) -> None:
+    from planner.cli import compare_answer
+    from planner.planning.answer import answer, at_another_precision
+
+    out = console()
+    out.print(_title(result), style="bold", markup=False)
+    if request.pricing_model != "on_demand":
+        parts = [("Cheapest", compare_answer.by_the_hour(result, request.pricing_model))]
+    else:
+        found = answer(result.every)
+        pick = found.pick
+        other = at_another_precision(request, result, pick, catalog) if pick else None
+        bought = in_short(result, request)
+        parts = list(compare_answer.lines(result, found, other, bought))
+    for label, sentence in parts:
+        out.print(compare_answer.text(label, sentence, out.width), markup=False)
+    out.print()
+
+
+def _show_remarks(remarks: list[str], output_format: str, *, whole: bool) -> None:
+    if output_format != "table":
+        for line in remarks:
+            note(line)
+        return
+    shown = remarks if whole else remarks[:_REMARKS]
+    if len(shown) < len(remarks):
+        shown = [*shown, f"{len(remarks) - len(shown)} more remarks: --notes"]
+    for line in shown:
+        console().print(line, style="dim", markup=False, soft_wrap=False)
+
+
+def _best(result: Comparison) -> dict[str, object]:
+    """Return the lowest figure of each column, of everything that matches."""
+    keys = (*_MONEY_COLUMNS, *_ASKED_COLUMNS)
+    return {
+        key: min(
+            (value for plan in result.every if (value := getattr(plan, key)) is not None),
+            default=None,
+        )
+        for key in keys
+    }
 
 
 def _columns(
@@ -137,6 +180,11 @@ def _columns(
         *_asked(records, money, bold),
         monthly("on_demand_monthly_usd", "On demand\n$/month"),
         monthly("committed_1y_monthly_usd", "1 year\n$/month"),
+        *(
+            [Column("committed_1y_due_now_usd", "due now\n$", "right", _due_now)]
+            if any(record["committed_1y_due_now_usd"] for record in records)
+            else []
+        ),
         Column("committed_1y_kind", "1-year kind", show=_kind, drop_below=170),
         Column("saving_percent", "Saves", "right", _saving, drop_below=112),
         Column(
@@ -189,6 +237,13 @@ def _kind(record: Mapping[str, Any]) -> str:
     return f"{_COMMITMENTS[kind]}, {option.replace('_', ' ')}" if kind else ""
 
 
+def _due_now(record: Mapping[str, Any]) -> str:
+    if record["committed_1y_monthly_usd"] is None:
+        return ""
+    due = record["committed_1y_due_now_usd"]
+    return "not known" if due is None else f"{due:,.0f}"
+
+
 def _saving(record: Mapping[str, Any]) -> str:
     return "" if record["saving_percent"] is None else f"{record['saving_percent']:.0f} %"
 
@@ -234,7 +289,6 @@ def _title(result: Comparison) -> str:
 def _footnotes(result: Comparison, records: list[dict[str, Any]]) -> Iterator[str]:
     from planner.reports import wording
 
-    yield _answer(result)
     cells = [(record, key) for record in records for key in _MONEY_COLUMNS]
     marks = {_mark(r, key, result.as_of) for r, key in cells if r[key] is not None}
     used = set("".join(marks))
@@ -251,30 +305,6 @@ def _footnotes(result: Comparison, records: list[dict[str, Any]]) -> Iterator[st
     yield from _ages(result, records)
     yield from result.notes
     yield from grouped_warnings(records)
-
-
-def _answer(result: Comparison) -> str:
-    """Say in one sentence what is cheapest, each way of paying."""
-    from planner.reports import wording
-
-    ways = {
-        "on_demand_monthly_usd": "on demand",
-        "committed_1y_monthly_usd": "with a one-year commitment",
-    }
-    asked = result.plans[0].pricing_model if result.plans else "on_demand"
-    if asked != "on_demand":
-        first, how = result.plans[0], asked.replace("_", " ")
-        price = getattr(first, f"{asked}_hourly_usd")
-        return f"Cheapest by {how}: {first.instance_type} ({first.region}), ${price:,.2f} an hour."
-    said: dict[str, list[str]] = {}
-    for key, how in ways.items():
-        plan = wording.cheapest(result.plans, key.removesuffix("_monthly_usd"))
-        if plan is not None:
-            place = " ".join(part for part in (plan.cloud, plan.region) if part)
-            price = f"{_mark(plan.to_dict(), key, result.as_of)}${getattr(plan, key):,.0f}"
-            said.setdefault(f"{plan.instance_type} ({place})", []).append(f"{price} a month {how}")
-    answers = [f"{name}, {' and '.join(prices)}" for name, prices in said.items()]
-    return f"Cheapest: {'; '.join(answers)}." if answers else "No price is known."
 
 
 def _software(records: list[dict[str, Any]]) -> Iterator[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from planner.cli.output import Column, emit, format_option, note
+from planner.cli.output import emit, format_option, note
+from planner.cli.tables import Column
 
 
 @click.group(invoke_without_command=True)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.output import Column, emit, emit_json, format_option, note
+from planner.cli.output import emit, emit_json, format_option, note
 from planner.cli.quota import options as quota_options
+from planner.cli.tables import Column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,8 @@ import click
 
 from planner.cli.layout_options import engine_options, load_options, memory_options
 from planner.cli.options import filter_options, model_argument, placement_options
-from planner.cli.output import Column, emit, format_option, grouped_warnings, note
+from planner.cli.output import emit, format_option, grouped_warnings, note
+from planner.cli.tables import Column
 from planner.errors import NotFoundError
 
 if TYPE_CHECKING:

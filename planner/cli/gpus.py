@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.output import Column, emit, format_option, note
+from planner.cli.output import emit, format_option, note
+from planner.cli.tables import Column
 from planner.errors import NotFoundError
 from planner.serving import accelerators, engines
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.options import as_of_option, filter_options, geo_option
-from planner.cli.output import Column, emit, format_option, note
+from planner.cli.output import emit, format_option, note
+from planner.cli.tables import Column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from planner.cli.output import Column, emit, emit_json, note
+from planner.cli.output import emit, emit_json, note
+from planner.cli.tables import Column
 from planner.serving import engines
 from planner.serving.memory import GIB
 from planner.serving.models import loaded_bytes

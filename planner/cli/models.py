@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.options import parameters_of, parameters_option
-from planner.cli.output import Column, emit, format_option
+from planner.cli.output import emit, format_option
+from planner.cli.tables import Column
 from planner.errors import NotFoundError, UnknownNameError, nearest
 from planner.serving import memory
 from planner.serving import models as known_models

@@ -9,22 +9,27 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.tables import fitted
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import Console
-    from rich.table import Table
+
+    from planner.cli.tables import Column
 
 # Instance types that a remark names before it says how many more there are.
 _NAMED = 4
+# Wider than any table.
+_FILE_WIDTH = 1000
 FORMATS = ("table", "json", "csv", "markdown")
 
 format_option = click.option(
@@ -35,36 +40,6 @@ format_option = click.option(
     show_default=True,
     help="How to print.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a table.
-
-    Args:
-        key: The field of the record.
-        title: What people read; machine formats use ``key``.
-        align: Numbers are aligned right.
-        show: Turns the record into what people read; the field's text by default.
-        min_width: Characters it keeps when the terminal is narrow.
-        drop_below: Leave the column out of tables on terminals narrower than this.
-        style: Rich style of a cell, from the record (colour is never the only sign).
-    """
-
-    key: str
-    title: str
-    align: Literal["left", "right"] = "left"
-    show: Callable[[Mapping[str, Any]], str] | None = None
-    drop_below: int = 0
-    min_width: int | None = None
-    style: Callable[[Mapping[str, Any]], str] | None = None
-
-    def text(self, record: Mapping[str, Any]) -> str:
-        """Return the cell for people."""
-        if self.show is not None:
-            return self.show(record)
-        value = record.get(self.key)
-        return "" if value is None else str(value)
 
 
 def emit(
@@ -120,7 +95,7 @@ def grouped_warnings(records: Iterable[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False, width: int | None = None) -> Console:
     """Return a Rich console; honours NO_COLOR, COLUMNS and pipes."""
     from rich.console import Console
 
@@ -129,7 +104,7 @@ def console(*, stderr: bool = False) -> Console:
             """Leave it to planner.cli.app; Rich would exit with an error."""
             raise BrokenPipeError
 
-    return Quiet(stderr=stderr, highlight=False)
+    return Quiet(stderr=stderr, highlight=False, width=width)
 
 
 def _emit_csv(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> None:
@@ -151,33 +126,19 @@ def _emit_markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column])
         click.echo(line(column.text(row) for column in columns))
 
 
-def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column], width: int) -> Table:
-    """Return the records as a Rich table for a screen of that width."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = [column for column in columns if width >= column.drop_below]
-    made = Table(
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-    for column in shown:
-        made.add_column(
-            column.title, justify=column.align, overflow="fold", min_width=column.min_width
-        )
-    for row in rows:
-        made.add_row(*(Text(c.text(row), style=c.style(row) if c.style else "") for c in shown))
-    return made
-
-
 def _emit_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], title: str) -> None:
     out = console()
-    made = table(rows, columns, out.width)
     if title:
         out.print(title, style="bold", markup=False)
-    out.print(made)
+    made = fitted(rows, columns, table_width(out))
+    # A file has room for every column; a terminal that was asked for has its own width.
+    whole = out if table_width(out) is not None else console(width=_FILE_WIDTH)
+    whole.print(made)
+
+
+def table_width(out: Console) -> int | None:
+    """Return the width that tables must fit, or None where the output is a file of any width."""
+    return out.width if out.is_terminal or "COLUMNS" in os.environ else None
 
 
 def _cell(value: object) -> object:

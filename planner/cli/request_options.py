@@ -52,8 +52,9 @@ def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--payment-option",
             "payment_options",
             multiple=True,
-            type=click.Choice(["no_upfront", "partial_upfront", "all_upfront"]),
-            help="Only commitments paid this way (repeatable).  [default: the cheapest of all]",
+            type=click.Choice(["no_upfront", "partial_upfront", "all_upfront", "any"]),
+            help="Only commitments paid this way; any: the cheapest of all (repeatable).  "
+            "[default: no upfront where it is sold]",
         ),
         click.option(
             "--pricing-model",

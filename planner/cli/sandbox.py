@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.duration import to_duration
-from planner.cli.output import Column, emit, format_option, note
+from planner.cli.output import emit, format_option, note
+from planner.cli.tables import Column
 
 if TYPE_CHECKING:
     from datetime import timedelta

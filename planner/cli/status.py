@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.output import Column, emit, format_option, note
+from planner.cli.output import emit, format_option, note
 from planner.cli.quota.options import account_options, use_accounts
+from planner.cli.tables import Column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,8 @@ import click
 from planner.cli.layout_options import memory_options
 from planner.cli.measured_here import finder, words
 from planner.cli.options import model_argument, one_accelerator_option
-from planner.cli.output import Column, emit, emit_json, format_option, note
+from planner.cli.output import emit, emit_json, format_option, note
+from planner.cli.tables import Column
 from planner.serving import accelerators, engines, models, setups
 from planner.serving.load import LoadShape, Question
 from planner.serving.memory import EngineSettings, Split

@@ -23,7 +23,7 @@ from planner.serving import accelerators, layouts, models
 from planner.serving.memory import fit as fitting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from planner.planning.request import Request
     from planner.pricing.instance_types import InstanceType
@@ -174,6 +174,20 @@ def try_on(request: Request, item: InstanceType, instances: range) -> Iterator[P
                 break
         else:
             yield Verdict(item, _fit(request, item, precision, concurrency=request.concurrency))
+
+
+def layouts_on(request: Request, item: InstanceType, but: Container[str]) -> Iterator[Layout]:
+    """Yield how one machine runs the model best at each precision asked for, but for some."""
+    model = models.get(request.model)
+    card = accelerators.get(item.accelerator, item.interconnect)
+    for precision in precisions(request, model):
+        if precision in but:
+            continue
+        question = question_of(request, model, precision)
+        shards = request.tensor_parallel
+        layout = layouts.best(model, card, item.accelerator_count, question, shards=shards)
+        if layout is not None:
+            yield layout
 
 
 def _spanning(

@@ -13,6 +13,7 @@ from planner.planning.availability import still_sold
 from planner.planning.local import local_plans
 from planner.planning.placement import Placement, Verdict, place
 from planner.planning.request import (
+    ANY_PAYMENT,
     SERVICES,
     check_as_of,
     check_names,
@@ -42,6 +43,8 @@ class Comparison:
 
     Attributes:
         as_of: The date whose knowledge was used.
+        plans: The rows asked for: within ``max_monthly``, the first ``top``.
+        every: All plans that match, ranked alike; what is said of the whole is said of these.
         rejected: Instance types that cannot serve the model.
         notes: Sentences about what is missing.
     """
@@ -51,6 +54,7 @@ class Comparison:
     as_of: date
     assumptions: dict[str, Any]
     plans: tuple[Plan, ...]
+    every: tuple[Plan, ...] = ()
     rejected: tuple[Verdict, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -102,23 +106,24 @@ def compare(request: Request, catalog: Catalog | None = None) -> Comparison:
         moved = steps.pending(catalog, shown, request.as_of)
     if not priced:
         raise _nothing_priced(request, as_of, placements)
-    plans = [plan for plan in priced if _within(plan, request.max_monthly)]
-    if not plans:
+    every = sorted(priced, key=lambda plan: _order(plan, request))
+    ranked = [plan for plan in every if _within(plan, request.max_monthly)]
+    if not ranked:
         raise _nothing_affordable(request, priced)
-    ranked = sorted(plans, key=lambda plan: _order(plan, request))
     return Comparison(
         model=model,
         precision=model.precision(request.precision),
         as_of=as_of,
         assumptions=_assumptions(request, model),
         plans=tuple(ranked[: request.top]),
+        every=tuple(every),
         rejected=tuple(rejected),
         notes=(
             *retired,
-            *_notes(request, plans, as_of),
+            *_notes(request, every, as_of),
             *(f"{step}; the older is shown." for step in moved[:_STEPS_SHOWN]),
             *_local_notes(rejected),
-            *filter(None, [_reminder(request, catalog, ranked)]),
+            *filter(None, [_reminder(request, catalog, every)]),
         ),
     )
 
@@ -155,13 +160,16 @@ def _offers(
         and (
             o.payment_option is None
             or not request.payment_options
+            or ANY_PAYMENT in request.payment_options
             or o.payment_option in request.payment_options
         )
     ]
 
 
 def _quotes(request: Request, offers: list[Offer]) -> list[quotes.Quote]:
-    found = quotes.quotes(offers, request.pricing_model)
+    found = quotes.quotes(
+        offers, request.pricing_model, no_upfront_first=not request.payment_options
+    )
     if request.every_region:
         return found
     by = "committed" if request.sort == "committed" else request.pricing_model

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CLOUDS = ("aws", "azure", "gcp")
 SERVICES = ("ec2", "sagemaker", "azure-vm", "gce")
 ANY_PRECISION = "any"
+ANY_PAYMENT = "any"
 # A context that is not given is the request's own tokens, rounded up to whole steps of this.
 _CONTEXT_STEP = 4096
 _HIGHEST_SHARE = 0.98
@@ -67,7 +68,8 @@ class Request:
         most_replicas: Copies on one machine at most; None for as many as its GPUs allow.
         utilization: Share of the capacity that is really used, for cost per token.
         geo: ``us``, ``eu``, ``ap`` or ``all``; not used where regions are named.
-        payment_options: Of the commitment; empty for any, the cheapest wins.
+        payment_options: Of the commitment: ``no_upfront`` and so on, ``any`` for the cheapest
+            of all; empty for no upfront where it is sold, and the cheapest elsewhere.
         pricing_model: How the machines are bought: ``on_demand`` (beside a one-year
             commitment), ``spot``, ``capacity_block`` or ``flex_start``.
         max_instances: None for one, and up to four where no single machine is enough.

@@ -21,6 +21,7 @@ from planner.pricing.snapshots import SCHEMA, SnapshotFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
     from pathlib import Path
 
     import duckdb
@@ -153,13 +154,28 @@ class Catalog:
         rows = self._run(query or Query(), superseded=True).fetchall()
         return sorted((snapshots.to_offer(row) for row in rows), key=lambda offer: offer.as_of)
 
+    def least_hourly(self, query: Query | None = None) -> dict[tuple[str, str], Decimal]:
+        """Return the lowest effective hourly price in USD of each (service, instance type).
+
+        Raises:
+            NotFoundError: The date lies before the first snapshot.
+            DataError: A snapshot cannot be read.
+        """
+        found = self._run(query or Query(), around=_LEAST).fetchall()
+        return {(service, name): price for service, name, price in found}
+
     def to_dataframe(self, query: Query | None = None) -> pd.DataFrame:
         """Return the offers that match as a DataFrame, cheapest first; money as float64."""
         frame: pd.DataFrame = self._run(query or Query(), as_float=True).df()
         return frame
 
     def _run(
-        self, query: Query, *, as_float: bool = False, superseded: bool = False
+        self,
+        query: Query,
+        *,
+        as_float: bool = False,
+        superseded: bool = False,
+        around: str = "{}",
     ) -> duckdb.DuckDBPyConnection:
         import duckdb
 
@@ -174,7 +190,7 @@ class Catalog:
             replace(query, as_of=as_of), as_float=as_float, superseded=superseded
         )
         try:
-            return self._connection.execute(sql, parameters)
+            return self._connection.execute(around.format(sql), parameters)
         except duckdb.Error as error:
             raise DataError(
                 "cannot read the price snapshots", why=str(error), advice=_REINSTALL
@@ -280,6 +296,10 @@ FROM offers o ANTI JOIN coverage c ON (
     AND (c.left_out IS NULL OR NOT contains(c.left_out || ' ', ' -' || o.instance_type || ' '))
 )
 WHERE o.as_of <= ?"""
+
+_LEAST = (
+    "SELECT service, instance_type, min(effective_hourly_usd) FROM ({}) GROUP BY ALL ORDER BY ALL"
+)
 
 _EVERY = "FROM offers o WHERE o.as_of <= ?"
 

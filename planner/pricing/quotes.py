@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from planner.pricing.offer import PricingModel
+from planner.pricing.offer import PaymentOption, PricingModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,13 +36,16 @@ class Quote:
         return found
 
 
-def quotes(offers: Iterable[Offer], pricing_model: str = "on_demand") -> list[Quote]:
+def quotes(
+    offers: Iterable[Offer], pricing_model: str = "on_demand", *, no_upfront_first: bool = False
+) -> list[Quote]:
     """Pair the offers by service, instance type and region.
 
     Bought on demand, a machine counts that has an on-demand or a one-year price; under another
     pricing model one that has a price under it. The committed price is the cheapest one-year
     offer by effective hourly cost; where an estimate and a published price are equal, the
-    published one.
+    published one. With ``no_upfront_first`` an offer that asks for nothing on the first day
+    comes before all others.
     """
     by_model: dict[str, dict[tuple[str, str, str], Offer]] = defaultdict(dict)
     committed: dict[tuple[str, str, str], list[Offer]] = defaultdict(list)
@@ -61,7 +64,7 @@ def quotes(offers: Iterable[Offer], pricing_model: str = "on_demand") -> list[Qu
             on_demand=by_model["on_demand"].get(key),
             committed_1y=min(
                 committed.get(key, ()),
-                key=lambda o: (o.effective_hourly_usd, o.estimated, str(o.payment_option)),
+                key=lambda o: _commitment_rank(o, no_upfront_first=no_upfront_first),
                 default=None,
             ),
             spot=by_model["spot"].get(key),
@@ -70,6 +73,12 @@ def quotes(offers: Iterable[Offer], pricing_model: str = "on_demand") -> list[Qu
         )
         for key in sorted(wanted)
     ]
+
+
+def _commitment_rank(offer: Offer, *, no_upfront_first: bool) -> tuple[object, ...]:
+    asks_now = no_upfront_first and offer.payment_option is not PaymentOption.NO_UPFRONT
+    option = str(offer.payment_option)
+    return (asks_now, offer.effective_hourly_usd, offer.estimated, option)
 
 
 def cheapest_region(found: Iterable[Quote], by: str = "on_demand") -> list[Quote]:

@@ -100,8 +100,7 @@ def test_no_line_is_wider_than_the_terminal(
 def test_money_is_aligned_right_and_no_figure_is_cut(
     planner: Callable[..., Result], document: dict[str, Any], columns: int
 ) -> None:
-    text = planner("compare", "llama-2-70b", *DAY, columns=columns).out
-    table, _, _ = text.partition("Cheapest:")
+    table = _table(planner("compare", "llama-2-70b", *DAY, "--all", columns=columns).out)
     lines = [line for line in table.splitlines() if re.search(r"\dx [A-Z]", line)]
     on_demand_ends, committed_ends = set(), set()
     for line, plan in zip(lines, document["plans"], strict=True):
@@ -110,6 +109,12 @@ def test_money_is_aligned_right_and_no_figure_is_cut(
         on_demand_ends.add(end)
         committed_ends.add(_end(line, plan["committed_1y_monthly_usd"], end))
     assert len(on_demand_ends) == len(committed_ends) == 1
+
+
+def _table(text: str) -> str:
+    """Return what stands between the answer and the remarks."""
+    start = text.index("\n Instance type") if "\n Instance type" in text else text.index("Service")
+    return text[start : text.index("* cheapest of the column")]
 
 
 def _end(line: str, amount: float | None, start: int) -> int:
@@ -130,15 +135,24 @@ def test_narrow_tables_keep_names_and_both_prices(planner: Callable[..., Result]
 
 
 def test_the_cheapest_of_each_column_is_marked_once(planner: Callable[..., Result]) -> None:
-    text = planner("compare", "llama-2-70b", *DAY).out
-    table, _, notes = text.partition("Cheapest:")
-    assert len(re.findall(r"\*[?~†≈]*\d", table)) == 3
-    assert "* cheapest of the column" in notes
+    text = planner("compare", "llama-2-70b", *DAY, "--all").out
+    assert len(re.findall(r"\*[?~†≈]*\d", _table(text))) == 3
+
+
+def test_how_many_rows_are_shown_changes_no_fact(planner: Callable[..., Result]) -> None:
+    few, many = (
+        planner("compare", "llama-2-70b", *DAY, *options).out
+        for options in (("--sort", "tokens", "--top", "3"), ("--all",))
+    )
+    assert few.split("\n\n")[0].split("Instance")[0] == many.split("\n\n")[0].split("Instance")[0]
+    cheapest = planner("compare", "llama-2-70b", *DAY, "--max-monthly", "4000", "--notes").out
+    assert "ec2: no price known" not in cheapest
+    assert "*3,506" not in _table(few)
 
 
 def test_marks_are_explained(planner: Callable[..., Result]) -> None:
-    text = planner("compare", "llama-2-70b", *DAY, columns=200).out
-    table, _, notes = text.partition("Cheapest:")
+    text = planner("compare", "llama-2-70b", *DAY, "--all", columns=200).out
+    table, notes = _table(text), text[text.index("* cheapest of the column") :]
     for mark in "~?†≈":
         assert (mark in table) == (f"{mark} " in notes)
     assert "~ estimated: Azure's discount for the same type in another region" in notes
@@ -146,14 +160,14 @@ def test_marks_are_explained(planner: Callable[..., Result]) -> None:
 
 
 def test_no_estimates_hides_them(planner: Callable[..., Result]) -> None:
-    text = planner("compare", "llama-2-70b", *DAY, "--no-estimates").out
+    text = planner("compare", "llama-2-70b", *DAY, "--no-estimates", "--all").out
     assert "~" not in text
     rows = [line for line in text.splitlines() if "Standard_NC96ads_A100_v4" in line]
     assert "not known" in rows[0]
 
 
 def test_age_and_source_of_the_prices_stand_below(planner: Callable[..., Result]) -> None:
-    text = " ".join(planner("compare", "llama-2-70b", *DAY).out.split())
+    text = " ".join(planner("compare", "llama-2-70b", *DAY, "--notes").out.split())
     for service in ("ec2", "sagemaker", "azure-vm", "gce"):
         assert re.search(
             rf"{service} prices: 2026-\d\d-\d\d and before, [\d-]+ days old, from", text
@@ -242,6 +256,7 @@ def test_a_card_of_your_own_is_compared(planner: Callable[..., Result]) -> None:
         "5",
         columns=200,
     )
-    row = next(line for line in result.out.splitlines() if "your own 2xRTX-4090" in line)
+    rows = _table(result.out).splitlines()
+    row = next(line for line in rows if "your own 2xRTX-4090" in line)
     assert "187" in row  # 2 x ($0.0609 + $0.0675) x 730
     assert "not known" in row

@@ -9,7 +9,8 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from planner.cli.output import Column, emit, grouped_warnings, note
+from planner.cli.output import emit, grouped_warnings, note
+from planner.cli.tables import Column
 
 if TYPE_CHECKING:
     import pytest

@@ -77,7 +77,9 @@ def test_both_ways_of_paying_are_shown_for_each_cloud(newest: Comparison) -> Non
 def test_no_price_is_missing_that_the_data_holds(
     held: dict[str, dict[Machine, list[dict[str, str]]]],
 ) -> None:
-    everywhere = compare(Request(model="llama-2-70b", as_of=DAY, every_region=True))
+    everywhere = compare(
+        Request(model="llama-2-70b", as_of=DAY, every_region=True, payment_options=("any",))
+    )
     plans = {(p.service, p.region, p.instance_type): p for p in everywhere.plans}
     assert len(held["on_demand"]) > 100
     assert len(held["committed"]) > 30

@@ -117,7 +117,12 @@ def test_any_precision_gives_a_row_for_each_that_fits() -> None:
 
 
 def test_several_machines_are_joined_where_one_is_too_small() -> None:
-    request = replace(REQUEST, model="llama-3.1-405b", instance_types=("p4d.24xlarge",))
+    request = replace(
+        REQUEST,
+        model="llama-3.1-405b",
+        instance_types=("p4d.24xlarge",),
+        payment_options=("any",),
+    )
     one, several = compare(REQUEST), compare(request)
     assert {plan.instances for plan in one.plans} == {1}
     (plan,) = several.plans

@@ -118,8 +118,10 @@ def test_nothing_newer_than_the_day_is_used(story: dict[str, Any]) -> None:
 def test_the_table_tells_it_too(
     installed_planner: Callable[..., CompletedProcess[str]],
 ) -> None:
-    done = installed_planner("compare", "llama-2-70b", "--as-of", DAY, COLUMNS="80")
-    table, _, _ = done.stdout.partition("Cheapest:")
+    done = installed_planner(
+        "compare", "llama-2-70b", "--as-of", DAY, "--all", "--notes", COLUMNS="80"
+    )
+    table = done.stdout[done.stdout.index("Instance type") :]
     rows = {line.split()[0]: line for line in table.splitlines() if line.strip()}
     assert "*5,363" in rows["Standard_NC48ads_A100_v4"]
     assert "not known" in rows["Standard_NC48ads_A100_v4"]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from planner.cli.deploy import view
 from planner.cli.deploy.confirm import confirm
-from planner.cli.output import Column, emit, emit_json, note
+from planner.cli.output import emit, emit_json, note
+from planner.cli.tables import Column
 from planner.endpoints.deploying import hunt
 from planner.endpoints.deploying.choices import Result
 from planner.endpoints.deploying.interruption import Interruption

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.output import Column, emit, emit_json, note
+from planner.cli.output import emit, emit_json, note
 from planner.cli.quota import codes, telling, who
 from planner.cli.quota import options as quota_options
+from planner.cli.tables import Column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

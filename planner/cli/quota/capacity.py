@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.output import Column, emit, format_option, note
+from planner.cli.output import emit, format_option, note
 from planner.cli.quota import codes
 from planner.cli.quota import options as quota_options
+from planner.cli.tables import Column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

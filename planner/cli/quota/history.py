@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.duration import to_duration
-from planner.cli.output import Column, emit, format_option, note
+from planner.cli.output import emit, format_option, note
 from planner.cli.quota.percent import to_share
+from planner.cli.tables import Column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

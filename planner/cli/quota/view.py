@@ -6,7 +6,7 @@ import math
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from planner.cli.output import Column
+from planner.cli.tables import Column
 from planner.clouds import settings
 from planner.quotas.model import amount
 

@@ -201,9 +201,9 @@ def _polite(interval: timedelta) -> timedelta:
 def _table(requests: Sequence[QuotaRequest]) -> Any:  # noqa: ANN401 - what Rich can show
     from rich.console import Group
 
-    from planner.cli.output import table
     from planner.cli.quota import view
+    from planner.cli.tables import fitted
 
     records = view.request_records(requests)
-    shown = table(records, view.request_columns(), console().width)
+    shown = fitted(records, view.request_columns(), console().width)
     return Group(view.title("Quota requests"), shown)

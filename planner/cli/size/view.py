@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from planner.cli.output import Column, console, emit, note
+from planner.cli.output import console, emit, note
+from planner.cli.tables import Column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from planner.errors import UnknownNameError
@@ -104,15 +105,21 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What a model occupies, ready to be spread over GPUs; sizes in bytes."""
+    """What a model occupies, ready to be spread over GPUs; sizes in bytes.
+
+    Attributes:
+        whole: Of the weights, what every GPU of a stage keeps instead of a share.
+    """
 
     model: Model
     precision: str
     value_bytes: float
     layers: float
     embeddings: float
+    whole: float
 
     @classmethod
+    @cache
     def of(cls, model: Model, precision: str, kv_precision: str = "fp16") -> Footprint:
         """Return the footprint of a model at a precision."""
         return cls(
@@ -121,6 +128,7 @@ class Footprint:
             _value_bytes(kv_precision),
             layer_bytes(model, precision),
             embedding_bytes(model, precision),
+            models.whole_bytes(model, precision),
         )
 
     def device_weights(self, split: Split) -> float:
@@ -131,7 +139,7 @@ class Footprint:
         latent of MLA), and experts may be padded to the width that kernels want.
         """
         share = _ceil(self.model.layers, split.stages) / self.model.layers
-        whole = models.whole_bytes(self.model, self.precision) * share
+        whole = self.whole * share
         padding = models.padding_bytes(self.model, self.precision, split.shards) * share
         stage = self.layers * share + padding
         split_ends = split.stages > 1 and not self.model.tied_embeddings
