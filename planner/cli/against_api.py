@@ -42,8 +42,8 @@ class AgainstApi:
         out.print(self.said, markup=False)
         out.print(
             f"API prices: {self.figures['source']}, newest dated change "
-            f"{self.figures['newest_change'] or 'not known'}; whether a provider still serves "
-            "the model is not checked.",
+            f"{self.figures['newest_change'] or 'not known'}; only offers that are known to be "
+            "alive within the year decide.",
             style="dim",
             markup=False,
         )
@@ -67,6 +67,10 @@ def in_short(result: Comparison, request: Request) -> str:
     from planner.reports import series, wording
 
     report = outline(replace(result, plans=result.every), request)
+    if report.api is None or not report.api.prices:
+        return ""
+    if not report.api.serving:
+        return "no per-token API is known to have served it within the year"
     points = series.rent_or_buy_points(report)
     if not points:
         return ""
@@ -80,12 +84,15 @@ def in_short(result: Comparison, request: Request) -> str:
     return f"{ask}, cheaper below {wording.significant(min(loads))} million a month"
 
 
+_REMARKS = {"serving": "", "ended": " (ended)", "not_verified": " (not verified)"}
+
+
 def _usd(key: str) -> Any:  # noqa: ANN401 - a small formatter
     return lambda record: f"{record[key]:,.2f}"
 
 
 def _provider(record: Mapping[str, Any]) -> str:
-    return f"{record['provider_name']}{' (end announced)' if record['deprecated'] else ''}"
+    return f"{record['provider_name']}{_REMARKS[record['status']]}"
 
 
 def _from(record: Mapping[str, Any]) -> str:

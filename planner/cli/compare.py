@@ -114,7 +114,6 @@ def _show_answer(result: Comparison, request: Request, catalog: Catalog) -> None
         parts = list(compare_answer.lines(result, found, other, bought))
     for label, sentence in parts:
         out.print(compare_answer.text(label, sentence, out.width), markup=False)
-    out.print()
 
 
 def _show_remarks(remarks: list[str], output_format: str, *, whole: bool) -> None:

@@ -40,6 +40,9 @@ def record(found: Sizing) -> dict[str, Any]:
                 "output_usd_per_million": item.price.output_usd_per_million,
                 "monthly_usd": item.monthly_usd,
                 "deprecated": item.price.deprecated,
+                "status": item.price.status,
+                "verified_on": item.price.verified_on,
+                "ends_on": item.price.ends_on,
             }
             for item in found.rent
         ],

@@ -139,8 +139,8 @@ def tokens(report: Report) -> list[dict[str, Any]]:
 
 
 def api_lines(report: Report) -> list[ApiPrice]:
-    """Return the APIs worth a line: the cheapest, the middle and the dearest still on offer."""
-    offered = [p for p in (report.api.prices if report.api else ()) if not p.deprecated]
+    """Return the APIs worth a line: the cheapest, the middle and the dearest that surely serve."""
+    offered = report.api.serving if report.api else ()
     by_price = {p.usd_per_million_output_tokens: p for p in reversed(offered)}
     distinct = [by_price[price] for price in sorted(by_price)]
     if len(distinct) <= _API_LINES:

@@ -249,8 +249,13 @@ def rent_or_buy(report: Report, points: Sequence[BreakEven]) -> str:
     name = model_name(report.model)
     if report.api is None or not report.api.prices:
         return f"No per-token API that serves {name} is known."
+    if not report.api.serving:
+        return (
+            f"No per-token API is known to have served {name} within the year; the "
+            f"{len(report.api.prices)} prices listed decide nothing."
+        )
     if not points:
-        return f"The APIs that serve {name} have announced its end, or no plan's speed is known."
+        return "Whether to rent or to buy is not known: no plan's speed is."
     api = points[0].api
     ask = f"{usd(api.usd_per_million_output_tokens, 2)} a million ({api.provider_name})"
     reached = [(point.load, point) for point in points if point.load is not None]

@@ -371,7 +371,7 @@ def _api_columns() -> list[Column]:
             lambda p: p["usd_per_million_output_tokens"],
             _CENTS,
         ),
-        Column("end", "End announced", lambda p: "yes" if p["deprecated"] else ""),
+        Column("status", "Serves", lambda p: p["status"].replace("_", " ")),
     ]
 
 

@@ -27,7 +27,18 @@ PLAN: Plan = compare(
 
 def api(usd: float) -> ApiPrice:
     price = Decimal(str(usd))
-    return ApiPrice("a", "A", "m", price / 2, price / 2, price, deprecated=False)
+    return ApiPrice(
+        provider="a",
+        provider_name="A",
+        api_model="m",
+        input_usd_per_million=price / 2,
+        output_usd_per_million=price / 2,
+        usd_per_million_output_tokens=price,
+        deprecated=False,
+        status="serving",
+        verified_on=None,
+        ends_on=None,
+    )
 
 
 def endpoint(monthly: float, capacity: float, utilization: float) -> Endpoint:

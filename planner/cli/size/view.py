@@ -137,9 +137,9 @@ def _carries(row: Mapping[str, Any]) -> str:
 
 
 def _rent(document: Mapping[str, Any], best: Mapping[str, Any]) -> Iterator[str]:
-    alive = [item for item in document["rent"] if not item["deprecated"]]
+    alive = [item for item in document["rent"] if item["status"] == "serving"]
     if not alive:
-        yield "No per-token API is known to serve this model."
+        yield "No per-token API is known to have served this model within the year."
         return
     cheapest = min(alive, key=lambda item: item["monthly_usd"])
     verdict = "rent" if cheapest["monthly_usd"] < best["monthly_usd"] else "own machines"
