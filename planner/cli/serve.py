@@ -9,6 +9,11 @@ import click
 from planner.cli.output import note
 from planner.errors import PlannerError
 
+# More connections than browsers open; what comes beyond is told to come again (503).
+_MOST_AT_ONCE = 100
+# How long answers that are under way may take once it is told to end.
+_LAST_ANSWERS_S = 2
+
 
 @click.command()
 @click.option(
@@ -41,7 +46,14 @@ def serve(port: int, open_browser: bool) -> None:
         if open_browser:
             click.launch(address)
         server = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", server_header=False, lifespan="off")
+            uvicorn.Config(
+                app,
+                log_level="warning",
+                server_header=False,
+                lifespan="off",
+                limit_concurrency=_MOST_AT_ONCE,
+                timeout_graceful_shutdown=_LAST_ANSWERS_S,
+            )
         )
         try:
             server.run(sockets=[listening])

@@ -27,6 +27,10 @@ _MONTHS_PER_YEAR = 12
 MOST_PLANS = 12
 MOST_HISTORIES = 5
 _API_LINES = 3
+# Machines up to which every step of a load is drawn. Beyond, a step is below 4 % of the price,
+# and only some loads that fill whole machines are.
+_EVERY_MACHINE = 24
+_MORE_CORNERS = 24
 _TITLES: dict[rent_or_buy.Way, str] = {"on_demand": "on demand", "committed_1y": "1-year"}
 
 
@@ -115,10 +119,11 @@ def tokens(report: Report) -> list[dict[str, Any]]:
     high = max(e.capacity for e in shown.values()) * 3
     records = []
     for name, endpoint in shown.items():
-        count = math.floor(high / endpoint.capacity)
-        corners = [endpoint.capacity * n for n in range(1, count + 1)]
+        counts = _machine_counts(math.floor(high / endpoint.capacity))
+        corners = [endpoint.capacity * n for n in counts]
+        steps = [c * 1.0001 for c in corners[:_EVERY_MACHINE]]
         # Between the corners the cost is constant: straight where both axes are logarithmic.
-        loads = sorted([low, *corners, *(c * 1.0001 for c in corners), high])
+        loads = sorted([low, *corners, *steps, high])
         records += [
             {
                 "name": name,
@@ -136,6 +141,19 @@ def tokens(report: Report) -> list[dict[str, Any]]:
             {"name": name, "api": True, "way": None, "load": x, "usd": usd} for x in (low, high)
         ]
     return records
+
+
+def _machine_counts(most: int) -> list[int]:
+    """Return numbers of machines to draw, up to ``most``: all of the first, then ever fewer."""
+    first = list(range(1, min(most, _EVERY_MACHINE) + 1))
+    if most <= _EVERY_MACHINE:
+        return first
+    ratio = most / _EVERY_MACHINE
+    later = {
+        round(_EVERY_MACHINE * ratio ** (step / _MORE_CORNERS))
+        for step in range(1, _MORE_CORNERS + 1)
+    }
+    return sorted({*first, *later})
 
 
 def api_lines(report: Report) -> list[ApiPrice]:

@@ -6,6 +6,7 @@ import gc
 import time
 from dataclasses import asdict, replace
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import ChoiceLoader, PackageLoader
@@ -23,7 +24,15 @@ from planner.pricing.regions import GEOS
 from planner.reporting import make_report
 from planner.reports import charts, drawing, page, render
 from planner.serving import models
-from planner.web.query import KV_PRECISIONS, PAYMENTS, PRECISIONS, State
+from planner.web.guards import SameSite
+from planner.web.query import (
+    DEFAULT_MODEL,
+    KV_PRECISIONS,
+    PAYMENTS,
+    PRECISIONS,
+    State,
+    in_words_of_the_form,
+)
 from planner.web.warm import WarmCatalog
 
 if TYPE_CHECKING:
@@ -59,7 +68,7 @@ _DOWNLOADS = {
     "focus.csv": "text/csv; charset=utf-8",
 }
 _SIZES = {size.name: size for size in (drawing.WIDE, drawing.NARROW)}
-_KEPT_REPORTS = 64
+_KEPT_REPORTS = 16
 
 
 def create_app(catalog: Catalog | None = None) -> Starlette:
@@ -86,6 +95,7 @@ def create_app(catalog: Catalog | None = None) -> Starlette:
         middleware=[
             Middleware(_SafeHeaders),
             Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS)),
+            Middleware(SameSite),
         ],
         exception_handlers={
             PlannerError: explorer.refused,
@@ -103,9 +113,17 @@ class _Explorer:
             loader=ChoiceLoader([PackageLoader("planner.web"), PackageLoader("planner.reports")])
         )
 
+        # One report at a time: the charts of a page ask for the same one at once, and many
+        # questions at once would each hold their own memory.
+        making = Lock()
+
         @lru_cache(_KEPT_REPORTS)
-        def report_of(request: Request, command: str) -> Report:
+        def made(request: Request, command: str) -> Report:
             return make_report(request, catalog, command=command)
+
+        def report_of(request: Request, command: str) -> Report:
+            with making:
+                return made(request, command)
 
         self._report_of: Callable[[Request, str], Report] = report_of
 
@@ -156,22 +174,27 @@ class _Explorer:
         state = State.of(request.query_params)
         template = "fragment.html.j2" if request.url.path == "/fragment" else "explorer.html.j2"
         status = 400 if isinstance(error, UsageError) else 404
-        return self._html(template, state, {"error": error}, status)
+        said = {
+            "text": in_words_of_the_form(str(error)),
+            "why": in_words_of_the_form(getattr(error, "why", "")),
+            "advice": _advice(error),
+        }
+        return self._html(template, state, {"error": said}, status)
 
     def no_such_page(self, _: HttpRequest, error: Exception) -> Response:
         """Return the page for an address that does not exist, or a method that is not GET."""
         status = error.status_code if isinstance(error, HTTPException) else 404
         said = "there is no such page" if status == 404 else "this server only reads"  # noqa: PLR2004 - HTTP
-        error = PlannerError(said, advice="go to the start page")
-        return self._html("explorer.html.j2", State(), {"error": error, "gone": True}, status)
+        shown = {"text": said, "why": "", "advice": ""}
+        return self._html("explorer.html.j2", State(), {"error": shown, "gone": True}, status)
 
     def failed(self, _: HttpRequest, error: Exception) -> Response:
         """Return the page for an error of planner's own."""
-        shown = PlannerError(
-            "planner failed unexpectedly",
-            why=type(error).__name__,
-            advice="look at what planner serve prints, and report it",
-        )
+        shown = {
+            "text": "planner failed unexpectedly",
+            "why": f"{type(error).__name__}. The terminal that runs planner serve shows more.",
+            "advice": "",
+        }
         return self._html("explorer.html.j2", State(), {"error": shown, "gone": True}, 500)
 
     def _report(self, state: State) -> Report:
@@ -198,6 +221,7 @@ class _Explorer:
             state=asdict(state),
             query=state.address(),
             models=list(models.rows()),
+            first_model=DEFAULT_MODEL,
             precisions=PRECISIONS,
             kv_precisions=KV_PRECISIONS,
             geos=GEOS,
@@ -207,6 +231,12 @@ class _Explorer:
             **{"gone": False, **body},
         )
         return HTMLResponse(text, status)
+
+
+def _advice(error: Exception) -> str:
+    """Return what to try in the form; commands are for a terminal and are left out."""
+    advice = str(getattr(error, "advice", "") or "")
+    return "" if advice.startswith("planner ") else in_words_of_the_form(advice)
 
 
 class _SafeHeaders:

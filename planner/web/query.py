@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -22,6 +23,45 @@ KV_PRECISIONS = ("fp16", "fp8")
 ANY_TIME = "any"
 PAYMENTS = ("no_upfront", "partial_upfront", "all_upfront")
 _LONGEST_NUMBER = 12
+_MOST_TOKENS = 10_000_000
+# What the form calls each field, and what it may be at least and at most. One address must not
+# keep the server busy: an hour a month, for example, is the least that is worth a question.
+LABELS = {
+    "context": "Context",
+    "concurrency": "Requests at once",
+    "input_tokens": "Prompt",
+    "output_tokens": "Answer",
+    "ttft": "First token",
+    "tpot": "Each token",
+    "utilization": "Used",
+    "hours": "Hours a month",
+    "kv": "KV cache",
+    "payment": "Commitment paid",
+    "as_of": "Date",
+}
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "context": (1, _MOST_TOKENS),
+    "concurrency": (1, 10_000),
+    "input_tokens": (1, _MOST_TOKENS),
+    "output_tokens": (1, _MOST_TOKENS),
+    "ttft": (0.001, 3600),
+    "tpot": (0.1, 60_000),
+    "utilization": (1, 100),
+    "hours": (1, 744),
+}
+# The words of the command line for what the form calls otherwise.
+_OPTIONS = {
+    "--hours-per-month": LABELS["hours"],
+    "--kv-precision": LABELS["kv"],
+    "--payment-option": LABELS["payment"],
+    "--utilization": LABELS["utilization"],
+    "--input-tokens": LABELS["input_tokens"],
+    "--output-tokens": LABELS["output_tokens"],
+    "--as-of": LABELS["as_of"],
+    "--concurrency": LABELS["concurrency"],
+    "--ttft": LABELS["ttft"],
+    "--tpot": LABELS["tpot"],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +121,19 @@ class State:
             model=self.model,
             precision=self.precision or None,
             context=_number("context", self.context, int),
-            concurrency=_number("concurrency", self.concurrency, int) or default.concurrency,
-            input_tokens=_number("input_tokens", self.input_tokens, int) or default.input_tokens,
-            output_tokens=_number("output_tokens", self.output_tokens, int)
-            or default.output_tokens,
+            concurrency=_given(_number("concurrency", self.concurrency, int), default.concurrency),
+            input_tokens=_given(
+                _number("input_tokens", self.input_tokens, int), default.input_tokens
+            ),
+            output_tokens=_given(
+                _number("output_tokens", self.output_tokens, int), default.output_tokens
+            ),
             ttft_s=_time("ttft", self.ttft, 1.0, default.ttft_s),
             tpot_s=_time("tpot", self.tpot, 1000.0, default.tpot_s),
             kv_precision=self.kv or None,
             geo=self.geo,
-            utilization=_percent(self.utilization) or default.utilization,
-            hours_per_month=_number("hours", self.hours, Decimal) or default.hours_per_month,
+            utilization=_given(_percent(self.utilization), default.utilization),
+            hours_per_month=_given(_number("hours", self.hours, Decimal), default.hours_per_month),
             payment_options=(self.payment,) if self.payment else (),
             as_of=_number("as_of", self.as_of, date.fromisoformat),
         )
@@ -122,23 +165,45 @@ class State:
         return f"{' '.join(words)} -o report.html"
 
 
+def in_words_of_the_form(text: str) -> str:
+    """Return a message of planner with the form's labels for the command line's options."""
+    for option, label in _OPTIONS.items():
+        text = text.replace(option, label)
+    return re.sub(r"--([a-z]+)", lambda found: found[1].capitalize(), text)
+
+
 def _one_of(field: str, value: str, known: tuple[str, ...]) -> None:
     if value and value not in known:
         raise UsageError(
-            f"{field} cannot be {value!r}", why=f"it is one of {', '.join(known)}", advice=""
+            f"{LABELS.get(field, field)} cannot be {value[:40]!r}",
+            why=f"it is one of {', '.join(known)}",
+            advice="",
         )
+
+
+def _given(value: T | None, default: T) -> T:
+    """Return the value; the default only where the field is empty, never for a 0."""
+    return default if value is None else value
 
 
 def _number(field: str, text: str, make: Callable[[str], T]) -> T | None:
     if not text:
         return None
-    refused = UsageError(f"{field} cannot be {text[:40]!r}", why="it does not read so")
-    if len(text) > _LONGEST_NUMBER:
-        raise refused
+    label = LABELS[field]
     try:
-        return make(text)
+        value = make(text) if len(text) <= _LONGEST_NUMBER else None
     except (ValueError, InvalidOperation):
-        raise refused from None
+        value = None
+    if value is None:
+        raise UsageError(f"{label} cannot be {text[:40]!r}", why="it does not read so")
+    low, high = _BOUNDS.get(field, (None, None))
+    # "not (a <= b)" refuses what is not a number (nan) as well.
+    if low is not None and high is not None and not low <= float(value) <= high:  # type: ignore[arg-type] # fields with bounds are numbers
+        raise UsageError(
+            f"{label} cannot be {text[:40]!r}",
+            why=f"it must be from {low:,g} to {high:,g}",
+        )
+    return value
 
 
 def _time(field: str, text: str, in_a_second: float, default: float | None) -> float | None:

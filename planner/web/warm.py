@@ -26,8 +26,8 @@ _FIELDS = {
     "payment_options": "payment_option",
 }
 # Dates that are kept; each holds some thousand offers.
-_MOST_DATES = 8
-_MOST_ANSWERS = 128
+_MOST_DATES = 3
+_MOST_ANSWERS = 32
 
 # The offers of one date by service, instance type and pricing model, each with its place in the
 # catalog's order.

@@ -41,6 +41,8 @@ def wait(what: Any) -> Any:
     """Return Playwright's assertions on a page or locator; they wait for what is to come."""
     from playwright.sync_api import expect
 
+    # As long as it takes: the machine may be busy. Only what never comes is a fault.
+    expect.set_options(timeout=60_000)
     return expect(what)
 
 
@@ -214,6 +216,54 @@ def test_a_wrong_field_is_told_and_put_right(tab: Page, address: str) -> None:
     assert "handles at most 4096 tokens" in tab.locator("[role=alert]").inner_text()
     tab.get_by_label("Context, tokens").fill("2048")
     tab.wait_for_selector("#answer")
+
+
+def test_the_last_of_several_changes_is_what_the_page_shows(tab: Page, address: str) -> None:
+    tab.goto(address)
+    held: list[Any] = []
+
+    def slow(route: Any) -> None:
+        """Keep the first answer back until the second has come."""
+        if "utilization=80" in route.request.url:
+            held.append(route)
+        else:
+            route.continue_()
+
+    tab.route("**/fragment?*", slow)
+    tab.get_by_label("Used, %").fill("80")
+    tab.wait_for_function("document.querySelector('#main').hasAttribute('aria-busy')")
+    tab.get_by_label("Used, %").fill("60")
+    wait(tab.locator(".facts")).to_contain_text("60 % used")
+    for route in held:
+        route.abort()
+    wait(tab.locator("#main")).not_to_have_attribute("aria-busy", "true")
+    assert "60 % used" in tab.locator(".facts").inner_text()
+    assert "utilization=60" in tab.url
+
+
+def test_the_back_button_takes_the_last_change_back(tab: Page, address: str) -> None:
+    tab.goto(address)
+    tab.get_by_label("Used, %").fill("80")
+    wait(tab.locator(".facts")).to_contain_text("80 % used")
+    tab.go_back()
+    wait(tab.locator(".facts")).to_contain_text("fully used")
+    assert tab.get_by_label("Used, %").input_value() == ""
+    tab.go_forward()
+    wait(tab.locator(".facts")).to_contain_text("80 % used")
+    assert tab.get_by_label("Used, %").input_value() == "80"
+
+
+def test_figures_go_where_the_server_does_not_answer(browser: Any, address: str) -> None:
+    page = browser.new_page()
+    page.goto(address)
+    page.route("**/fragment?*", lambda route: route.abort())
+    page.get_by_label("Used, %").fill("80")
+    wait(page.locator("[role=alert]")).to_contain_text("planner does not answer")
+    assert page.locator(".facts").count() == 0
+    page.unroute("**/fragment?*")
+    page.get_by_label("Used, %").fill("70")
+    wait(page.locator(".facts")).to_contain_text("70 % used")
+    page.close()
 
 
 def test_an_unknown_page_leads_back(tab: Page, address: str) -> None:

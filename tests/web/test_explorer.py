@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import statistics
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -100,7 +99,8 @@ def test_charts_are_drawings_of_their_own(client: TestClient, name: str, size: s
         ("/?model=llama-9", 400, "Unknown model"),
         ("/?context=abc", 400, "Context cannot be"),
         ("/?context=9999999", 400, "handles at most"),
-        ("/?utilization=900", 400, "must be above 0"),
+        ("/?context=1&input_tokens=9", 400, "Prompt 9 and Answer 1024 are"),
+        ("/?utilization=900", 400, "Used cannot be"),
         ("/?geo=moon", 400, "Geo cannot be"),
         ("/?as_of=2001-01-01", 404, "no prices are known"),
         ("/nope", 404, "There is no such page"),
@@ -124,15 +124,6 @@ def test_what_the_address_holds_is_escaped(client: TestClient) -> None:
     text = client.get("/?model=%3Cscript%3Ealert(1)%3C/script%3E&context=%22%3E%3Cimg%3E").text
     assert "<script>alert" not in text
     assert "<img" not in text
-
-
-def test_the_server_s_share_of_an_answer_is_short(client: TestClient) -> None:
-    # The aim is 100 ms on a quiet machine; three times that still tells a slip from noise.
-    times = []
-    for used in range(30, 50):
-        answer = client.get(f"/fragment?utilization={used}")
-        times.append(float(answer.headers["server-timing"].split("dur=")[1]))
-    assert statistics.median(times) < 300
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,27 @@
     new URLSearchParams([...new FormData(ask)].filter(([name, value]) => value !== "" && !(name === "geo" && value === "us")));
 
   // What the table shows is part of the address too: show.cloud=aws, sort=-saving_percent.
-  function remember(query) {
+  function address(query) {
     const shown = plans ? plans.state() : {};
     for (const [name, value] of Object.entries(shown)) query.set(name, value);
     const text = query.toString();
-    history.replaceState(null, "", text ? `?${text}` : location.pathname);
+    return text ? `?${text}` : location.pathname;
+  }
+
+  // A new question is a step that the Back button takes back; what the table shows is not.
+  const remember = (query) => history.replaceState(null, "", address(query));
+  function step(query) {
+    const next = address(query);
+    if (new URL(next, location).href !== location.href) history.pushState(null, "", next);
+  }
+
+  // Puts what an address says into the form.
+  function fill(query) {
+    for (const field of ask.elements) {
+      if (!field.name) continue;
+      const usual = field.name === "geo" ? "us" : field.name === "model" ? ask.dataset.model : "";
+      field.value = query.get(field.name) ?? usual;
+    }
   }
 
   async function draw(place) {
@@ -37,27 +53,47 @@
     return drawAll();
   }
 
-  async function update() {
+  // The figures belong to another question than the form's: they go, so that nobody reads them.
+  function silent() {
+    const said = document.createElement("section");
+    said.className = "answer error";
+    said.setAttribute("role", "alert");
+    const title = document.createElement("h1");
+    title.textContent = "planner does not answer.";
+    const why = document.createElement("p");
+    why.textContent = "Is planner serve still running? Start it again, then change any field.";
+    said.append(title, why);
+    main.replaceChildren(said);
+    plans = null;
+  }
+
+  async function update({ state = null, back = false } = {}) {
     waiting?.abort();
-    waiting = new AbortController();
+    const mine = new AbortController();
+    waiting = mine;
     const query = asked();
     main.classList.add("waiting");
+    main.setAttribute("aria-busy", "true");
     try {
-      const answer = await fetch(`/fragment?${query}`, { signal: waiting.signal });
-      const state = plans ? plans.state() : {};
+      const answer = await fetch(`/fragment?${query}`, { signal: mine.signal });
+      const text = await answer.text();
+      if (waiting !== mine) return; // a later question is on its way
+      const shown = state ?? (plans ? plans.state() : {});
       const made = document.createElement("template");
-      made.innerHTML = await answer.text();
+      made.innerHTML = text;
       main.replaceChildren(made.content);
       document.title = `planner: ${query.get("model")}`;
       status.textContent = main.querySelector("#answer, h1").textContent;
-      const drawn = start(state);
-      remember(query);
+      const drawn = start(shown);
+      if (!back) step(query);
       await drawn;
     } catch (error) {
-      if (error.name === "AbortError") return;
-      status.textContent = "planner does not answer; is planner serve still running?";
+      if (error.name === "AbortError" || waiting !== mine) return;
+      silent();
     }
+    if (waiting !== mine) return;
     main.classList.remove("waiting");
+    main.removeAttribute("aria-busy");
   }
 
   let soon = 0;
@@ -67,9 +103,19 @@
   });
   ask?.addEventListener("submit", (event) => {
     event.preventDefault();
+    clearTimeout(soon);
     update();
   });
-  main.addEventListener("planschange", () => ask && remember(asked()));
+  main.addEventListener("planschange", () => {
+    // While an answer is under way the address is still that of the figures on the page.
+    if (ask && !main.hasAttribute("aria-busy")) remember(asked());
+  });
+  addEventListener("popstate", () => {
+    if (!ask) return;
+    const query = new URLSearchParams(location.search);
+    fill(query);
+    update({ state: Object.fromEntries(query), back: true });
+  });
   phone.addEventListener("change", drawAll);
   start(Object.fromEntries(new URLSearchParams(location.search)));
 })();
