@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner import __version__
 from planner.planning import compare
+from planner.planning.answer import answer
 from planner.pricing import estimates
 from planner.pricing.api_prices import api_prices
 from planner.pricing.catalog import Catalog, Query
@@ -74,6 +75,7 @@ def outline(comparison: Comparison, request: Request) -> Report:
         assumptions=comparison.assumptions,
         comparison=_plain(comparison.to_dict()),
         plans=comparison.plans,
+        every=comparison.every,
         notes=comparison.notes,
         api=api_prices(
             comparison.model.name,
@@ -87,11 +89,13 @@ def outline(comparison: Comparison, request: Request) -> Report:
 
 def _offers(request: Request, comparison: Comparison, catalog: Catalog) -> list[Offer]:
     """Return every offer at the places of the plans, estimates among them where asked for."""
-    found = catalog.offers(_query(comparison.as_of, comparison.plans))
+    named = answer(comparison.every).pick
+    plans = (*comparison.plans, *([named.plan] if named is not None else []))
+    found = catalog.offers(_query(comparison.as_of, plans))
     if request.estimates:
         clouds = {cloud for cloud, _ in estimates.ESTIMATED}
         found += estimates.estimate([offer for offer in found if offer.cloud in clouds])
-    places = {_place(plan) for plan in comparison.plans}
+    places = {_place(plan) for plan in plans}
     return [offer for offer in found if _place(offer) in places]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from planner.reports import drawing, series, specs, wording
+from planner.reports import drawing, headline, series, specs, wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,10 +50,11 @@ def monthly(report: Report) -> Chart:
     """Return the chart of monthly cost by plan and pricing model."""
     records = series.monthly(report)
     shown = len({record["rank"] for record in records})
+    matching = len(report.every or report.plans)
     return Chart(
         "monthly",
         "What a month costs, by plan and way of paying",
-        f"The {shown} cheapest of {len(report.plans)} plans. A line joins the prices of one plan; "
+        f"The {shown} cheapest of {matching} plans. A line joins the prices of one plan; "
         "its cheapest and its dearest are written out.",
         records,
         (
@@ -71,11 +72,13 @@ def cumulative(report: Report) -> Chart:
     """Return the chart of total cost by how long the endpoint is kept."""
     records = series.cumulative(report)
     points = series.break_evens(report)
-    said = [f"{p.way} after {p.months:.1f} months" for p in points]
+    said = [f"{p.way} {p.said()}" for p in points]
     title = (
-        f"A commitment pays off: {', '.join(said)}" if said else "What it costs over three years"
+        f"A commitment is the cheaper if kept: {'; '.join(said)}"
+        if said
+        else "What it costs over three years"
     )
-    plan = wording.headline(report)
+    plan = headline.plan_of(report)
 
     def spec(records: Records, size: Size) -> Spec:
         return specs.cumulative(records, size, points)
@@ -111,7 +114,8 @@ def tokens(report: Report) -> Chart:
         "tokens",
         title,
         "Output tokens, with the prompts that led to them. A machine costs the same busy or "
-        f"idle; one is added where the load passes {busy:g} % of full speed.",
+        f"idle; one is added where the load passes {busy:g} % of full speed. "
+        "Steps beyond 24 machines are not drawn.",
         records,
         (("name", "Who serves"), ("load", "Million tokens a month"), ("usd", "$ a million")),
         specs.tokens,

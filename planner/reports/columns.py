@@ -24,12 +24,18 @@ class Column:
         title: The heading.
         numeric: Aligned right.
         text: What people read.
+        value: The raw value, where it is worked out of more than one field.
     """
 
     field: str
     title: str
     numeric: bool
     text: Callable[[Plan, date], str]
+    value: Callable[[Plan], Any] | None = None
+
+    def of(self, plan: Plan) -> Any:  # noqa: ANN401 - whatever a plan's field holds
+        """Return the raw value of a plan's cell."""
+        return getattr(plan, self.field) if self.value is None else self.value(plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +86,11 @@ def _per_million(field: str) -> Callable[[Plan, date], str]:
     return text
 
 
-def _percent(plan: Plan, _: date) -> str:
-    return "" if plan.saving_percent is None else f"{plan.saving_percent:.0f} %"
+def _saving(plan: Plan, _: date) -> str:
+    saving = wording.saving_usd(plan)
+    if saving is None:
+        return ""
+    return f"{wording.usd(-saving)} more" if saving < 0 else wording.usd(saving)
 
 
 def _hours(plan: Plan, _: date) -> str:
@@ -106,7 +115,13 @@ COLUMNS = (
         numeric=True,
         text=_monthly("committed_1y"),
     ),
-    Column("saving_percent", "Saves", numeric=True, text=_percent),
+    Column(
+        "saving_monthly",
+        "1 year saves, $ a month",
+        numeric=True,
+        text=_saving,
+        value=wording.saving_usd,
+    ),
     Column(
         "usd_per_million_tokens",
         "$ a million tokens",
@@ -159,7 +174,7 @@ def rows(plans: Sequence[Plan], as_of: date) -> list[list[Cell]]:
     shown = of(plans)
     best = {
         column.field: min(
-            (value for plan in plans if (value := getattr(plan, column.field)) is not None),
+            (value for plan in plans if (value := column.of(plan)) is not None),
             default=None,
         )
         for column in shown
@@ -169,7 +184,7 @@ def rows(plans: Sequence[Plan], as_of: date) -> list[list[Cell]]:
         [
             Cell(
                 column,
-                value := getattr(plan, column.field),
+                value := column.of(plan),
                 column.text(plan, as_of),
                 best=value is not None and value == best.get(column.field),
             )

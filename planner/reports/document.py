@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from planner.reports import series, wording
+from planner.reports import headline, series, wording
 
 if TYPE_CHECKING:
     from planner.planning import rent_or_buy
@@ -23,11 +23,15 @@ def render(report: Report, name: str) -> dict[str, bytes]:
 
 def build(report: Report) -> dict[str, Any]:
     """Return all figures of a report by name."""
-    first = wording.headline(report)
+    first = headline.plan_of(report)
     return {
         **report.comparison,
-        "answer": wording.answer(report),
-        "headline": {"plan": report.plans.index(first), "place": wording.place(first)},
+        "answer": headline.said(report),
+        "headline": {
+            "plan": report.plans.index(first) if first in report.plans else None,
+            "place": wording.place(first),
+            "precision": first.precision,
+        },
         "monthly": series.monthly(report),
         "cumulative": series.cumulative(report),
         "break_evens": [asdict(point) for point in series.break_evens(report)],

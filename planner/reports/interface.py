@@ -64,6 +64,7 @@ class Report:
         comparison: The comparison as ``planner compare --format json`` gives it; every figure
             of the report is one of it or computed from it.
         plans: The same plans as objects, cheapest first.
+        every: All plans that match, also those that are not shown; empty: ``plans`` are all.
         offers: Every known price of the plans' places: all terms and ways of paying.
         history: On-demand offers of some of the plans' places, oldest first.
         api: Per-token API prices of the model; None where they were not asked for.
@@ -79,6 +80,7 @@ class Report:
     comparison: Mapping[str, Any]
     plans: tuple[Plan, ...]
     notes: tuple[str, ...]
+    every: tuple[Plan, ...] = ()
     offers: tuple[Offer, ...] = ()
     history: tuple[Offer, ...] = ()
     api: ApiPrices | None = None

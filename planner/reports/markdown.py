@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from planner.reports import charts, columns, document, series, wording
+from planner.reports import charts, columns, document, headline, series, wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,9 +29,9 @@ def render(report: Report, name: str) -> dict[str, bytes]:
 
 def _lines(report: Report, pictures: dict[str, charts.Chart]) -> Iterator[str]:
     yield f"# What it costs to serve {escape(wording.model_name(report.model))}"
-    yield f"\n**{escape(wording.answer(report))}**\n"
+    yield f"\n**{escape(headline.said(report))}**\n"
     yield from _table(
-        ("", "", ""), [(what, value, remark) for what, value, remark in wording.facts(report)], {1}
+        ("", "", ""), [(what, value, remark) for what, value, remark in headline.facts(report)], {1}
     )
     for file, chart in pictures.items():
         yield f"\n## {escape(chart.title)}\n\n{escape(chart.text)}\n"
@@ -47,6 +47,8 @@ def _lines(report: Report, pictures: dict[str, charts.Chart]) -> Iterator[str]:
         ],
         {i for i, column in enumerate(shown) if column.numeric},
     )
+    software = wording.software(report.plans)
+    yield f"\n{escape(software)}" if software else ""
     legend = "; ".join(f"{sign} {meaning}" for sign, meaning in columns.legend(report))
     yield f"\n{escape(legend)}" if legend else ""
     yield from _buying(report)

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from planner.reports import charts, columns, document, drawing, series, wording
+from planner.reports import charts, columns, document, drawing, headline, series, wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ def context(report: Report, draw: Callable[[charts.Chart], dict[str, str]]) -> d
         "report": report,
         "name": wording.model_name(report.model),
         "answer": figures["answer"],
-        "facts": wording.facts(report),
+        "facts": headline.facts(report),
         "charts": [(chart, draw(chart)) for chart in charts.charts(report)],
         "columns": columns.of(report.plans),
         "rows": columns.rows(report.plans, report.as_of),
@@ -53,6 +53,7 @@ def context(report: Report, draw: Callable[[charts.Chart], dict[str, str]]) -> d
         "fields": list(plans[0]),
         "filters": columns.filters(report.plans),
         "legend": columns.legend(report),
+        "software": wording.software(report.plans),
         "buying": figures["rent_or_buy"],
         "buying_said": wording.rent_or_buy(report, series.rent_or_buy_points(report)),
         "assumptions": wording.assumptions(report),

@@ -44,7 +44,7 @@ _COMMITMENTS = {
 
 def render(report: Report, name: str) -> dict[str, bytes]:
     """Return the price sheet."""
-    plans = {(p.service, p.region, p.instance_type): p for p in report.plans}
+    plans = {(p.service, p.region, p.instance_type): p for p in (*report.every, *report.plans)}
     rows = [_row(o, plans[o.service, o.region, o.instance_type], report) for o in report.offers]
     fields = list(rows[0]) if rows else ["ProviderName"]
     return {name: csv_text(fields, (row.values() for row in rows)).encode()}

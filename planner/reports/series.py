@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from planner.planning import rent_or_buy
 from planner.pricing import cost
 from planner.pricing.offer import HOURS_PER_YEAR, PricingModel
-from planner.reports import wording
+from planner.reports import headline, wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -41,6 +41,25 @@ class BreakEvenMonth:
     way: str
     months: float
     total_usd: float
+    term_months: int = _MONTHS_PER_YEAR
+
+    def said(self) -> str:
+        """Return for how many months, up to the horizon: ``8-12 or from 16 months``.
+
+        A term that is renewed has to pay off again, so there are gaps after each of the first.
+        """
+        spans: list[tuple[float, int]] = []
+        for term in range(1, HORIZON_MONTHS // self.term_months + 1):
+            start, end = self.months * term, self.term_months * term
+            if spans and start <= spans[-1][1]:
+                spans[-1] = (spans[-1][0], end)
+            else:
+                spans.append((start, end))
+        parts = [
+            f"from {start:.1f}" if end >= HORIZON_MONTHS else f"{start:.1f}-{end}"
+            for start, end in spans
+        ]
+        return f"{' or '.join(parts)} months"
 
 
 def monthly(report: Report) -> list[dict[str, Any]]:
@@ -68,7 +87,7 @@ def cumulative(report: Report) -> list[dict[str, Any]]:
     A commitment is paid to the end of its term, used or not, and renewed when it is over; two
     records of the same month are the step up to the next term.
     """
-    plan = wording.headline(report)
+    plan = headline.plan_of(report)
     records = []
     for way, offer in _ways(report, plan).items():
         if offer.term_years is None:
@@ -90,7 +109,7 @@ def cumulative(report: Report) -> list[dict[str, Any]]:
 
 def break_evens(report: Report) -> list[BreakEvenMonth]:
     """Return for each commitment of the headline plan after how many months it has paid off."""
-    plan = wording.headline(report)
+    plan = headline.plan_of(report)
     ways = _ways(report, plan)
     if ON_DEMAND not in ways:
         return []
@@ -102,7 +121,9 @@ def break_evens(report: Report) -> list[BreakEvenMonth]:
             total = offer.effective_hourly_usd * hours * plan.instances
             months = float(total / a_month)
             if months <= offer.term_years * _MONTHS_PER_YEAR:
-                found.append(BreakEvenMonth(way, months, float(total)))
+                found.append(
+                    BreakEvenMonth(way, months, float(total), offer.term_years * _MONTHS_PER_YEAR)
+                )
     return found
 
 
@@ -302,7 +323,7 @@ def _endpoints(report: Report) -> list[rent_or_buy.Endpoint]:
 
 def _token_endpoints(report: Report) -> dict[str, rent_or_buy.Endpoint]:
     """Return the headline plan and the one with the cheapest tokens, each way of paying."""
-    found, first = _endpoints(report), wording.headline(report)
+    found, first = _endpoints(report), headline.plan_of(report)
     shown: dict[str, rent_or_buy.Endpoint] = {}
     for way, title in _TITLES.items():
         mine = next((e for e in found if e.plan is first and e.way == way), None)

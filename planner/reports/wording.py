@@ -106,69 +106,25 @@ def speed_mark(plan: Plan) -> str:
     return "≈" if plan.throughput_basis == "unvalidated" else ""
 
 
-def cheapest(plans: Iterable[Plan], way: str) -> Plan | None:
-    """Return the plan with the lowest monthly price one way, or None where none is known."""
-    known = [plan for plan in plans if getattr(plan, f"{way}_monthly_usd") is not None]
-    return min(known, key=lambda plan: getattr(plan, f"{way}_monthly_usd"), default=None)
+def saving_usd(plan: Plan) -> Decimal | None:
+    """Return what a commitment saves a month at the hours asked; below 0 it costs more."""
+    if plan.on_demand_monthly_usd is None or plan.committed_1y_monthly_usd is None:
+        return None
+    return plan.on_demand_monthly_usd - plan.committed_1y_monthly_usd
 
 
-def headline(report: Report) -> Plan:
-    """Return the plan that the answer names: the cheapest of all, committed if that is known."""
-    return (
-        cheapest(report.plans, "committed_1y")
-        or cheapest(report.plans, "on_demand")
-        or report.plans[0]
-    )
-
-
-def answer(report: Report) -> str:
-    """Say in one sentence what is cheapest, with a commitment and without."""
-    first, free = headline(report), cheapest(report.plans, "on_demand")
-    start = f"Cheapest that serves {model_name(report.model)}: {place(first)}"
-    without = _price(report, free, "on_demand") if free else ""
-    if first.committed_1y_monthly_usd is None:
-        if not without:
-            return f"{start}; its price is not known."
-        return f"{start}, {without} on demand; no one-year price is known."
-    committed = f"{start}, {_price(report, first, 'committed_1y')} on a one-year commitment"
-    if free is None:
-        return f"{committed}; no on-demand price is known."
-    if free is first:
-        return f"{committed}; {without.replace(' a month', '', 1)} without."
-    return f"{committed}; without one, {place(free)}, {without}."
-
-
-def facts(report: Report) -> list[tuple[str, str, str]]:
-    """Return the key figures of the headline plan: (what, value, remark)."""
-    plan = headline(report)
-    kind = ways_said(plan)
-    hours = float(report.assumptions["hours_per_month"])
-    speed = (
-        f"{number(plan.tokens_per_second_low)}-{number(plan.tokens_per_second_high)}, "
-        f"{plan.throughput_basis}"
-        if plan.tokens_per_second is not None
-        else ""
-    )
-    return [
-        (
-            "One-year commitment",
-            _marked(plan, "committed_1y", report.as_of),
-            f"a month, {kind}" if kind else "no such price is known",
-        ),
-        ("On demand", _marked(plan, "on_demand", report.as_of), f"a month of {hours:g} hours"),
-        (
-            "Pays off from",
-            number(plan.break_even_hours_per_month),
-            "hours a month" if plan.break_even_hours_per_month is not None else "",
-        ),
-        (
-            "A million tokens",
-            speed_mark(plan) + usd(plan.usd_per_million_tokens, 2),
-            f"on demand, {use(report.assumptions)}",
-        ),
-        ("Tokens a second", number(plan.tokens_per_second), speed),
-        ("Layout", layout(plan), "copies on a machine, and the GPUs that share each layer"),
-    ]
+def software(plans: Iterable[Plan]) -> str:
+    """Say which software the speeds are of, where it differs; empty where all are of one."""
+    about: dict[str, list[str]] = {}
+    for plan in plans:
+        if plan.throughput_software:
+            cards = about.setdefault(plan.throughput_software, [])
+            if plan.accelerator not in cards:
+                cards.append(plan.accelerator)
+    if len(about) <= 1:
+        return ""
+    parts = "; ".join(f"{name} on {', '.join(cards)}" for name, cards in about.items())
+    return f"Speeds are of different software, newer is faster: {parts}."
 
 
 def layout(plan: Plan) -> str:
@@ -301,20 +257,3 @@ def remarks(report: Report) -> list[str]:
     ]
     notes = dict.fromkeys(plan.note for plan in report.plans if plan.note)
     return [*report.notes, *warnings, *notes]
-
-
-def _marked(plan: Plan, way: str, as_of: date) -> str:
-    return marks(plan, way, as_of) + usd(getattr(plan, f"{way}_monthly_usd"))
-
-
-def _price(report: Report, plan: Plan, way: str) -> str:
-    """Return a monthly price with what makes it doubtful, in words."""
-    signs = marks(plan, way, report.as_of)
-    day = plan.committed_1y_as_of if way == "committed_1y" else plan.as_of
-    doubts = [
-        *(["estimated"] if "~" in signs else []),
-        *(["low-confidence source"] if "?" in signs else []),
-        *([f"price of {day}"] if "†" in signs else []),
-    ]
-    said = f"{usd(getattr(plan, f'{way}_monthly_usd'))} a month"
-    return f"{said} ({', '.join(doubts)})" if doubts else said

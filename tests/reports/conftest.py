@@ -52,6 +52,7 @@ def hostile(report: Report) -> Report:
     return replace(
         report,
         plans=(plan, *report.plans[1:]),
+        every=(plan, *report.plans[1:]),
         comparison={**report.comparison, "plans": plans},
         offers=tuple(renamed),
         notes=("<script>alert(4)</script>",),

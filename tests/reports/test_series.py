@@ -9,19 +9,24 @@ import pytest
 
 from planner.pricing import cost
 from planner.pricing.offer import Offer, PricingModel
-from planner.reports import Report, charts, series, wording
+from planner.reports import Report, charts, headline, series
 from planner.reports.drawing import NARROW, WIDE
 
 
 def offers_of_headline(report: Report) -> dict[str, Offer]:
-    plan = wording.headline(report)
+    plan = headline.plan_of(report)
     mine = [
         o
         for o in report.offers
         if (o.service, o.region, o.instance_type) == (plan.service, plan.region, plan.instance_type)
     ]
     on_demand = next(o for o in mine if o.pricing_model is PricingModel.ON_DEMAND)
-    one_year = min((o for o in mine if o.term_years == 1), key=lambda o: o.effective_hourly_usd)
+    one_year = next(
+        o
+        for o in mine
+        if (o.term_years, o.commitment, o.payment_option)
+        == (1, plan.committed_1y_kind, plan.committed_1y_payment_option)
+    )
     return {series.ON_DEMAND: on_demand, series.ONE_YEAR: one_year}
 
 
@@ -59,7 +64,7 @@ def interpolated(points: list[tuple[float, float]], months: float) -> float:
 
 def test_a_commitment_breaks_even_where_both_totals_are_equal(report: Report) -> None:
     points = {point.way: point for point in series.break_evens(report)}
-    plan = wording.headline(report)
+    plan = headline.plan_of(report)
     assert plan.on_demand_monthly_usd is not None
     for point in points.values():
         on_demand = float(plan.on_demand_monthly_usd) * point.months

@@ -10,7 +10,7 @@
   const asked = () =>
     new URLSearchParams([...new FormData(ask)].filter(([name, value]) => value !== "" && !(name === "geo" && value === "us")));
 
-  // What the table shows is part of the address too: show.cloud=aws, sort=-saving_percent.
+  // What the table shows is part of the address too: show.cloud=aws, sort=-saving_monthly.
   function address(query) {
     const shown = plans ? plans.state() : {};
     for (const [name, value] of Object.entries(shown)) query.set(name, value);
