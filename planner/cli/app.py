@@ -13,6 +13,8 @@ from importlib import import_module
 import click
 
 from planner import __version__
+from planner.cli.next_command import pasteable, remember_sandbox
+from planner.cli.surprises import DeclinedError, explain, speak_any_encoding
 from planner.errors import InterruptedByUserError, PlannerError, nearest
 
 # command -> (module with a click command of the same name, one-line help)
@@ -45,6 +47,21 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+# What people type who know other tools.
+ALIASES = {
+    "ls": "status",
+    "list": "status",
+    "ps": "status",
+    "down": "destroy",
+    "delete": "destroy",
+    "up": "deploy",
+    "launch": "deploy",
+    "price": "prices",
+    "cards": "gpus",
+    "explore": "serve",
+}
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
 
@@ -55,6 +72,9 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return a command; fail with the nearest names where there is none."""
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
+        if cmd_name in _ABOUT:
+            return _ABOUT[cmd_name]
         if cmd_name not in COMMANDS:
             close = nearest(cmd_name, COMMANDS)
             if close and not ctx.resilient_parsing:
@@ -69,6 +89,31 @@ class LazyGroup(click.Group):
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command("help", hidden=True)
+@click.argument("words", nargs=-1)
+@click.pass_context
+def _help(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Show the help of planner, or of a command."""
+    parent = ctx.parent or ctx
+    command: click.Command = cli
+    for word in words:
+        found = command.get_command(parent, word) if isinstance(command, click.Group) else None
+        if found is None:
+            parent.fail(f"No such command {' '.join(words)!r}")
+        parent = click.Context(found, info_name=word, parent=parent)
+        command = found
+    click.echo(command.get_help(parent))
+
+
+@click.command("version", hidden=True)
+def _version() -> None:
+    """Show the version."""
+    click.echo(f"planner, version {__version__}")
+
+
+_ABOUT: dict[str, click.Command] = {"help": _help, "version": _version}
 
 
 @click.group(
@@ -93,6 +138,7 @@ def cli(ctx: click.Context, debug: bool, sandbox: bool) -> None:
     Start with: planner compare llama-2-70b
     """
     ctx.obj = {"debug": debug}
+    remember_sandbox(given=sandbox)
     if sandbox and ctx.invoked_subcommand not in {"sandbox", "completion"}:
         from planner.cli.sandbox_mode import enter
 
@@ -104,6 +150,7 @@ def run(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("PLANNER_DEBUG"))
     stdout = sys.stdout
+    speak_any_encoding()
     try:
         code = cli.main(arguments, prog_name="planner", standalone_mode=False)
         _flush()
@@ -131,13 +178,9 @@ def run(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        unexpected = PlannerError(
-            "planner failed unexpectedly",
-            why=f"{type(error).__name__}: {error}",
-            advice="run it again with --debug and report what it prints",
-        )
-        _show(unexpected)
-        sys.exit(unexpected.exit_code)
+        explained = explain(error)
+        _show(explained)
+        sys.exit(explained.exit_code)
 
 
 def _flush() -> None:
@@ -146,10 +189,11 @@ def _flush() -> None:
 
 def _show(error: PlannerError) -> None:
     """Print what happened, why, and what to do next, to stderr."""
-    click.secho("Error: ", fg="red", bold=True, nl=False, err=True)
+    if not isinstance(error, DeclinedError):
+        click.secho("Error: ", fg="red", bold=True, nl=False, err=True)
     click.echo(str(error), err=True)
     for line in error.why.splitlines():
-        click.echo(f"  {line}", err=True)
+        click.echo(f"  {pasteable(line)}", err=True)
     if error.advice:
         click.secho("  Try: ", fg="green", nl=False, err=True)
-        click.echo(error.advice, err=True)
+        click.echo(pasteable(error.advice), err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.output import note
+from planner.cli.question import require_yes
 from planner.cli.quota.options import account_options, use_accounts
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _confirm(chosen: list[Endpoint], *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError("nobody is there to say yes", advice="--yes")
-    click.confirm(f"Remove {'it' if len(chosen) == 1 else 'them'}?", abort=True, err=True)
+    require_yes(f"Remove {'it' if len(chosen) == 1 else 'them'}?")
 
 
 def _remove(chosen: list[Endpoint], ledger: Ledger) -> int:

@@ -10,6 +10,7 @@ import click
 from planner.cli.output import emit, emit_json, format_option, note
 from planner.cli.quota import options as quota_options
 from planner.cli.tables import Column
+from planner.cli.words import CLOUD_WORDS, Choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ _NO_ACCESS = 5
     "--cloud",
     "clouds",
     multiple=True,
-    type=click.Choice(["aws", "azure", "gcp"]),
+    type=Choice(["aws", "azure", "gcp"], CLOUD_WORDS),
     help="Only this cloud (repeatable).",
 )
 @click.option("--permissions", is_flag=True, help="Print the least-privilege policies instead.")

@@ -10,6 +10,7 @@ import click
 from planner.cli.options import as_of_option, filter_options, geo_option
 from planner.cli.output import emit, format_option, note
 from planner.cli.tables import Column
+from planner.cli.words import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,10 +40,10 @@ _ALERT_FIELDS = ("rule", "met", "price_usd", "unit", "cloud", *_TERMS, "as_of", 
     "--pricing-model",
     "pricing_models",
     multiple=True,
-    type=click.Choice(["on_demand", "spot", "committed", "capacity_block", "flex_start"]),
+    type=Choice(["on_demand", "spot", "committed", "capacity_block", "flex_start"]),
     help="Only this way of paying (repeatable).  [default: on_demand]",
 )
-@click.option("--term-years", multiple=True, type=click.Choice(["1", "3"]), help="Only this term.")
+@click.option("--term-years", multiple=True, type=Choice(["1", "3"]), help="Only this term.")
 @click.option(
     "--since",
     type=click.DateTime(formats=["%Y-%m-%d"]),

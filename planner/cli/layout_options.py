@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.words import Choice, Tokens
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,10 +32,10 @@ def load_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what a request looks like and what its user must feel."""
     options = (
         click.option(
-            "--input-tokens", type=int, default=1024, show_default=True, help="Prompt length."
+            "--input-tokens", type=Tokens(), default=1024, show_default=True, help="Prompt length."
         ),
         click.option(
-            "--output-tokens", type=int, default=1024, show_default=True, help="Answer length."
+            "--output-tokens", type=Tokens(), default=1024, show_default=True, help="Answer length."
         ),
         target_options(tpot="200ms"),
     )
@@ -79,7 +81,7 @@ def engine_options(function: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option(
             "--engine",
-            type=click.Choice(["vllm", "tensorrt-llm", "tgi", "sglang"]),
+            type=Choice(["vllm", "tensorrt-llm", "tgi", "sglang"]),
             default="vllm",
             show_default=True,
             help="What serves the model.",
@@ -98,7 +100,7 @@ def memory_options(function: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option(
             "--kv-precision",
-            type=click.Choice(["fp16", "fp8"]),
+            type=Choice(["fp16", "fp8"]),
             help="Of the KV cache; fp8 holds twice the tokens.  [default: what the engine keeps]",
         ),
         click.option(

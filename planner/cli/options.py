@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from planner.cli.words import CLOUD_WORDS, GEO_WORDS, PRECISION_WORDS, PRECISIONS, Choice, Tokens
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date, datetime
@@ -99,6 +101,7 @@ model_argument = model_argument_of(required=True)
 
 one_accelerator_option = click.option(
     "--accelerator",
+    "--gpu",
     required=True,
     metavar="NAME",
     shell_complete=_complete_accelerator,
@@ -115,7 +118,7 @@ as_of_option = click.option(
 
 geo_option = click.option(
     "--geo",
-    type=click.Choice(GEOS),
+    type=Choice(GEOS, GEO_WORDS),
     default="us",
     show_default=True,
     help="Regions to look at.",
@@ -127,9 +130,10 @@ def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option(
             "--cloud",
+            "--provider",
             "clouds",
             multiple=True,
-            type=click.Choice(["aws", "azure", "gcp"]),
+            type=Choice(["aws", "azure", "gcp"], CLOUD_WORDS),
             help="Only this cloud (repeatable).",
         ),
         click.option(
@@ -141,6 +145,7 @@ def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--accelerator",
+            "--gpu",
             "accelerators",
             multiple=True,
             metavar="NAME",
@@ -165,12 +170,12 @@ def placement_options(function: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option(
             "--precision",
-            type=click.Choice(["bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4", "any"]),
+            type=Choice([*PRECISIONS, "any"], PRECISION_WORDS),
             help="Of the weights; any: a row for each that fits.  [default: the model's own]",
         ),
         click.option(
             "--context",
-            type=int,
+            type=Tokens(),
             metavar="TOKENS",
             help="Tokens a request may hold.  [default: prompt and answer, in steps of 4096]",
         ),

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.next_command import pasteable
 from planner.cli.tables import fitted
+from planner.cli.words import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +37,7 @@ FORMATS = ("table", "json", "csv", "markdown")
 format_option = click.option(
     "--format",
     "output_format",
-    type=click.Choice(FORMATS),
+    type=Choice(FORMATS),
     default="table",
     show_default=True,
     help="How to print.",
@@ -78,7 +80,7 @@ def emit_json(value: object) -> None:
 
 def note(text: str) -> None:
     """Print a remark for people to stderr, wrapped to the terminal."""
-    console(stderr=True).print(text, highlight=False, markup=False)
+    console(stderr=True).print(pasteable(text), highlight=False, markup=False)
 
 
 def grouped_warnings(records: Iterable[Mapping[str, Any]]) -> list[str]:

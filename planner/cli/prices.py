@@ -9,6 +9,7 @@ import click
 from planner.cli.options import as_of_option, filter_options, geo_option
 from planner.cli.output import emit, format_option, note
 from planner.cli.tables import Column
+from planner.cli.words import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,14 +52,14 @@ _STEPS_SHOWN = 5
     "--pricing-model",
     "pricing_models",
     multiple=True,
-    type=click.Choice(["on_demand", "spot", "committed", "capacity_block", "flex_start"]),
+    type=Choice(["on_demand", "spot", "committed", "capacity_block", "flex_start"]),
     help="Only this way of paying (repeatable).",
 )
 @click.option(
     "--commitment",
     "commitments",
     multiple=True,
-    type=click.Choice(
+    type=Choice(
         [
             "reserved_instance",
             "convertible_reserved_instance",
@@ -69,7 +70,7 @@ _STEPS_SHOWN = 5
     ),
     help="Only this kind of commitment (repeatable).",
 )
-@click.option("--term-years", multiple=True, type=click.Choice(["1", "3"]), help="Only this term.")
+@click.option("--term-years", multiple=True, type=Choice(["1", "3"]), help="Only this term.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the N cheapest.")
 @format_option
 def prices(

@@ -11,6 +11,7 @@ import click
 
 from planner.cli import refresh_view as view
 from planner.cli.output import console, emit, format_option, note
+from planner.cli.words import Choice
 from planner.errors import InterruptedByUserError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _FAILED, _NEWER = 1, 7
     "--cloud",
     "clouds",
     multiple=True,
-    type=click.Choice(CLOUDS),
+    type=Choice(CLOUDS),
     help="Only this cloud (repeatable).  [default: all]",
 )
 @click.option(

@@ -14,6 +14,7 @@ from planner.cli.options import (
     model_argument,
     placement_options,
 )
+from planner.cli.words import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,18 +48,25 @@ def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="Hours an on-demand machine runs; a commitment is paid around the clock.",
         ),
-        click.option("--max-monthly", type=float, metavar="USD", help="Leave out what costs more."),
+        click.option(
+            "--max-monthly",
+            "--budget",
+            type=float,
+            metavar="USD",
+            help="Leave out what costs more a month.",
+        ),
+        click.option("--spot", is_flag=True, help="The same as --pricing-model spot."),
         click.option(
             "--payment-option",
             "payment_options",
             multiple=True,
-            type=click.Choice(["no_upfront", "partial_upfront", "all_upfront", "any"]),
+            type=Choice(["no_upfront", "partial_upfront", "all_upfront", "any"]),
             help="Only commitments paid this way; any: the cheapest of all (repeatable).  "
             "[default: no upfront where it is sold]",
         ),
         click.option(
             "--pricing-model",
-            type=click.Choice(["on_demand", "spot", "capacity_block", "flex_start"]),
+            type=Choice(["on_demand", "spot", "capacity_block", "flex_start"]),
             default="on_demand",
             show_default=True,
             help="How the machines are bought; a commitment stands beside on demand.",
@@ -84,7 +92,7 @@ def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--sort",
-            type=click.Choice(["on-demand", "committed", "tokens"]),
+            type=Choice(["on-demand", "committed", "tokens"]),
             default="on-demand",
             show_default=True,
             help="What ranks the rows.",
@@ -107,6 +115,8 @@ def request_of(options: dict[str, Any]) -> Any:  # noqa: ANN401 - imported only 
     def money(value: float | None) -> Decimal | None:
         return None if value is None else Decimal(str(value))
 
+    if options.pop("spot"):
+        options["pricing_model"] = "spot"
     local = LocalCards(
         cards=options.pop("local_cards"),
         purchase_usd=money(options.pop("purchase_usd")),

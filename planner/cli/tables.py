@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from planner.cli.next_command import pasteable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -47,9 +49,9 @@ class Column:
     def text(self, record: Mapping[str, Any]) -> str:
         """Return the cell for people."""
         if self.show is not None:
-            return self.show(record)
+            return pasteable(self.show(record))
         value = record.get(self.key)
-        return "" if value is None else str(value)
+        return "" if value is None else pasteable(str(value))
 
 
 def fitted(

@@ -12,6 +12,7 @@ from planner.cli.measured_here import finder, words
 from planner.cli.options import model_argument, one_accelerator_option
 from planner.cli.output import emit, emit_json, format_option, note
 from planner.cli.tables import Column
+from planner.cli.words import Choice
 from planner.serving import accelerators, engines, models, setups
 from planner.serving.load import LoadShape, Question
 from planner.serving.memory import EngineSettings, Split
@@ -44,7 +45,7 @@ def _to_concurrency(_context: click.Context, _parameter: click.Parameter, value:
 @click.option("--precision", metavar="NAME", help="Of the weights.  [default: the model's own]")
 @click.option(
     "--engine",
-    type=click.Choice(ENGINES),
+    type=Choice(ENGINES),
     default="vllm",
     show_default=True,
     help="What serves the model.",

@@ -10,6 +10,7 @@ import click
 
 from planner.cli.output import emit_json, note
 from planner.cli.quota.options import account_options, use_accounts
+from planner.cli.words import Choice
 
 if TYPE_CHECKING:
     from planner.endpoints.verifying import Proof
@@ -30,7 +31,7 @@ def _money(context: click.Context, parameter: click.Parameter, value: str) -> De
     "--to",
     "service",
     required=True,
-    type=click.Choice(["sagemaker", "gce", "azure-vm"]),
+    type=Choice(["sagemaker", "gce", "azure-vm"]),
     help="Which service to try.",
 )
 @click.option("--spend", default="2", metavar="USD", callback=_money, show_default=True,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 
-import click
-
+from planner.cli.question import require_yes
 from planner.errors import UsageError
 
 
@@ -21,4 +20,4 @@ def confirm(question: str, *, costs: str) -> None:
             why=f"this costs {costs}",
             advice="--yes --create-roles, after --plan has shown what it does",
         )
-    click.confirm(question, abort=True, err=True)
+    require_yes(question)

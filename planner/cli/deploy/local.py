@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.next_command import pasteable
 from planner.cli.output import console, emit_json, note
 from planner.errors import UsageError
 
@@ -157,7 +158,8 @@ def _hand_over(outcome: Outcome) -> None:
     spec, reply = outcome.spec, outcome.reply
     written = record.read(spec.name)
     if reply is None or written is None:
-        click.echo(f"{spec.name} is starting on this machine; planner status shows how far it is.")
+        said = f"{spec.name} is starting on this machine; planner status shows how far it is."
+        click.echo(pasteable(said))
         return
     speed = f" ({reply.tokens_per_second:,.1f} tokens/s)" if reply.tokens_per_second else ""
     url = f"http://127.0.0.1:{written.port}/v1"
@@ -171,4 +173,5 @@ def _hand_over(outcome: Outcome) -> None:
     )
     click.echo("\n# Python (pip install openai)\nfrom openai import OpenAI")
     click.echo(f'client = OpenAI(base_url="{url}", api_key="none")')
-    click.echo(f"\nplanner chat {spec.name}      planner status      planner destroy {spec.name}")
+    commands = (f"planner chat {spec.name}", "planner status", f"planner destroy {spec.name}")
+    click.echo(f"\n{'      '.join(map(pasteable, commands))}")

@@ -10,6 +10,7 @@ from planner.cli.duration import to_duration
 from planner.cli.layout_options import load_options, memory_options
 from planner.cli.options import GEOS, model_argument
 from planner.cli.quota.options import account_options
+from planner.cli.words import GEO_WORDS, PRECISION_WORDS, PRECISIONS, Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from planner.endpoints.deploying.choices import Options
 
 CLOUD_SERVICES = ("sagemaker", "gce", "azure-vm")
+_OF_CLOUD = {"aws": "sagemaker", "azure": "azure-vm", "gcp": "gce", "google": "gce"}
 CLUSTERS = ("gke", "eks", "aks")
 """Where manifests go (``--emit kubernetes``)."""
 
@@ -25,9 +27,11 @@ def _to_services(
     _context: click.Context, _parameter: click.Parameter, value: str
 ) -> tuple[str, ...]:
     """Return the services of a text such as ``sagemaker,gce`` (a click callback)."""
+    value = value.casefold()
     if value == "cheapest":
         return CLOUD_SERVICES
-    services = tuple(dict.fromkeys(value.split(",")))
+    words = [word.strip() for word in value.split(",")]
+    services = tuple(dict.fromkeys(_OF_CLOUD.get(word, word) for word in words))
     known = (*CLOUD_SERVICES, "local", *CLUSTERS)
     for service in services:
         if service not in known:
@@ -54,11 +58,15 @@ _OPTIONS = (
     ),
     click.option("--region", metavar="NAME", help="Region.  [default: the cheapest of --geo]"),
     click.option(
-        "--geo", type=click.Choice(GEOS), default="us", show_default=True, help="Where to look."
+        "--geo",
+        type=Choice(GEOS, GEO_WORDS),
+        default="us",
+        show_default=True,
+        help="Where to look.",
     ),
     click.option(
         "--precision",
-        type=click.Choice(["bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4"]),
+        type=Choice(PRECISIONS, PRECISION_WORDS),
         help="Of the weights.  [default: the model's own]",
     ),
     click.option(
@@ -105,7 +113,7 @@ _OPTIONS = (
     ),
     click.option(
         "--anywhere",
-        type=click.Choice(GEOS),
+        type=Choice(GEOS, GEO_WORDS),
         metavar="GEO",
         help="On a lack of capacity try other types and regions: us, eu, ap, all.",
     ),
@@ -136,7 +144,7 @@ _OPTIONS = (
     ),
     click.option(
         "--engine",
-        type=click.Choice(["vllm", "lmi", "tgi"]),
+        type=Choice(["vllm", "lmi", "tgi"]),
         default="vllm",
         show_default=True,
         help="Container.",
@@ -175,7 +183,7 @@ _OPTIONS = (
     ),
     click.option(
         "--idle-action",
-        type=click.Choice(["notify", "delete"]),
+        type=Choice(["notify", "delete"]),
         default="notify",
         show_default=True,
         help="Tell --notify, or let the cloud delete the endpoint.",
@@ -218,14 +226,14 @@ _OPTIONS = (
     ),
     click.option(
         "--emit",
-        type=click.Choice(["cloudformation", "terraform", "kubernetes"]),
+        type=Choice(["cloudformation", "terraform", "kubernetes"]),
         help="Write the endpoint as a template (SageMaker) or manifests to stdout, make nothing.",
     ),
     click.option(
         "--format",
         "--output",
         "output_format",
-        type=click.Choice(["table", "json"]),
+        type=Choice(["table", "json"]),
         default="table",
         show_default=True,
         help="How to print the result.",

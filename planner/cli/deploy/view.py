@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from planner.cli.next_command import pasteable
 from planner.cli.output import console, note
 from planner.endpoints.deploying.choices import Attempt, Observers, Outcome, Prepared
 from planner.endpoints.deploying.deployment import PROMPT
@@ -234,8 +235,8 @@ def hand_over(outcome: Outcome) -> None:
     spec, reply = outcome.spec, outcome.reply
     if reply is None:
         click.echo(f"{spec.name} is being created in {spec.region}.")
-        click.echo("  planner status    shows how far it is")
-        click.echo(f"  planner destroy {spec.name}")
+        click.echo(pasteable("  planner status    shows how far it is"))
+        click.echo(pasteable(f"  planner destroy {spec.name}"))
         return
     speed = (
         f"{reply.tokens_per_second:,.1f} tokens/s" if reply.tokens_per_second else "speed not told"
@@ -248,7 +249,8 @@ def hand_over(outcome: Outcome) -> None:
     codes = snippets.snippets(spec.name, spec.region, spec.plan.model, component)
     for title, code in codes.items() if spec.plan.service == "sagemaker" else ():
         click.echo(f"\n# {title}\n{code}")
-    click.echo(f"\nplanner chat {spec.name}      planner status      planner destroy {spec.name}")
+    commands = (f"planner chat {spec.name}", "planner status", f"planner destroy {spec.name}")
+    click.echo(f"\n{'      '.join(map(pasteable, commands))}")
 
 
 class Progress:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.output import emit, emit_json, note
+from planner.cli.question import require_yes
 from planner.cli.quota import codes, telling, who
 from planner.cli.quota import options as quota_options
 from planner.cli.tables import Column
+from planner.cli.words import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +46,7 @@ _CODES = {"pending": codes.PENDING, "refused": codes.DENIED, "unknown": codes.UN
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["table", "json"]),
+    type=Choice(["table", "json"]),
     default="table",
     show_default=True,
     help="How to print.",
@@ -135,7 +137,7 @@ def _confirm(running: Campaign, *, yes: bool) -> None:
     first = plans.targets(running.plan)[:1]
     note(f"The text of the first request: {plans.text_for(running.plan, first)}")
     if not yes:
-        click.confirm("Begin?", abort=True, err=True)
+        require_yes("Begin?")
 
 
 def _target(demand: Demand) -> str:

@@ -10,6 +10,7 @@ from planner.cli.duration import to_duration
 from planner.cli.output import emit, format_option, note
 from planner.cli.quota.percent import to_share
 from planner.cli.tables import Column
+from planner.cli.words import CLOUD_WORDS, Choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ _RED = 0.8
 
 @click.command()
 @click.option(
-    "--cloud", type=click.Choice(["aws", "azure", "gcp"]), help="Only this cloud's quotas."
+    "--cloud", type=Choice(["aws", "azure", "gcp"], CLOUD_WORDS), help="Only this cloud's quotas."
 )
 @click.option("--since", callback=to_duration, metavar="30d", help="Not further back than that.")
 @click.option("--alarm", callback=to_share, metavar="80%", help="Exit code 7 from that use on.")

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.output import note
+from planner.cli.question import require_yes
 from planner.cli.quota import asking, codes, who
 from planner.cli.quota import options as quota_options
+from planner.cli.words import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["table", "json"]),
+    type=Choice(["table", "json"]),
     default="table",
     show_default=True,
     help="How to print.",
@@ -69,7 +71,7 @@ def request(model: str | None, output_format: str, **options: Any) -> int:  # no
     if options["dry_run"]:
         return 0
     if not options["yes"]:
-        click.confirm("Send?" if len(asks) == 1 else "Send these?", abort=True, err=True)
+        require_yes("Send?" if len(asks) == 1 else "Send these?")
     filed = asking.send(asks)
     asking.report(filed, output_format)
     _take_to_people(asks, [item.request.id for item in filed], options)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 from planner.cli.output import note
+from planner.cli.question import require_yes
 
 if TYPE_CHECKING:
     from planner.quotas.interface import Ask, Contact
@@ -37,7 +36,7 @@ def file(number: int, contact: Contact, *, yes: bool) -> int:
                 note(f"    {key}: {value}")
             note(f"    description: {found.justification}")
             if not yes:
-                click.confirm("Send?", abort=True, err=True)
+                require_yes("Send?")
         filed, is_new = tickets.file(found, contact, cloud, ledger)
     how = "Filed as" if is_new and filed.ticket else "There is a ticket already:"
     note(f"{how} {filed.ticket or 'a case that AWS is opening'}. {filed.reason}.")

@@ -11,6 +11,7 @@ from planner.cli.duration import to_duration
 from planner.cli.output import console, emit_json, note
 from planner.cli.quota import codes, telling
 from planner.cli.quota import options as quota_options
+from planner.cli.words import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ _LEAST = timedelta(seconds=30)
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["table", "json"]),
+    type=Choice(["table", "json"]),
     default="table",
     show_default=True,
     help="json: one document, once all is decided or the time is up.",

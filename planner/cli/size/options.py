@@ -11,6 +11,7 @@ import click
 from planner.cli.duration import to_duration
 from planner.cli.layout_options import engine_options, memory_options, target_options
 from planner.cli.options import as_of_option, filter_options, geo_option
+from planner.cli.words import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,7 +171,7 @@ def _buying_options() -> tuple[Any, ...]:
         ),
         click.option(
             "--pay",
-            type=click.Choice(["no_upfront", "partial_upfront", "all_upfront", "any"]),
+            type=Choice(["no_upfront", "partial_upfront", "all_upfront", "any"]),
             default="no_upfront",
             show_default=True,
             help="How commitments are paid, where they are sold so.",
@@ -179,7 +180,7 @@ def _buying_options() -> tuple[Any, ...]:
             "--term",
             "terms",
             multiple=True,
-            type=click.Choice(["0", "1", "3"]),
+            type=Choice(["0", "1", "3"]),
             default=("1",),
             show_default=True,
             help="Years of commitments that may be made; 0 for none (repeatable).",
