@@ -113,7 +113,7 @@ def test_both_ways_to_start_are_the_same_program(start: list[str]) -> None:
         ("compare llama-2-70b --as-of 2023-02-30", 2, "'2023-02-30' does not match"),
         ("compare llama-2-70b --as-of 2020-01-01", 3, "Try: --as-of 2023-09-18"),
         ("compare llama-2-70b --context -1", 2, "--context must be positive"),
-        ("compare llama-2-70b --context many", 2, "is not a valid integer"),
+        ("compare llama-2-70b --context many", 2, "is no number of tokens; say 8192 or 8k"),
         ("compare llama-2-70b --concurrency 0", 2, "--concurrency must be positive"),
         ("compare llama-2-70b --utilization 2", 2, "--utilization must be above 0"),
         ("compare llama-2-70b --utilization nan", 2, "--utilization must be above 0"),

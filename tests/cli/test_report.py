@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ARGUMENTS = ("llama-2-70b", "--as-of", "2026-11-23")
+ALIVE = ("llama-3.3-70b", "--as-of", "2026-11-23")
+"""A model that an API is known to serve."""
 
 
 def run(*arguments: str) -> Result:
@@ -91,7 +93,7 @@ def test_api_prices_are_in_the_json_only_when_asked_for() -> None:
     plain, against = (
         json.loads(
             CliRunner()
-            .invoke(compare, [*ARGUMENTS, "--format", "json", *more], catch_exceptions=False)
+            .invoke(compare, [*ALIVE, "--format", "json", *more], catch_exceptions=False)
             .stdout
         )
         for more in ((), ("--against-api",))

@@ -199,7 +199,7 @@ def test_a_name_that_is_not_there_has_its_own_exit_code(
     del world
     done = installed_planner("destroy", "nobody", "--yes", "--region", "us-east-1")
     assert done.returncode == 3
-    assert "planner status --all-regions" in done.stderr
+    assert "planner --sandbox status --all-regions" in done.stderr
 
 
 def test_bench_compares_with_the_prediction_and_keeps_nothing_simulated(

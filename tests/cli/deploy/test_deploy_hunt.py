@@ -100,7 +100,7 @@ def test_without_quota_nothing_is_tried_and_what_to_ask_for_is_said(
     failed = installed_planner("deploy", "llama-2-70b", "--to", "cheapest", *YES)
     assert failed.returncode == 4
     assert "nothing was made" in failed.stderr
-    assert "planner quota request llama-2-70b" in failed.stderr
+    assert "planner --sandbox quota request llama-2-70b" in failed.stderr
     assert "Passed over" in failed.stdout
 
 

@@ -44,7 +44,7 @@ def test_a_yes_files_what_was_shown_and_says_how_to_follow_it(
     assert filed.desired == 1
     assert "for endpoint usage" in done.err
     assert "limit 0 -> 1" in done.err
-    assert "planner quota watch (#1)" in done.err
+    assert "planner --sandbox quota watch (#1)" in done.err
     assert not any("Create" in operation for _, operation in poor.world.calls)
     poor.world.clock.advance(timedelta(hours=7))
     assert installed_planner(*DEPLOY, "--yes").returncode == 0

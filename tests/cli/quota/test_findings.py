@@ -491,7 +491,7 @@ def test_a_size_that_azure_closes_can_be_asked_access_to(typed: Typed) -> None:
     assert "quota request --instance-type Standard_NC24ads_A100_v4 --region westus2" in text
     assert "--access" in text
     text = typed.quota("request", *NC, "--yes", code=4)
-    assert "planner quota request --access" in text
+    assert "quota request --access" in text
     typed.quota("request", "--access", *NC, *ADA, "--yes")
     typed.quota("request", "--access", *NC, *ADA, "--yes")
     assert len(typed.world.notes["azure-support"]) == 1
