@@ -231,7 +231,7 @@ def test_the_last_of_several_changes_is_what_the_page_shows(tab: Page, address: 
 
     tab.route("**/fragment?*", slow)
     tab.get_by_label("Used, %").fill("80")
-    tab.wait_for_function("document.querySelector('#main').hasAttribute('aria-busy')")
+    wait(tab.locator("#main")).to_have_attribute("aria-busy", "true")
     tab.get_by_label("Used, %").fill("60")
     wait(tab.locator(".facts")).to_contain_text("60 % used")
     for route in held:
