@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import shlex
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from planner.cli.options import model_argument_of
 from planner.cli.output import note
 from planner.cli.request_options import request_of, request_options
+from planner.errors import UsageError
+
+# What a decision page takes beside the question.
+_OF_DECISION = {"output", "question", "against", "since"}
 
 
 @click.command()
-@request_options
+@partial(request_options, model=model_argument_of(required=False))
 @click.option(
     "-o",
     "--output",
@@ -27,19 +34,58 @@ from planner.cli.request_options import request_of, request_options
     is_flag=True,
     help="Ask the clouds you are signed in to about the quotas of the first plans.",
 )
+@click.option(
+    "--size",
+    "question",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A decision page of what planner size --save wrote, instead of MODEL.",
+)
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="With --size: a second such file beside it.",
+)
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="With --size: what changed since the prices known then.",
+)
 @click.pass_context
-def report(ctx: click.Context, /, output: Path, check_quotas: bool, **options: Any) -> None:  # noqa: ANN401 - mirrors the options
+def report(
+    ctx: click.Context,
+    /,
+    *,
+    output: Path,
+    check_quotas: bool,
+    question: Path | None,
+    against: Path | None,
+    since: datetime | None,
+    **options: Any,  # noqa: ANN401 - mirrors the options
+) -> None:
     """Write a report on MODEL that people can read without planner.
 
     The page (.html) opens offline: the answer, charts, a table that sorts, filters and exports,
     rent or buy, quotas, assumptions and sources. The workbook (.xlsx) has formulas to play with;
     .focus.csv is a price sheet in the words of FinOps FOCUS. Charts lie beside a .md as .svg.
 
+    With --size it is a decision page (.html, .md, .json): three options with their risks, the
+    budget by quarter, what changes the cost, and a second scenario or an earlier date beside it.
+
     \b
     planner report llama-2-70b -o report.html
     planner report llama-2-70b --precision int4 --geo eu -o report.xlsx
     planner report mixtral-8x7b --cloud aws -o prices.focus.csv
+    planner report --size fleet.json --since 2026-06-30 -o decision.html
     """  # noqa: D301 - click reads the backspace as "keep these lines"
+    if question is not None:
+        from planner.cli import report_decision
+
+        _only_of_a_decision(ctx)
+        day = None if since is None else since.date()
+        report_decision.write(question, output, against=against, since=day, command=_command(ctx))
+        return
+    _check_model(ctx, options["model"])
     from planner.reporting import make_report
     from planner.reports import suffix, warm_up, write
 
@@ -50,15 +96,44 @@ def report(ctx: click.Context, /, output: Path, check_quotas: bool, **options: A
         note(f"wrote {path} ({path.stat().st_size / 1000:,.0f} kB)")
 
 
+def _only_of_a_decision(ctx: click.Context) -> None:
+    """Refuse options that the file of a question already answers."""
+    given = [p for p in ctx.command.params if _is_typed(ctx, p) and p.name not in _OF_DECISION]
+    if given:
+        name = given[0].opts[0] if isinstance(given[0], click.Option) else "MODEL"
+        raise UsageError(
+            f"{name} cannot be given with --size",
+            why="the file holds the whole question",
+            advice="planner size MODEL --load FILE ... --save FILE changes it",
+        )
+
+
+def _check_model(ctx: click.Context, model: str | None) -> None:
+    """Refuse a report of nothing, and a decision's options without its question."""
+    for name in ("against", "since"):
+        if ctx.params[name] is not None:
+            raise UsageError(
+                f"--{name} needs --size",
+                why="a decision page is of a question of planner size",
+                advice="planner size MODEL ... --save fleet.json",
+            )
+    if model is None:
+        raise click.MissingParameter(ctx=ctx, param_type="argument", param_hint="'MODEL'")
+
+
+def _is_typed(ctx: click.Context, param: click.Parameter) -> bool:
+    source = ctx.get_parameter_source(param.name or "")
+    return source is click.core.ParameterSource.COMMANDLINE
+
+
 def _command(ctx: click.Context) -> str:
     """Return what to type for the same report, without the folder it was written to."""
     words = ["planner", "report"]
     for param in ctx.command.params:
-        source = ctx.get_parameter_source(param.name or "")
         value = ctx.params.get(param.name or "")  # None: taken by the option itself
         if value is None:
             continue
-        if source is not click.core.ParameterSource.COMMANDLINE:
+        if not _is_typed(ctx, param):
             continue
         if isinstance(param, click.Argument):
             words.append(str(value))
@@ -67,5 +142,12 @@ def _command(ctx: click.Context) -> str:
         else:
             values = value if isinstance(value, tuple) else (value,)
             for item in values:
-                words += [param.opts[0], item.name if isinstance(item, Path) else str(item)]
+                words += [param.opts[0], _typed(item)]
     return shlex.join(words)
+
+
+def _typed(item: object) -> str:
+    """Return a value as it is typed."""
+    if isinstance(item, Path):
+        return item.name
+    return str(item.date()) if isinstance(item, datetime) else str(item)

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def request_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def request_options(
+    function: Callable[..., Any], *, model: Callable[..., Any] = model_argument
+) -> Callable[..., Any]:
     """Add MODEL and all options that ``request_of`` reads."""
     options = (
-        model_argument,
+        model,
         placement_options,
         filter_options,
         geo_option,

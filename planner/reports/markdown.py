@@ -30,7 +30,7 @@ def render(report: Report, name: str) -> dict[str, bytes]:
 def _lines(report: Report, pictures: dict[str, charts.Chart]) -> Iterator[str]:
     yield f"# What it costs to serve {escape(wording.model_name(report.model))}"
     yield f"\n**{escape(headline.said(report))}**\n"
-    yield from _table(
+    yield from table(
         ("", "", ""), [(what, value, remark) for what, value, remark in headline.facts(report)], {1}
     )
     for file, chart in pictures.items():
@@ -39,7 +39,7 @@ def _lines(report: Report, pictures: dict[str, charts.Chart]) -> Iterator[str]:
         yield f"![{escape(chart.title)}]({address})"
     shown = [column for column in columns.of(report.plans) if column.field not in _HIDDEN]
     yield "\n## Every plan that fits\n"
-    yield from _table(
+    yield from table(
         [column.title for column in shown],
         [
             [cell.text for cell in row if cell.column in shown]
@@ -54,7 +54,7 @@ def _lines(report: Report, pictures: dict[str, charts.Chart]) -> Iterator[str]:
     yield from _buying(report)
     yield from _quota(report)
     yield "\n## What this assumes\n"
-    yield from _table(("", ""), wording.assumptions(report), set())
+    yield from table(("", ""), wording.assumptions(report), set())
     yield "\n## Where the prices come from\n"
     for row in wording.sources(report):
         yield f"- {row['as_of'] or 'no date'} {row['services']}: {escape(row['source'])}"
@@ -72,7 +72,7 @@ def _buying(report: Report) -> Iterator[str]:
     yield escape(wording.rent_or_buy(report, series.rent_or_buy_points(report)))
     if figures and figures["prices"]:
         yield ""
-        yield from _table(
+        yield from table(
             ("API", "Model there", "$ a million in", "$ a million out", "out, with its prompts"),
             [
                 (
@@ -94,7 +94,7 @@ def _quota(report: Report) -> Iterator[str]:
     if report.quotas is None:
         yield "Not checked: no cloud account was asked."
         return
-    yield from _table(
+    yield from table(
         ("Plan", "Region", "Room", "Why"),
         [
             (
@@ -109,9 +109,8 @@ def _quota(report: Report) -> Iterator[str]:
     )
 
 
-def _table(
-    titles: Sequence[str], rows: Iterable[Sequence[str]], numeric: set[int]
-) -> Iterator[str]:
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]], numeric: set[int]) -> Iterator[str]:
+    """Yield the lines of a table; ``numeric`` are the columns that are set to the right."""
     yield f"| {' | '.join(escape(title) for title in titles)} |"
     yield f"|{'|'.join('---:' if i in numeric else '---' for i in range(len(titles)))}|"
     for row in rows:
