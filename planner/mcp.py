@@ -1,8 +1,9 @@
 """planner for assistants: an MCP server that answers, and never spends.
 
 Each tool is a command of the same name without its side effects, and gives what the command
-prints with ``--format json``. Nothing is created, requested, written or deleted; quota_check
-reads the user's accounts with the user's own credentials, and only when it is called.
+prints with ``--format json``, as compact JSON text. Nothing is created, requested, written or
+deleted; quota_check reads the user's accounts with the user's own credentials, and only when it
+is called.
 
 Front end beside ``planner.cli``; needs the extra ``gpu-planner[mcp]``.
 """
@@ -10,24 +11,43 @@ Front end beside ``planner.cli``; needs the extra ``gpu-planner[mcp]``.
 from __future__ import annotations
 
 import functools
-from datetime import date
+import json
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from planner import __version__
+from planner import __version__, mcp_loads
 from planner.errors import PlannerError
+from planner.mcp_words import (
+    Accelerators,
+    AsOf,
+    Clouds,
+    Concurrency,
+    Context,
+    Geo,
+    InstanceTypes,
+    KvPrecision,
+    Model,
+    Precision,
+    Regions,
+    Top,
+    Tpot,
+    Ttft,
+    advice,
+    in_words_of_tools,
+    plain,
+    rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 P = ParamSpec("P")
-T = TypeVar("T")
 
 # Rows that help an assistant; it can ask for more, or filter.
 _PLANS = 10
@@ -42,46 +62,16 @@ so. Nothing here spends money or changes an account; for that the user types pla
 _BUNDLED = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
 _ACCOUNTS = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=True)
 
-Cloud = Literal["aws", "azure", "gcp"]
-Geo = Literal["us", "eu", "ap", "all"]
-Model = Annotated[
-    str,
-    Field(
-        description="Model: a short name such as llama-2-70b, a Hugging Face id, or the path of a"
-        " folder, a GGUF file or a LoRA adapter on this machine."
-    ),
-]
-Precision = Annotated[
-    Literal["bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4", "any"] | None,
-    Field(description="Of the weights; null for the model's own, any for one row of each."),
-]
-Context = Annotated[int | None, Field(description="Tokens that a request may hold.")]
-Ttft = Annotated[
-    float | None,
-    Field(description="Seconds to the first token that 19 of 20 requests stay under; null: any."),
-]
-Tpot = Annotated[float | None, Field(description="Seconds between two tokens, likewise.")]
-KvPrecision = Annotated[
-    Literal["fp16", "fp8"] | None,
-    Field(description="Of the KV cache; null for what the engine keeps."),
-]
-Concurrency = Annotated[int, Field(description="Requests of that length held at once.")]
-Clouds = Annotated[tuple[Cloud, ...], Field(description="Only these clouds; empty for all.")]
-Regions = Annotated[tuple[str, ...], Field(description="Only these regions, whatever the geo.")]
-Accelerators = Annotated[tuple[str, ...], Field(description="Such as H100 or A100-80GB.")]
-InstanceTypes = Annotated[tuple[str, ...], Field(description="Such as p4d.24xlarge.")]
-AsOf = Annotated[date | None, Field(description="The world as known on that date; null for today.")]
-Top = Annotated[int, Field(ge=1, le=500, description="At most so many rows.")]
-
 
 def server() -> MCPServer[Any]:
     """Return the server with its tools."""
     made: MCPServer[Any] = MCPServer(
         "planner", version=__version__, instructions=_INSTRUCTIONS, log_level="WARNING"
     )
-    for tool in (compare, fit, prices, models, report):
-        made.add_tool(_advised(tool), annotations=_BUNDLED)
-    made.add_tool(_advised(quota_check), annotations=_ACCOUNTS)
+    # Without a structured copy: an assistant that gets both reads everything twice.
+    for tool in _TOOLS:
+        made.add_tool(_advised(tool), annotations=_BUNDLED, structured_output=False)
+    made.add_tool(_advised(quota_check), annotations=_ACCOUNTS, structured_output=False)
     return made
 
 
@@ -142,7 +132,7 @@ def compare(
         )
     ).to_dict()
     plans = found.pop("plans")
-    return {**_plain(found), **_rows("plans", plans, top)}
+    return {**plain(found), **rows("plans", plans, top)}
 
 
 def fit(
@@ -177,7 +167,7 @@ def fit(
         instance_types=instance_types,
     )
     verdicts = [v for v in planning.explain(request) if v["fits"] or not only_fitting]
-    return _rows("verdicts", verdicts, top)
+    return rows("verdicts", verdicts, top)
 
 
 def prices(
@@ -209,7 +199,7 @@ def prices(
         term_years=term_years,
         as_of=as_of,
     )
-    return _rows("offers", offers, top)
+    return rows("offers", offers, top)
 
 
 def models(model: Model | None = None) -> dict[str, Any]:
@@ -224,8 +214,8 @@ def models(model: Model | None = None) -> dict[str, Any]:
 
     if model is not None:
         return model_view.record(known.get(model))
-    rows = [row(item) for item in known.all_models()]
-    return _rows("models", rows, len(rows))
+    every = [row(item) for item in known.all_models()]
+    return rows("models", every, len(every))
 
 
 def report(
@@ -244,8 +234,7 @@ def report(
 ) -> str:
     """Write a report for people, in Markdown: the answer, plans, per-token APIs, sources.
 
-    It has the words below each chart but not the pictures; "planner report MODEL -o
-    report.html" makes the page with them.
+    It has the words below each chart but not the pictures.
     """
     from planner.planning import Request
     from planner.reporting import make_report
@@ -301,37 +290,38 @@ def quota_check(
     )
     asked = demands.of_plans(planning.compare(request).plans)
     found = ways.best_places(ways.ways(checking.check(list(asked)), asked))
-    return _rows("places", view.way_records(found), top)
+    return rows("places", view.way_records(found), top)
 
 
-def _advised(tool: Callable[P, T]) -> Callable[P, T]:
-    """Return the tool with planner's errors as tool errors that say what to do next."""
+_TOOLS: tuple[Callable[..., dict[str, Any] | str], ...] = (
+    compare,
+    fit,
+    prices,
+    models,
+    report,
+    mcp_loads.size,
+    mcp_loads.throughput,
+    mcp_loads.history,
+    mcp_loads.rent_or_buy,
+)
+
+
+def _advised(tool: Callable[P, dict[str, Any] | str]) -> Callable[P, str]:
+    """Return the tool with its answer as short JSON, and planner's errors as tool errors."""
     from planner.serving import models
 
     @functools.wraps(tool)
-    def advised(*args: P.args, **kwargs: P.kwargs) -> T:
+    def advised(*args: P.args, **kwargs: P.kwargs) -> str:
         try:
             named = kwargs.get("model")
             if isinstance(named, str):
                 models.find(named)  # every tool knows it by what was typed then
-            return tool(*args, **kwargs)
+            found = tool(*args, **kwargs)
         except PlannerError as error:
-            parts = [str(error), error.why, error.advice and f"Try: {error.advice}"]
+            said = [in_words_of_tools(str(error)), in_words_of_tools(error.why)]
+            tried = advice(error.advice)
+            parts = [*said, f"Try: {tried}" if tried else ""]
             raise ToolError("\n".join(part for part in parts if part)) from error
+        return found if isinstance(found, str) else json.dumps(found, separators=(",", ":"))
 
     return advised
-
-
-def _rows(name: str, rows: list[dict[str, Any]], top: int) -> dict[str, Any]:
-    return {f"{name}_in_all": len(rows), name: _plain(rows[:top])}
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
-    """Return the value as ``--format json`` prints it: numbers, not decimals in quotes."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Decimal):
-        return float(value)
-    return value.isoformat() if isinstance(value, date) else value

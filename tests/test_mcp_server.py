@@ -14,6 +14,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from model_corpus import all_facts, build
 
+from planner import api
 from planner.mcp import server
 from planner.planning import Request, compare, list_offers
 from planner.serving import models
@@ -44,10 +45,9 @@ def answer(name: str, **arguments: Any) -> dict[str, Any]:
     """Return what a tool gives when all goes well."""
     result = call(name, **arguments)
     assert not result.is_error, result.content
-    assert result.structured_content is not None
-    # Assistants without structured output read the same from the text.
-    assert json.loads(_text(result)) == result.structured_content
-    return dict(result.structured_content)
+    # Once, as text that every assistant reads; a structured copy would double the answer.
+    assert result.structured_content is None
+    return dict(json.loads(_text(result)))
 
 
 def _text(result: CallToolResult) -> str:
@@ -73,6 +73,10 @@ def test_offers_only_tools_that_read() -> None:
         "models",
         "report",
         "quota_check",
+        "size",
+        "throughput",
+        "history",
+        "rent_or_buy",
     }
     for tool in tools:
         assert tool.annotations is not None
@@ -168,7 +172,7 @@ def test_an_unknown_model_is_a_tool_error_with_the_nearest_names_and_advice() ->
     assert result.is_error
     assert "unknown model 'llama-2-70'" in _text(result)
     assert "llama-2-70b" in _text(result)
-    assert "Try: planner models" in _text(result)
+    assert "Try: the tool models" in _text(result)
 
 
 def test_arguments_out_of_range_are_tool_errors() -> None:
@@ -227,3 +231,61 @@ def test_help_does_not_need_the_extra(
 def quiet_loggers() -> None:
     """Keep the SDK's log of expected tool errors out of the tests' output."""
     logging.getLogger("mcp").setLevel(logging.CRITICAL)
+
+
+def test_size_gives_the_fleets_of_the_same_load() -> None:
+    found = answer("size", model="llama-3.1-8b", requests_per_second=0.3, as_of=AS_OF, top=2)
+    asked = api.load(requests_per_second=0.3)
+    expected = api.size("llama-3.1-8b", asked, as_of=date.fromisoformat(AS_OF))
+    assert found["fleets_in_all"] == len(expected.fleets)
+    assert len(found["fleets"]) == 2
+    assert found["best"]["cheapest"]["monthly_usd"] == pytest.approx(expected.cheapest.monthly_usd)
+    assert "hourly_requests_per_second" not in found["load"]
+
+
+def test_a_load_is_given_in_one_way() -> None:
+    result = call("size", model="llama-3.1-8b", requests_per_day=9.0, users=3.0)
+    assert result.is_error
+    assert "--" not in _text(result)
+
+
+def test_throughput_has_a_band_and_says_how_it_is_known() -> None:
+    found = answer("throughput", model="llama-3.1-8b", accelerator="H100", concurrency=32)
+    assert found["tokens_per_second_low"] <= found["tokens_per_second"]
+    assert found["tokens_per_second"] <= found["tokens_per_second_high"]
+    assert found["throughput_basis"] in {"measured", "modelled", "unvalidated"}
+
+
+def test_history_says_what_changed_with_both_dates() -> None:
+    found = answer("history", since="2025-06-30", accelerators=["H100"], as_of=AS_OF, top=3)
+    assert 0 < len(found["changes"]) <= 3
+    assert found["changes_in_all"] >= len(found["changes"])
+    assert all(row["source"] for row in found["changes"])
+
+
+def test_rent_or_buy_is_that_of_the_comparison() -> None:
+    found = answer("rent_or_buy", model="llama-2-70b", as_of=AS_OF)
+    assert found["said"]
+    assert found["prices"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"model": "llama-2-70b", "context": 9_999_999},
+        {"model": "llama-2-70b", "utilization": 3.0},
+        {"model": "llama-2-70b", "regions": ["moon"]},
+        {"model": "llama-9"},
+    ],
+)
+def test_an_error_speaks_of_arguments_and_not_of_a_terminal(arguments: dict[str, Any]) -> None:
+    result = call("compare", **arguments)
+    assert result.is_error
+    assert "--" not in _text(result)
+    assert "Try: planner" not in _text(result)
+
+
+def test_an_answer_of_ten_plans_is_small_and_no_schema_is_empty() -> None:
+    size = len(_text(call("compare", model="llama-2-70b", as_of=AS_OF)))
+    assert size < 30_000
+    assert all(tool.output_schema is None for tool in _tools())
