@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import http.server
 import os
@@ -59,6 +60,18 @@ def own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     monkeypatch.delenv("PLANNER_DEBUG", raising=False)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def botocore_models_read_once() -> Iterator[None]:
+    """Keep what botocore reads of its models: every new session would read megabytes again."""
+    from botocore.loaders import JSONFileLoader
+
+    read = JSONFileLoader.load_file
+    kept = functools.cache(lambda path: read(JSONFileLoader(), path))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(JSONFileLoader, "load_file", lambda _self, path: kept(path))
+        yield
 
 
 @pytest.fixture(scope="session")
