@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+from functools import cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -25,33 +27,48 @@ from planner.serving.speed import (
 )
 from planner.serving.speed.corrections import Shape
 
+if TYPE_CHECKING:
+    from collections import Counter
+
 SHIPPED = json.loads((pricing_data() / "throughput.json").read_text(encoding="utf-8"))
-RUNS, UNUSED = cases.cases(measurements.all_measurements())
+
+
+@cache
+def _read() -> tuple[list[cases.Case], Counter[str]]:
+    return cases.cases(measurements.all_measurements())
+
+
+def runs() -> list[cases.Case]:
+    return _read()[0]
+
+
+def unused() -> Counter[str]:
+    return _read()[1]
 
 
 def test_the_shipped_fit_counts_every_measurement() -> None:
     counts = SHIPPED["measurements"]
     assert counts["rows"] == len(measurements.all_measurements())
-    submissions = counts["fitted"] - len(RUNS)
-    assert 0 < submissions <= UNUSED["MLPerf"]
-    assert counts["not_fitted"]["MLPerf"] == UNUSED["MLPerf"] - submissions
-    points = sum(len(shipped.points(*block)) for block in {case.generation for case in RUNS})
+    submissions = counts["fitted"] - len(runs())
+    assert 0 < submissions <= unused()["MLPerf"]
+    assert counts["not_fitted"]["MLPerf"] == unused()["MLPerf"] - submissions
+    points = sum(len(shipped.points(*block)) for block in {case.generation for case in runs()})
     assert points == counts["fitted"]
 
 
 def test_every_measurement_fits_the_memory_it_ran_in() -> None:
-    assert not [reason for reason in UNUSED if "does not fit" in reason]
+    assert not [reason for reason in unused() if "does not fit" in reason]
 
 
 def test_the_shipped_rates_are_near_the_best_of_the_measurements() -> None:
-    design = calibration.Design.of(RUNS)
-    values = calibration.from_table(RUNS, shipped.effects())
+    design = calibration.Design.of(runs())
+    values = calibration.from_table(runs(), shipped.effects())
     assert np.median(np.abs(design.residuals(values))) < 0.08
 
 
 def test_the_quick_correction_is_the_one_that_was_fitted() -> None:
     kernel = shipped.kernel()
-    block = [case for case in RUNS if case.generation == ("deepspeed-mii", "2024")]
+    block = [case for case in runs() if case.generation == ("deepspeed-mii", "2024")]
     weights = np.array([point.weight for point in shipped.points("deepspeed-mii", "2024")])
     for case in block[::25]:
         load = case.workload
