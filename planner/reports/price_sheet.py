@@ -68,7 +68,8 @@ def _row(offer: Offer, plan: Plan, report: Report) -> dict[str, Any]:
         "ServiceSubcategory": subcategory,
         "RegionId": offer.region,
         "SkuId": offer.sku,
-        "SkuMeter": "Instance hour",
+        # FOCUS: only beside a SkuId.
+        "SkuMeter": "Instance hour" if offer.sku else None,
         "SkuPriceDetails": json.dumps(details),
         "ChargeDescription": f"{offer.instance_type} in {offer.region}, an hour",
         "PricingCategory": _CATEGORIES[offer.pricing_model],
@@ -76,8 +77,9 @@ def _row(offer: Offer, plan: Plan, report: Report) -> dict[str, Any]:
         "PricingUnit": "Hours",
         "BillingCurrency": offer.currency,
         "ListUnitPrice": offer.effective_hourly_usd if on_demand else None,
-        "CommitmentDiscountCategory": kind,
-        "CommitmentDiscountType": label,
+        # FOCUS has these only for a commitment that was bought and has an id.
+        "x_CommitmentCategory": kind,
+        "x_CommitmentType": label,
         "x_EffectiveUnitPrice": offer.effective_hourly_usd,
         "x_RecurringUnitPrice": offer.hourly_usd,
         "x_UpfrontPrice": offer.upfront_usd,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def csv_text(fields: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
 def _cell(value: object) -> object:
     if value is None:
         return ""
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # 0.000000000 and not 0E-9, which some readers take for text
     if isinstance(value, list | tuple):
         return _cell("; ".join(str(item) for item in value))
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
