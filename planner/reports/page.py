@@ -75,7 +75,9 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(usd=wording.usd, number=wording.number, reached=wording.reached)
+    made.filters.update(
+        usd=wording.usd, number=wording.number, reached=wording.reached, gpus=wording.gpus
+    )
     return made
 
 

@@ -101,6 +101,33 @@ def test_a_report_fits_the_window_and_shows_the_charts_of_its_width(
     assert tab.locator(".drawing.narrow").first.is_visible() == (width <= 640)
 
 
+def test_a_phone_shows_a_price_and_its_place_without_moving_the_table(
+    tab: Page, files: dict[str, str]
+) -> None:
+    tab.set_viewport_size({"width": 375, "height": 800})
+    tab.goto(files["llama-2-70b"])
+    row = tab.locator("table.sortable tbody tr").first
+    box = row.locator("[data-field=on_demand_monthly_usd]").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 375
+    assert row.locator(".where").is_visible()
+    assert not row.locator("[data-field=region]").is_visible()
+
+
+def test_a_phone_s_first_screen_of_the_explorer_has_the_answer(tab: Page, address: str) -> None:
+    tab.set_viewport_size({"width": 375, "height": 800})
+    tab.goto(address)
+    wait(tab.get_by_role("button", name="More fields")).to_be_visible()
+    box = tab.locator("#answer").bounding_box()
+    assert box is not None
+    assert box["y"] < 500
+    assert not tab.get_by_label("Used, %").is_visible()
+    tab.get_by_role("button", name="More fields").click()
+    tab.get_by_label("Used, %").fill("80")
+    wait(tab.locator(".facts")).to_contain_text("80 % used")
+    assert faults(tab) == []
+
+
 def test_a_report_opens_without_any_request(tab: Page, files: dict[str, str]) -> None:
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(request.url))

@@ -96,6 +96,18 @@
     main.removeAttribute("aria-busy");
   }
 
+  // On a phone the answer is on the first screen: fields that are seldom changed wait behind a button.
+  const more = ask?.querySelector(".more");
+  if (more) {
+    more.hidden = false;
+    ask.classList.add("short");
+    more.addEventListener("click", () => {
+      const short = ask.classList.toggle("short");
+      more.setAttribute("aria-expanded", String(!short));
+      more.textContent = short ? "More fields" : "Fewer fields";
+    });
+  }
+
   let soon = 0;
   ask?.addEventListener("input", () => {
     clearTimeout(soon);
