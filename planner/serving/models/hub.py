@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from planner.errors import AccessError, DataError, NotFoundError, PlannerError
 from planner.serving.models import files, names, reader
@@ -30,6 +34,7 @@ _WANTED = (
     "quantize_config.json",
 )
 _TIMEOUT_S = 20
+_CONNECT_S = 3
 _LICENSES = {"apache-2.0": "Apache 2.0", "mit": "MIT", "bsd-3-clause": "BSD 3-Clause"}
 _MOST_CHILDREN = 100
 _TRUE = {"1", "true", "yes", "on"}
@@ -113,7 +118,7 @@ def published(hf_id: str, precision: str) -> str:
 
     The hub says what was quantized from what; what it is quantized to is in its name and tags.
     """
-    if os.environ.get("HF_HUB_OFFLINE", "").casefold() in _TRUE:
+    if os.environ.get("HF_HUB_OFFLINE", "").casefold() in _TRUE or not _answers(_endpoint()):
         return ""
     from huggingface_hub import HfApi
 
@@ -128,6 +133,24 @@ def published(hf_id: str, precision: str) -> str:
         if _is_connection(error) or type(error).__name__ == "HfHubHTTPError":
             return ""
         raise
+
+
+@cache
+def _answers(endpoint: str | None) -> bool:
+    """Tell whether somebody listens there, once a process.
+
+    huggingface_hub asks for a list six times over 23 seconds before it gives up. Where a proxy
+    leads out, only it can tell.
+    """
+    if getproxies():
+        return True
+    address = urlsplit(endpoint or _HUB)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        socket.create_connection((address.hostname or "", port), _CONNECT_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def _says(item: Any, precision: str) -> bool:  # noqa: ANN401 - ModelInfo, imported where used
