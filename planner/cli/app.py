@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prices": ("planner.cli.prices", "List the price offers themselves."),
     "models": ("planner.cli.models", "List the models planner knows."),
     "gpus": ("planner.cli.gpus", "List the accelerators planner knows."),
+    "regions": ("planner.cli.regions", "List the regions planner knows."),
     "size": ("planner.cli.size.command", "Find the fleet that carries a load, and how to buy it."),
     "fit": ("planner.cli.fit", "Explain why instance types can or cannot serve a model."),
     "throughput": ("planner.cli.throughput", "Estimate tokens per second, with its band."),
