@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import borrowed
+import jsonschema
 import pytest
 import yaml
 from gce_rig import OPTIONS, TOKEN, cheapest
@@ -157,16 +158,11 @@ def test_cloud_init_and_bash_take_the_user_data(secret: str, tmp_path: Path) -> 
     assert ("secretmanager" in script.read_text()) is bool(secret)
 
 
-def test_cloud_init_s_own_validator_takes_the_user_data(tmp_path: Path) -> None:
-    if shutil.which("cloud-init") is None:
-        pytest.skip("cloud-init is not installed here (Debian: apt-get install cloud-init)")
-    file = tmp_path / "user-data.yaml"
-    file.write_text(requests.user_data(spec(), KEY))
-    command = ["cloud-init", "schema", "--config-file", file]
-    good = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert good.returncode == 0, good.stdout + good.stderr
-    file.write_text(file.read_text().replace("runcmd:", "runcmd: yes\nrubbish:"))
-    assert subprocess.run(command, capture_output=True, check=False).returncode != 0
+def test_cloud_init_s_own_schema_takes_the_user_data() -> None:
+    schema = jsonschema.Draft4Validator(borrowed.cloud_config_schema())
+    config = yaml.safe_load(requests.user_data(spec(), KEY))
+    assert not list(schema.iter_errors(config))
+    assert list(schema.iter_errors(config | {"runcmd": "yes"}))
 
 
 def test_zones_are_those_where_the_type_was_last_seen() -> None:

@@ -1,0 +1,61 @@
+"""What ``make test`` fetches to judge with and does not install: cloud-init's schema, AWS's SDK."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_FOLDER = Path(sys.prefix) / "borrowed"
+_SDK = _FOLDER / "sagemaker-core"
+_SCHEMAS = (
+    _FOLDER / "cloud-init/usr/lib/python3/dist-packages/cloudinit/config/schemas",
+    Path("/usr/lib/python3/dist-packages/cloudinit/config/schemas"),
+)
+_CURE = "make test fetches it; without: make .venv/.borrowed"
+# The SDK's package is there without what it depends on; of that, image_uris needs one name.
+_ASK = """
+import importlib.metadata, json, sys
+sys.modules["importlib_metadata"] = importlib.metadata
+from sagemaker.core import image_uris
+print(json.dumps([
+    image_uris.retrieve(framework, region=region, version=version,
+                        instance_type="ml.g5.48xlarge", image_scope="inference")
+    for framework, version, region in json.load(sys.stdin)
+]))
+"""
+
+
+def sdk_images(asked: Iterable[tuple[str, str, str]]) -> list[str]:
+    """Return the images that the SageMaker SDK names for (framework, version, region)."""
+    if not _SDK.is_dir():
+        pytest.skip(f"the SageMaker SDK's image data is not here: {_CURE}")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _ASK],
+        input=json.dumps(list(asked)),
+        env={"PYTHONPATH": str(_SDK), "AWS_DEFAULT_REGION": "us-east-1", "PATH": "/usr/bin:/bin",
+             "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(_FOLDER)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    images: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return images
+
+
+def cloud_config_schema() -> dict[str, Any]:
+    """Return the schema by which cloud-init judges user data."""
+    name = "schema-cloud-config-v1.json"
+    found = next((folder / name for folder in _SCHEMAS if (folder / name).is_file()), None)
+    if found is None:
+        pytest.skip(f"cloud-init's schema is not here (Debian): {_CURE}")
+    schema: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
+    return schema
