@@ -5,10 +5,13 @@ Each check makes one small call, and says what to do where it fails.
 
 from __future__ import annotations
 
+import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from planner.clouds import aws, azure, gcp, settings
@@ -142,6 +145,7 @@ def _planner() -> list[Finding]:
         findings.append(
             Finding("planner", "ledger", works=False, detail=str(error), advice=error.advice)
         )
+    findings += _namesake()
     findings.append(_prices())
     findings += _verified()
     installed = find_spec("moto") is not None
@@ -155,6 +159,31 @@ def _planner() -> list[Finding]:
         )
     )
     return findings
+
+
+def _namesake() -> list[Finding]:
+    """Return a finding where another program of this name is found first."""
+    found = shutil.which("planner")
+    if found is None or _is_ours(Path(found)):
+        return []
+    return [
+        Finding(
+            "planner",
+            "command",
+            works=False,
+            detail=f"{found} answers to planner, and is not this program",
+            advice=f"{Path(sys.executable).with_name('gpu-planner')} is this one",
+        )
+    ]
+
+
+def _is_ours(script: Path) -> bool:
+    """Tell whether a script starts this program; a shim of pyenv does not say what it starts."""
+    try:
+        text = script.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+    return "planner.cli" in text or "pyenv" in text
 
 
 def _verified() -> list[Finding]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
+from planner import doctor
 from planner.cli.app import cli
 from planner.clouds import settings
 from planner.endpoints import verifying
@@ -100,3 +101,26 @@ def test_the_record_of_a_canary_is_shown_with_its_date(sandbox: Sandbox) -> None
     assert (row["check"], row["works"]) == ("verified gce", False)
     assert row["detail"].startswith("2026-11-25")
     assert "it is still there" in row["detail"]
+
+
+@pytest.mark.parametrize(
+    ("script", "is_another"),
+    [
+        ("#!/bin/sh\nexec llm-d-planner\n", True),
+        ("#!/usr/bin/python\nfrom planner.cli import main\nmain()\n", False),
+        ('#!/usr/bin/env bash\nexec "/root/.pyenv/libexec/pyenv" exec planner\n', False),
+    ],
+)
+def test_another_program_of_this_name_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, is_another: bool
+) -> None:
+    file = tmp_path / "planner"
+    file.write_text(script)
+    file.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = doctor._namesake()
+    assert bool(found) is is_another
+    for finding in found:
+        assert finding.works is False
+        assert str(file) in finding.detail
+        assert "gpu-planner" in finding.advice
