@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from planner.errors import NotFoundError, UnknownNameError
+from planner.errors import NotFoundError
 from planner.planning.availability import nothing_priced
 from planner.planning.request import check_as_of, check_names
 from planner.pricing import regions as known_regions
@@ -121,10 +121,7 @@ def _wanted_types(
 ) -> set[str]:
     """Return the names of the instance types that both filters leave."""
     named = {catalog.instance_types.get(name).instance_type for name in instance_types}
-    known = {item.accelerator for item in catalog.instance_types}
-    for wanted in accelerators:
-        if not any(cards.matches(wanted, have) for have in known):
-            raise UnknownNameError("accelerator", wanted, known, advice="planner gpus")
+    cards.check_sold(accelerators, {item.accelerator for item in catalog.instance_types})
     return {
         item.instance_type
         for item in catalog.instance_types

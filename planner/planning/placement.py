@@ -6,7 +6,6 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from planner.errors import UnknownNameError
 from planner.planning import deployable
 from planner.planning.request import (
     ANY_PRECISION,
@@ -129,10 +128,9 @@ def wanted_types(request: Request, catalog: Catalog) -> list[InstanceType]:
     """
     check_names("cloud", request.clouds, CLOUDS)
     check_names("service", request.services, SERVICES)
-    for name in request.accelerators:
-        known = {item.accelerator for item in catalog.instance_types}
-        if not any(accelerators.matches(name, have) for have in known):
-            raise UnknownNameError("accelerator", name, known, advice="planner gpus")
+    accelerators.check_sold(
+        request.accelerators, {item.accelerator for item in catalog.instance_types}
+    )
     names = {catalog.instance_types.get(name).instance_type for name in request.instance_types}
     return [
         item

@@ -7,12 +7,20 @@ card in different ways and all map to it (``planner.pricing.instance_types``).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from planner.bundled import pricing_data
-from planner.errors import UnknownNameError
+from planner.errors import NotFoundError, UnknownNameError
 from planner.serving import table
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+# What people write before a card's name: 2xRTX-4090.
+_COUNT = re.compile(r"^\d+\s*x\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +98,30 @@ def get(name: str, interconnect: str | None = None) -> Accelerator:
 
 
 def matches(wanted: str, accelerator: str) -> bool:
-    """Tell whether a user's filter (``A100``, ``a100-80gb``) names this accelerator."""
-    asked, have = _fold(wanted), _fold(accelerator)
+    """Tell whether a user's filter (``A100``, ``a100-80gb``, ``2xA100``) names this accelerator."""
+    asked, have = _fold(_COUNT.sub("", wanted)), _fold(accelerator)
     found = _by_name().get(asked)
     same = found is not None and _fold(found.accelerator) == have
     return same or asked == have or have.startswith(asked + "-")
+
+
+def check_sold(wanted: Iterable[str], sold: Collection[str]) -> None:
+    """Raise for a filter that names none of the accelerators that are sold.
+
+    Raises:
+        NotFoundError: planner knows the card, and nobody sells machines with it.
+        UnknownNameError: planner does not know it.
+    """
+    for name in wanted:
+        if any(matches(name, have) for have in sold):
+            continue
+        known = _by_name().get(_fold(_COUNT.sub("", name)))
+        if known is None:
+            raise UnknownNameError("accelerator", name, sold, advice="planner gpus")
+        raise NotFoundError(
+            f"no cloud that planner knows sells machines with {known.name}",
+            advice=f"for a card of your own: planner compare MODEL --include-local {name}",
+        )
 
 
 def _fold(name: str) -> str:

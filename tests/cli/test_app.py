@@ -140,6 +140,8 @@ def test_both_ways_to_start_are_the_same_program(start: list[str]) -> None:
         ("prices --accelerator H100 --instance-type g5.xlarge", 3, "no price matches"),
         ("fit lama-2-70b", 2, "nearest: llama-2-70b"),
         ("fit llama-2-70b --accelerator RTX9090", 2, "unknown accelerator 'RTX9090'"),
+        ("fit llama-2-7b --gpu 2xRTX-4090", 3, "--include-local 2xRTX-4090"),
+        ("prices --accelerator RTX-5090", 3, "no cloud that planner knows sells machines with"),
         ("fit llama-2-70b --instance-type g5.12xlarge --only-fitting", 3, "can serve llama-2-70b"),
         ("completion tcsh", 2, "'bash', 'zsh', 'fish'"),
     ],

@@ -112,7 +112,7 @@ def test_the_record_of_a_canary_is_shown_with_its_date(sandbox: Sandbox) -> None
     ],
 )
 def test_another_program_of_this_name_is_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, is_another: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, script: str, is_another: bool
 ) -> None:
     file = tmp_path / "planner"
     file.write_text(script)
