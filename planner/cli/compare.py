@@ -92,8 +92,8 @@ def compare(
         console().print(
             f"{len(result.plans) - len(plans)} more rows: --all", markup=False, style="dim"
         )
-    remarks = [*_footnotes(result, records), *_own_notes(records, own)]
-    _show_remarks(remarks, output_format, whole=notes)
+    _show_remarks(list(_own_notes(records, own)), output_format, whole=True)
+    _show_remarks(list(_footnotes(result, records)), output_format, whole=notes)
     if against:
         against.show(output_format)
 

@@ -127,7 +127,13 @@ def test_aws_publishes_the_rest_and_names_what_is_bad(replay: Replay) -> None:
 
 def test_a_savings_plan_file_becomes_one_year_in_a_comparison(replay: Replay) -> None:
     replay.refresh("aws")
-    asked = Request("llama-3.1-8b", services=("sagemaker",), regions=("us-east-1",), concurrency=1)
+    asked = Request(
+        "llama-3.1-8b",
+        services=("sagemaker",),
+        regions=("us-east-1",),
+        concurrency=1,
+        payment_options=("any",),
+    )
     plans = {p.instance_type: p for p in compare(asked, Catalog(replay.store.root)).plans}
     plan = plans["ml.g5.xlarge"]
     assert (plan.on_demand_hourly_usd, plan.committed_1y_hourly_usd) == (
