@@ -17,6 +17,7 @@ import hypothesis
 import pytest
 from hub import Hub
 
+from planner.cli import next_command
 from planner.serving import models
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     models.forget()  # what an earlier test of this process learned
+    next_command.remember_sandbox(given=False)
     # Refreshed prices of the machine the tests run on are not the bundled ones.
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.delenv("PLANNER_DATA_DIR", raising=False)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from planner.clouds import clock
 from planner.endpoints.deploying.interruption import Interruption
 from planner.endpoints.deploying.lifecycle import NotMadeError
 from planner.endpoints.interface import Context
@@ -164,7 +166,11 @@ def test_a_machine_is_followed_to_its_first_answer() -> None:
     assert seen.seen == 3
 
 
-def test_a_machine_that_fails_stops_or_goes_ends_the_wait_with_the_reason() -> None:
+def test_a_machine_that_fails_stops_or_goes_ends_the_wait_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A look takes ten seconds: what is gone is believed only when it was so for a while.
+    monkeypatch.setattr(clock, "monotonic", itertools.count(0.0, 10.0).__next__)
     with pytest.raises(CloudError) as caught:
         watch.follow(
             SPEC, quick(), Watched("CUDA out of memory", "planner: failed: vLLM ended with code 1")
