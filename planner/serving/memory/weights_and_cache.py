@@ -83,11 +83,13 @@ def can_shard(model: Model, accelerator: Accelerator, width: int) -> bool:
     times. Neuron pads the heads instead (Llama 2 70B runs on the 24 cores of inf2.48xlarge).
     The scales of a quantized checkpoint must divide as well.
     """
+    if not checkpoint_support.splits(model, width).runs:
+        return False
     if needs_neuron(accelerator):
         return True
     heads = model.kv_heads
     kv_ok = model.kv_lora_rank is not None or heads % width == 0 or width % heads == 0
-    return model.heads % width == 0 and kv_ok and checkpoint_support.splits(model, width).runs
+    return model.heads % width == 0 and kv_ok
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from planner.serving import accelerators, engines, memory, models, precision
@@ -60,6 +60,8 @@ def test_it_fits_exactly_when_the_cache_holds_the_tokens(case: Case) -> None:
     assert "\n" not in found.reason
 
 
+# The scales of this checkpoint do not divide by seven, whatever Neuron does with the heads.
+@example(Case("minimax-m2.5", "Trainium2", "bf16", count=6, context=1, concurrency=1))
 @given(cases)
 def test_more_gpus_or_instances_never_lose_what_fitted(case: Case) -> None:
     if case.fit().fits:
