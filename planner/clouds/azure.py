@@ -166,7 +166,7 @@ def errors(what: str, *, action: str = "", region: str = "") -> Iterator[None]:
 
 
 def _client(name: str, make: Callable[..., Any]) -> Any:  # noqa: ANN401 - one of the SDK clients
-    from planner.clouds import azure_pipeline
+    from planner.clouds import azure_models, azure_pipeline
 
     with _lock:
         if name not in _clients:
@@ -180,6 +180,7 @@ def _client(name: str, make: Callable[..., Any]) -> Any:  # noqa: ANN401 - one o
                 policies=azure_pipeline.policies(credential, scope, simulated=chosen.simulated),
                 transport=azure_pipeline.transport(),
             )
+            azure_models.guard(_clients[name])
         return _clients[name]
 
 
