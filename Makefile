@@ -13,7 +13,7 @@ PIP    := --quiet --no-compile
 # Every test process would compile the clouds' SDKs again: the tests took twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: compare test browser test-engine check bench docs format clean
+.PHONY: compare test browser matrix test-engine check bench docs format clean
 .DELETE_ON_ERROR:
 
 compare: $(VENV)/.installed
@@ -38,6 +38,10 @@ $(VENV)/.borrowed: $(VENV)/.dev
 	  { apt-get download -qq cloud-init || { apt-get update -qq && apt-get download -qq cloud-init; }; } && \
 	  dpkg-deb -x cloud-init_*.deb cloud-init; } >/dev/null 2>&1 || true
 	@touch $@
+
+# Break every call of a deploy in every way; in `make test` the ways take turns.
+matrix: $(VENV)/.dev
+	PLANNER_FULL_MATRIX=1 $(BIN)/python -m pytest -q -n $(WORKERS) -k fault_matrix tests/endpoints
 
 # Deploy in the sandbox with real vLLM for CPU behind it: 3.5 GB in an environment of its own.
 test-engine: $(VENV)/.dev .venv-engine/.installed

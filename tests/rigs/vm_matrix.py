@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import forked
+import turns
 from vm_rig import CATCH_UP, OPTIONS, TOKEN, Rig, vm_child
 
 from planner.clouds import pacing, settings
@@ -81,12 +82,14 @@ def break_every_call(bench: Rig, plan: Plan, kinds: Sequence[Kind], machine: str
     Args:
         bench: The sandbox.
         plan: What to deploy.
-        kinds: The ways.
+        kinds: The ways; in a short run they take turns (``turns``).
         machine: How a machine is called in what is there.
     """
     requests = calls_of_a_deploy(bench, plan)
     counts = Counts(calls=len(requests))
     for index, kind in itertools.product(range(len(requests)), kinds):
+        if not turns.taken(index, kind):
+            continue
         name = f"m-{index}-{kind.name.lower().replace('_', '-')}"
         counts.cases += 1
         begin(bench, Fault(index, kind))
@@ -109,7 +112,7 @@ def break_every_call(bench: Rig, plan: Plan, kinds: Sequence[Kind], machine: str
             assert attempt(bench, plan, name) is None, case
         bench.destroy(name, plan.region)
         assert bench.left() == [], case
-    assert counts.cases == len(requests) * len(kinds)
+    assert counts.cases >= len(requests) * len(kinds) // (1 if turns.whole() else turns.EVERY)
     return counts
 
 
@@ -119,6 +122,8 @@ def interrupt_every_call(bench: Rig, plan: Plan, first: Callable[[str], bool]) -
     counts = Counts(calls=len(requests))
     numbers = (signal.SIGINT, signal.SIGTERM)
     for index, kind, number in itertools.product(_from(requests, first), SIGNALS, numbers):
+        if not turns.taken(index, kind, int(number)):
+            continue
         name = f"s-{index}-{number}-{kind.name.lower().replace('_', '-')}"
         counts.cases += 1
         begin(bench, Fault(index, kind, number, os.getpid()))
@@ -160,6 +165,8 @@ def kill_every_call(
     counts = Counts(calls=len(requests))
     forked.start_server(*preload)
     for index, kind in itertools.product(_from(requests, first), SIGNALS):
+        if not turns.taken(index, kind):
+            continue
         name = f"k-{index}-{kind.name.lower().replace('_', '-')}"
         here, there = forked.CONTEXT.Pipe()
         process = forked.CONTEXT.Process(
