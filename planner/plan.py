@@ -47,6 +47,7 @@ class Plan:
         usd_per_million_tokens: Of output tokens, at that capacity and the on-demand price.
         deployable: Whether planner can put it there today.
         deploy_to: What ``planner deploy --to`` takes for it.
+        weights_known: Whether planner knows weights of the model at ``precision``.
         committed_1y_due_now_usd: What the commitment asks for on the first day.
         on_demand_confidence: How far the source is trusted: ``high``, ``medium``, ``low``.
         as_of: The date of the on-demand price (of the committed one where there is no other).
@@ -124,6 +125,7 @@ class Plan:
     time_per_output_token_s: float | None = None
     deployable: bool = False
     deploy_to: str | None = None
+    weights_known: bool = True
     committed_1y_due_now_usd: Decimal | None = None
 
     @property

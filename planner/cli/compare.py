@@ -175,7 +175,7 @@ def _columns(
         Column("region", "Region", drop_below=95),
         Column("accelerator", "GPUs", show=_gpus),
         *([Column("instances", "Machines", "right")] if several else []),
-        Column("precision", "Prec.", drop_below=0 if mixed else 150),
+        Column("precision", "Prec.", show=_precision, drop_below=0 if mixed else 150),
         *_asked(records, money, bold),
         monthly("on_demand_monthly_usd", "On demand\n$/month"),
         monthly("committed_1y_monthly_usd", "1 year\n$/month"),
@@ -225,6 +225,11 @@ def _mark(record: Mapping[str, Any], key: str, as_of: date) -> str:
         day = record[key.replace("hourly_usd", "as_of")]
         return wording.price_marks("", None, day, as_of)
     return wording.price_marks("", record["on_demand_confidence"], record["as_of"], as_of)
+
+
+def _precision(record: Mapping[str, Any]) -> str:
+    """Return the precision, with a sign where no weights of it are known (see the notes)."""
+    return f"{record['precision']}{'' if record['weights_known'] else ' (!)'}"
 
 
 def _gpus(record: Mapping[str, Any]) -> str:
@@ -293,6 +298,8 @@ def _footnotes(result: Comparison, records: list[dict[str, Any]]) -> Iterator[st
     used = set("".join(marks))
     legend = ["* cheapest of the column"]
     legend += [f"{sign} {meaning}" for sign, meaning in wording.LEGEND.items() if sign in used]
+    if not all(record["weights_known"] for record in records):
+        legend.append("(!) no weights of that precision are known")
     yield "; ".join(legend) + "."
     a = result.assumptions
     yield (

@@ -92,6 +92,9 @@ def _due(choice: Choice) -> str:
 
 
 def _doubt(choice: Choice) -> str:
+    """Say why it does not lead although it is cheaper."""
+    if choice.is_trusted:
+        return f"but no {choice.plan.precision} weights are known"
     estimated = choice.way == "committed_1y" and choice.plan.committed_1y_basis == "estimated"
     return "an estimate" if estimated else "from a source of low confidence"
 

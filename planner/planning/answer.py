@@ -52,6 +52,11 @@ class Choice:
         return is_trusted(self.plan, self.way)
 
     @property
+    def is_sure(self) -> bool:
+        """Whether it may lead: its price is trusted, and weights of its precision are known."""
+        return self.is_trusted and self.plan.weights_known
+
+    @property
     def due_now_usd(self) -> Decimal | None:
         """What it asks for on the first day; None where the source does not tell."""
         return None if self.way == "on_demand" else self.plan.committed_1y_due_now_usd
@@ -62,9 +67,11 @@ class Answer:
     """What the whole comparison says; a field is None where there is no such plan.
 
     Attributes:
-        pick: The lowest monthly cost, whichever way; at a trusted price if there is one.
+        pick: The lowest monthly cost, whichever way; at a trusted price and
+            with weights that are known, if there is one.
         on_demand, committed: The same by one way of paying.
-        doubtful: What would be cheaper than ``pick``, at a price that is not trusted.
+        doubtful: What would be cheaper than ``pick``, at a price that is not trusted or without
+            known weights.
         deployable: The cheapest that planner can deploy.
     """
 
@@ -166,7 +173,7 @@ def _cheapest(
     return min(
         (choice for choice in choices if wanted(choice)),
         key=lambda choice: (
-            not choice.is_trusted,
+            not choice.is_sure,
             choice.monthly_usd,
             choice.plan.instance_type,
             choice.plan.region,

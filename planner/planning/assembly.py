@@ -29,6 +29,7 @@ def assemble(request: Request, placement: Placement, quote: Quote) -> Plan:
     tokens = _of_all(placement, layout.tokens_per_second if layout else None) or None
     shown = [offer for offer in (quote.on_demand, quote.committed_1y) if offer is not None]
     item, fit = placement.instance_type, placement.fit
+    no_weights = deployable.missing_weights(request.model, fit.precision)
     return Plan(
         model=models.get(request.model).name,
         cloud=item.cloud,
@@ -41,12 +42,13 @@ def assemble(request: Request, placement: Placement, quote: Quote) -> Plan:
         precision=fit.precision,
         tensor_parallel=fit.tensor_parallel,
         pipeline_parallel=fit.pipeline_parallel,
+        weights_known=not no_weights,
         fits=fit.fits,
         fit_reason=fit.reason,
         warnings=(
             *fit.warnings,
             *_speed_warnings(request, placement),
-            *deployable.missing_weights(request.model, fit.precision),
+            *no_weights,
             *deployable.not_set_up(item, request.engine),
             *availability.warnings(item),
         ),

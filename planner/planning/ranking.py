@@ -191,7 +191,14 @@ def _order(plan: Plan, request: Request) -> tuple[Any, ...]:
     elif request.sort == "tokens":
         first = plan.usd_per_million_tokens
     cheapest = on_demand if on_demand is not None else committed
-    return (first is None, first, cheapest, plan.instance_type, plan.region)
+    return (
+        first is None,
+        first,
+        cheapest,
+        not plan.weights_known,
+        plan.instance_type,
+        plan.region,
+    )
 
 
 def _reminder(request: Request, catalog: Catalog, plans: Iterable[Plan]) -> str:

@@ -137,6 +137,7 @@ def _price(report: Report, choice: Choice) -> str:
         *(["estimated"] if "~" in signs else []),
         *(["low-confidence source"] if "?" in signs else []),
         *([f"price of {day}"] if "†" in signs else []),
+        *([] if plan.weights_known else [f"no {plan.precision} weights known"]),
     ]
     price = f"{wording.usd(choice.monthly_usd)} a month"
     return f"{price} ({', '.join(doubts)})" if doubts else price

@@ -11,6 +11,7 @@ import pytest
 
 from planner.errors import NotFoundError, UnknownNameError, UsageError
 from planner.planning import LocalCards, Request, compare
+from planner.planning.answer import answer
 from planner.pricing import regions
 
 REQUEST = Request(model="llama-2-70b", as_of=date(2026, 11, 23))
@@ -114,6 +115,28 @@ def test_more_context_and_concurrency_never_let_more_machines_in() -> None:
 def test_any_precision_gives_a_row_for_each_that_fits() -> None:
     plans = compare(replace(REQUEST, precision="any", instance_types=("p5.48xlarge",))).plans
     assert {plan.precision for plan in plans} == {"fp16", "fp8", "int8", "int4", "fp4"}
+
+
+def test_a_precision_without_known_weights_never_leads() -> None:
+    request = replace(REQUEST, model="gemma-2-27b", precision="any", services=("gce",))
+    result = compare(request)
+    rows = [plan for plan in result.every if plan.instance_type == result.every[0].instance_type]
+    assert not any(plan.weights_known for plan in rows), "the cheapest fits at int4 and fp4 only"
+    found = answer(result.every)
+    assert found.pick is not None
+    assert found.doubtful is not None
+    assert found.pick.plan.weights_known
+    assert not found.doubtful.plan.weights_known
+    assert found.pick.monthly_usd > found.doubtful.monthly_usd
+
+
+def test_at_one_price_known_weights_come_first() -> None:
+    request = replace(REQUEST, model="gemma-2-27b", precision="any", services=("ec2",))
+    for machine in ("g6e.xlarge", "g6e.2xlarge"):
+        plans = compare(replace(request, instance_types=(machine,))).plans
+        known = [plan.weights_known for plan in plans if plan.region == plans[0].region]
+        assert known == sorted(known, reverse=True)
+        assert len(set(known)) == 2
 
 
 def test_several_machines_are_joined_where_one_is_too_small() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 from typing import Any
+from urllib.parse import parse_qs
 
 LLAMA = {
     "model_type": "llama",
@@ -38,6 +39,15 @@ REPOSITORIES: dict[str, dict[str, Any]] = {
         }
     },
 }
+# What the hub's filter says was quantized from what, most downloaded first.
+QUANTIZED = {
+    "base_model:quantized:someone/llama": (
+        "someone/llama-GGUF",
+        "someone/llama-fp8",
+        "someone/llama-awq",
+        "someone/llama-gptq-int4",
+    ),
+}
 GATED = {"someone/gated"}
 
 
@@ -46,8 +56,9 @@ class Hub(http.server.BaseHTTPRequestHandler):
 
     Documented: /api/models/ID gives siblings with sizes, gated and card data, for gated models
     too; files of a gated model are 401 with X-Error-Code GatedRepo without a token that accepted
-    its licence; an unknown model is 401 with RepoNotFound. Assumed: the headers of a HEAD
-    (X-Repo-Commit, ETag, Content-Length) are all that the library needs of it.
+    its licence; an unknown model is 401 with RepoNotFound; /api/models?filter=
+    base_model:quantized:ID&sort=downloads lists what was made of a model. Assumed: the headers
+    of a HEAD (X-Repo-Commit, ETag, Content-Length) are all that the library needs of it.
     """
 
     seen: list[str | None]
@@ -60,7 +71,11 @@ class Hub(http.server.BaseHTTPRequestHandler):
 
     def _answer(self, *, body: bool) -> None:
         self.seen.append(self.headers.get("Authorization"))
-        path = self.path.partition("?")[0].strip("/")
+        path, _, query = self.path.partition("?")
+        path = path.strip("/")
+        if path == "api/models":
+            self._list(parse_qs(query), body=body)
+            return
         if path.startswith("api/models/"):
             self._describe(path.removeprefix("api/models/"), body=body)
             return
@@ -73,6 +88,15 @@ class Hub(http.server.BaseHTTPRequestHandler):
         else:
             headers = {"X-Repo-Commit": _COMMIT, "ETag": f'"{abs(hash((hf_id, name)))}"'}
             self._send(200, headers, json.dumps(content).encode(), body=body)
+
+    def _list(self, query: dict[str, list[str]], *, body: bool) -> None:
+        """List what was quantized from a model, most downloaded first."""
+        found = [
+            {"id": hf_id, "tags": [], "downloads": 1000 - number}
+            for wanted in query["filter"]
+            for number, hf_id in enumerate(QUANTIZED.get(wanted, ()))
+        ]
+        self._send(200, {"Content-Type": "application/json"}, json.dumps(found).encode(), body=body)
 
     def _describe(self, hf_id: str, *, body: bool) -> None:
         files = REPOSITORIES.get(hf_id)
