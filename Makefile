@@ -20,7 +20,7 @@ compare: $(VENV)/.installed
 	@$(BIN)/planner compare llama-2-70b
 
 test: $(VENV)/.dev $(VENV)/.borrowed browser
-	$(BIN)/python -m pytest -q -n $(WORKERS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 # Tests of pages want Debian's Chromium. Where it cannot be installed they are skipped, and say so.
 browser:

@@ -7,6 +7,7 @@ import functools
 import gzip
 import http.server
 import os
+import signal
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("planner", deadline=None)
 hypothesis.settings.load_profile("planner")
 
+# A run in the background (nohup, &) is made deaf to Ctrl-C, and so would be all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 INPUT = Path(__file__).resolve().parent.parent / "pricing_data" / "input"
 # What the tabular input calls a commitment; written out by hand, so that a slip in
 # planner.pricing.ingest cannot hide here too.
@@ -42,11 +46,22 @@ COMMITMENTS = {
 FOUND_ON = "2026-11-23"
 
 
+@pytest.fixture(scope="session")
+def answers_of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the answers that planner keeps, shared by all tests of a run."""
+    base = tmp_path_factory.getbasetemp()
+    workers = os.environ.get("PYTEST_XDIST_WORKER")
+    return (base.parent if workers else base) / "answers"
+
+
 @pytest.fixture(autouse=True)
-def own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_state_folder(
+    tmp_path: Path, answers_of_the_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """Keep every test away from the user's ledger, sandbox and refreshed prices."""
     folder = tmp_path / "state"
     monkeypatch.setenv("PLANNER_STATE_DIR", str(folder))
+    monkeypatch.setenv("PLANNER_CACHE_DIR", str(answers_of_the_run))
     monkeypatch.delenv("PLANNER_SANDBOX", raising=False)
     # No test asks the real hub; those that need one have a fake.
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")

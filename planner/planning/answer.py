@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from planner.planning.deployable import deploy_to
 from planner.planning.placement import layouts_on, wanted_types
 from planner.planning.ranking import Comparison, compare
+from planner.planning.replicas_kept import remembering
 from planner.planning.request import ANY_PRECISION
 from planner.pricing import regions
 from planner.pricing.catalog import Catalog, Query
@@ -120,6 +121,7 @@ def is_trusted(plan: Plan, way: Way) -> bool:
     return published and plan.committed_1y_confidence != Confidence.LOW
 
 
+@remembering()
 def at_another_precision(
     request: Request, result: Comparison, pick: Choice, catalog: Catalog | None = None
 ) -> Choice | None:

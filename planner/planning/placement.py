@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from planner.planning import deployable
+from planner.planning.replicas_kept import remembering
 from planner.planning.request import (
     ANY_PRECISION,
     CLOUDS,
@@ -63,6 +64,7 @@ class Verdict:
     fit: Fit
 
 
+@remembering()
 def place(request: Request, catalog: Catalog) -> tuple[list[Placement], list[Verdict]]:
     """Try the model on every instance type asked for.
 
@@ -82,6 +84,7 @@ def place(request: Request, catalog: Catalog) -> tuple[list[Placement], list[Ver
     return placements, rejected
 
 
+@remembering()
 def explain(request: Request, catalog: Catalog | None = None) -> list[dict[str, Any]]:
     """Return the verdict on every instance type asked for, as records; fitting ones first.
 

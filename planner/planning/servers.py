@@ -11,6 +11,7 @@ from planner.planning import deployable
 from planner.planning.fleets import Server
 from planner.planning.placement import precisions, wanted_types
 from planner.planning.purchase_mix import Commitment, Market
+from planner.planning.replicas_kept import remembering
 from planner.planning.request import Request, check_names, question_of
 from planner.pricing import estimates, regions
 from planner.pricing.catalog import Query
@@ -57,6 +58,7 @@ class Buying:
     estimates: bool = True
 
 
+@remembering()
 def able(request: Request, load: Load, catalog: Catalog) -> list[tuple[InstanceType, Layout]]:
     """Return the machines that meet the targets, each with its best layout, by precision."""
     model = models.get(request.model)

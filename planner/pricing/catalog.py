@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner.bundled import pricing_data
 from planner.errors import DataError, NotFoundError
-from planner.pricing import instance_types, snapshots, store
+from planner.pricing import instance_types, offers_kept, snapshots, store
 from planner.pricing.snapshots import SCHEMA, SnapshotFile
 
 if TYPE_CHECKING:
@@ -80,11 +80,10 @@ class Catalog:
         Raises:
             DataError: A file was changed or cut short.
         """
-        found = self._verified()
-        coverage = self._read_coverage([str(path) for path in found.values()])
+        coverage = self._read_coverage([str(path) for path in self._files.values()])
         return tuple(
             SnapshotFile(cloud, day, str(path), snapshots.parse_coverage(coverage[str(path)], path))
-            for (cloud, day), path in sorted(found.items())
+            for (cloud, day), path in sorted(self._files.items())
         )
 
     def versions(self, cloud: str) -> dict[str, str]:
@@ -99,7 +98,8 @@ class Catalog:
             merged |= json.loads(found.get(path, "{}"))
         return merged
 
-    def _verified(self) -> dict[tuple[str, date], Path]:
+    @cached_property
+    def _files(self) -> dict[tuple[str, date], Path]:
         """Return the snapshot files by cloud and date, each checked.
 
         A refresh may remove an old file between listing and reading; then they are listed anew.
@@ -125,13 +125,13 @@ class Catalog:
         Raises:
             DataError: There are no snapshots.
         """
-        if not self.snapshots:
+        if not self._files:
             raise DataError(
                 "there are no price snapshots",
                 why=f"looked in {', '.join(str(root) for root in self._roots)}",
                 advice=_REINSTALL,
             )
-        return min(s.as_of for s in self.snapshots)
+        return min(day for _, day in self._files)
 
     def offers(self, query: Query | None = None) -> list[Offer]:
         """Return the offers that match, cheapest first.
@@ -140,7 +140,12 @@ class Catalog:
             NotFoundError: The date lies before the first snapshot.
             DataError: A snapshot cannot be read.
         """
-        return [snapshots.to_offer(row) for row in self._run(query or Query()).fetchall()]
+        asked = self._dated(query)
+        rows: Sequence[Sequence[Any]] | None = offers_kept.rows(self._files, asked)
+        if rows is None:
+            rows = self._run(asked).fetchall()
+            offers_kept.keep_rows(self._files, asked, rows)
+        return [snapshots.to_offer(row) for row in rows]
 
     def history(self, query: Query | None = None) -> list[Offer]:
         """Return every offer published up to the date, superseded ones among them.
@@ -151,7 +156,7 @@ class Catalog:
             NotFoundError: The date lies before the first snapshot.
             DataError: A snapshot cannot be read.
         """
-        rows = self._run(query or Query(), superseded=True).fetchall()
+        rows = self._run(self._dated(query), superseded=True).fetchall()
         return sorted((snapshots.to_offer(row) for row in rows), key=lambda offer: offer.as_of)
 
     def least_hourly(self, query: Query | None = None) -> dict[tuple[str, str], Decimal]:
@@ -161,13 +166,30 @@ class Catalog:
             NotFoundError: The date lies before the first snapshot.
             DataError: A snapshot cannot be read.
         """
-        found = self._run(query or Query(), around=_LEAST).fetchall()
-        return {(service, name): price for service, name, price in found}
+        asked = self._dated(query)
+        least = offers_kept.least(self._files, asked)
+        if least is None:
+            found = self._run(asked, around=_LEAST).fetchall()
+            least = {(service, name): price for service, name, price in found}
+            offers_kept.keep_least(self._files, asked, least)
+        return least
 
     def to_dataframe(self, query: Query | None = None) -> pd.DataFrame:
         """Return the offers that match as a DataFrame, cheapest first; money as float64."""
-        frame: pd.DataFrame = self._run(query or Query(), as_float=True).df()
+        frame: pd.DataFrame = self._run(self._dated(query), as_float=True).df()
         return frame
+
+    def _dated(self, query: Query | None) -> Query:
+        """Return the query with its day, which lies after the first snapshot."""
+        query = query or Query()
+        as_of = query.as_of or datetime.now(UTC).date()
+        if as_of < self.first_date:
+            raise NotFoundError(
+                f"no prices are known on or before {as_of}",
+                why=f"the first snapshot is of {self.first_date}",
+                advice=f"--as-of {self.first_date}",
+            )
+        return replace(query, as_of=as_of)
 
     def _run(
         self,
@@ -179,16 +201,7 @@ class Catalog:
     ) -> duckdb.DuckDBPyConnection:
         import duckdb
 
-        as_of = query.as_of or datetime.now(UTC).date()
-        if as_of < self.first_date:
-            raise NotFoundError(
-                f"no prices are known on or before {as_of}",
-                why=f"the first snapshot is of {self.first_date}",
-                advice=f"--as-of {self.first_date}",
-            )
-        sql, parameters = _select(
-            replace(query, as_of=as_of), as_float=as_float, superseded=superseded
-        )
+        sql, parameters = _select(query, as_float=as_float, superseded=superseded)
         try:
             return self._connection.execute(around.format(sql), parameters)
         except duckdb.Error as error:
@@ -253,6 +266,9 @@ class Catalog:
         return found is None or found[0] < len(paths)
 
     def _read_coverage(self, paths: Sequence[str]) -> dict[str, str]:
+        kept = offers_kept.coverage(paths)
+        if kept is not None:
+            return kept
         found = self._metadata(paths, snapshots.COVERAGE_KEY)
         for path in paths:
             if path not in found:
@@ -261,6 +277,7 @@ class Catalog:
                     why=f"it declares no coverage ({snapshots.COVERAGE_KEY})",
                     advice=_REINSTALL,
                 )
+        offers_kept.keep_coverage(found)
         return found
 
     def _metadata(self, paths: Sequence[str], key: str) -> dict[str, str]:

@@ -16,7 +16,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -140,6 +139,8 @@ def write(
         coverage: What the snapshot knows completely.
         versions: The versions of the files it was read from, where the cloud has them.
     """
+    import tempfile
+
     import duckdb
 
     cloud, as_of = offers[0].cloud, offers[0].as_of
@@ -242,6 +243,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, offers: Sequence[Offer]) -> N
 
     DuckDB's executemany takes minutes for what its readers do in milliseconds.
     """
+    import tempfile
+
     columns = ", ".join(f"{name} {kind}" for name, kind in SCHEMA.items())
     connection.execute(f"CREATE TABLE snapshot ({columns})")
     types = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in SCHEMA.items()) + "}"

@@ -9,7 +9,7 @@ import math
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from planner.errors import NotFoundError
 from planner.serving import engines, memory
@@ -58,6 +58,45 @@ class Replica:
     best: float
 
 
+class Asked(NamedTuple):
+    """One copy, and what is asked of it.
+
+    Attributes:
+        card: One of its GPUs.
+        part: Of that card; 1 for a whole one.
+        split: How the copy is spread.
+    """
+
+    model: Model
+    card: Accelerator
+    part: float
+    split: Split
+    question: Question
+
+
+class Store(Protocol):
+    """Keeps answers of earlier runs."""
+
+    def find(self, asked: Asked) -> tuple[Replica | None] | None:
+        """Return the answer in a tuple of its own; None where it is not kept."""
+
+    def keep(self, asked: Asked, answer: Replica | None) -> None:
+        """Keep an answer."""
+
+
+_store: list[Store] = []
+
+
+def keep_in(store: Store | None) -> None:
+    """Have answers looked for and kept there; None for nowhere."""
+    _store[:] = [] if store is None else [store]
+
+
+def kept_in() -> Store | None:
+    """Return where answers are kept."""
+    return _store[0] if _store else None
+
+
 @cache
 def of_replica(
     model: Model, card: Accelerator, part: float, split: Split, question: Question
@@ -71,6 +110,19 @@ def of_replica(
         split: How the copy is spread.
         question: What is asked of it.
     """
+    asked = Asked(model, card, part, split, question)
+    store = kept_in()
+    found = None if store is None else store.find(asked)
+    if found is not None:
+        return found[0]
+    answer = _of_replica(asked)
+    if store is not None:
+        store.keep(asked, answer)
+    return answer
+
+
+def _of_replica(asked: Asked) -> Replica | None:
+    model, card, part, split, question = asked
     shape, settings = question.shape, question.settings
     footprint = Footprint.of(model, question.precision, settings.kv_precision)
     low, high = memory.cache_tokens(

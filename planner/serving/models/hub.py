@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from planner.errors import AccessError, DataError, NotFoundError, PlannerError
 from planner.serving.models import files, names, reader
@@ -142,6 +140,9 @@ def _answers(endpoint: str | None) -> bool:
     huggingface_hub asks for a list six times over 23 seconds before it gives up. Where a proxy
     leads out, only it can tell.
     """
+    import socket
+    from urllib.request import getproxies
+
     if getproxies():
         return True
     address = urlsplit(endpoint or _HUB)
