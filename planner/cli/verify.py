@@ -31,7 +31,7 @@ def _money(context: click.Context, parameter: click.Parameter, value: str) -> De
     "--to",
     "service",
     required=True,
-    type=Choice(["sagemaker", "gce", "azure-vm"]),
+    type=Choice(["sagemaker", "ec2", "gce", "azure-vm"]),
     help="Which service to try.",
 )
 @click.option("--spend", default="2", metavar="USD", callback=_money, show_default=True,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SERVICES = {
     "local": "planner.endpoints.local",
     "sagemaker": "planner.endpoints.sagemaker",
+    "ec2": "planner.endpoints.ec2",
     "gce": "planner.endpoints.gce",
     "azure-vm": "planner.endpoints.azure_vm",
 }

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from planner.pricing.instance_types import InstanceType
     from planner.serving.layouts import Layout
 
-DEPLOYS_TO = frozenset({"sagemaker", "gce", "azure-vm", "local"})
+DEPLOYS_TO = frozenset({"sagemaker", "ec2", "gce", "azure-vm", "local"})
 """Services that ``planner deploy --to`` takes; a test holds them to the adapters there are."""
 
 _ENGINES = frozenset({"vllm", "tgi"})

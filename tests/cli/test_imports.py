@@ -47,10 +47,21 @@ def test_help_imports_click_and_nothing_heavy() -> None:
         ("fit", "llama-2-70b"),
     ],
 )
-def test_prices_and_plans_need_no_cloud_and_no_pandas(arguments: tuple[str, ...]) -> None:
+def test_prices_and_plans_need_no_cloud_and_no_pandas(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLANNER_CACHE_DIR", str(tmp_path))
     found = imported_by(*arguments)
     assert "duckdb" in found or arguments[0] == "fit"
     assert not found & (CLOUD_SDKS | DATA | NETWORK)
+
+
+def test_a_question_asked_again_needs_no_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLANNER_CACHE_DIR", str(tmp_path))
+    assert "duckdb" in imported_by("compare", "llama-3.1-8b", "--geo", "eu")
+    assert "duckdb" not in imported_by("compare", "llama-3.1-8b", "--geo", "eu")
 
 
 @pytest.mark.parametrize("arguments", [("models",), ("gpus",)])

@@ -73,6 +73,8 @@ def test_an_older_engine_runs_on_an_older_card() -> None:
     [
         ("gce", "vllm", True),
         ("gce", "tgi", False),
+        ("ec2", "vllm", True),
+        ("ec2", "tgi", False),
         ("azure-vm", "sglang", False),
         ("sagemaker", "lmi", True),
         ("sagemaker", "tgi", True),

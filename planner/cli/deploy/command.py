@@ -31,6 +31,7 @@ def deploy(**given: Any) -> int:  # noqa: ANN401 - mirrors the options
     planner deploy llama-2-70b --to sagemaker --accept-license
     planner deploy llama-2-70b --to sagemaker --precision int4 --max-hourly 8
     planner deploy llama-2-70b --to sagemaker --plan
+    planner deploy llama-2-70b --to ec2 --accept-license
     planner deploy llama-2-70b --to gce --accept-license
     planner deploy llama-2-70b --to azure-vm --accept-license
     planner deploy llama-2-70b --to cheapest --accept-license --keep-trying 6h

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from planner.endpoints.deploying.choices import Options
 
-CLOUD_SERVICES = ("sagemaker", "gce", "azure-vm")
+CLOUD_SERVICES = ("sagemaker", "ec2", "gce", "azure-vm")
 _OF_CLOUD = {"aws": "sagemaker", "azure": "azure-vm", "gcp": "gce", "google": "gce"}
 CLUSTERS = ("gke", "eks", "aks")
 """Where manifests go (``--emit kubernetes``)."""
@@ -50,7 +50,7 @@ _OPTIONS = (
         callback=_to_services,
         default="sagemaker",
         show_default=True,
-        help="sagemaker, gce, azure-vm or local; several with commas, or cheapest: any cloud, "
+        help="sagemaker, ec2, gce, azure-vm, local; several with commas, or cheapest: any cloud, "
         "wherever there is room. With --emit kubernetes: gke, eks, aks.",
     ),
     click.option(
@@ -134,7 +134,7 @@ _OPTIONS = (
     click.option(
         "--spot",
         is_flag=True,
-        help="Spot machines (gce, azure-vm): cheaper; the cloud may take them back at any time.",
+        help="Spot machines (ec2, gce, azure-vm): cheaper; the cloud may take them back.",
     ),
     click.option(
         "--race",

@@ -90,7 +90,9 @@ def _services(given: Mapping[str, Any]) -> tuple[str, ...]:
     if given["spot"]:
         services = tuple(item for item in services if item != "sagemaker")
     if not services:
-        raise click.UsageError("SageMaker has no spot endpoints: --to gce, azure-vm or cheapest")
+        raise click.UsageError(
+            "SageMaker has no spot endpoints: --to ec2, gce, azure-vm or cheapest"
+        )
     return services
 
 

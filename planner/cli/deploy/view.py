@@ -27,9 +27,15 @@ if TYPE_CHECKING:
     from planner.plan import Plan
 
 _MINUTE_S = 60
-_SERVICES = {"sagemaker": "SageMaker", "gce": "Compute Engine", "azure-vm": "Azure"}
+_SERVICES = {
+    "sagemaker": "SageMaker",
+    "ec2": "EC2",
+    "gce": "Compute Engine",
+    "azure-vm": "Azure",
+}
 _EXPIRES_BY = {
     "sagemaker": "EventBridge Scheduler",
+    "ec2": "EventBridge Scheduler",
     "gce": "Compute Engine's own run time",
     "azure-vm": "a Logic App",
 }
@@ -156,6 +162,10 @@ def _makes(spec: DeploymentSpec) -> str:
     if spec.plan.service == "gce":
         token = "secret with the token, " if spec.token is not None else ""
         return f"{token}machine with its disk; firewall rules and service account (kept, free)"
+    if spec.plan.service == "ec2":
+        token = "parameter with the token, " if spec.token is not None else ""
+        expiry = "schedule, " if spec.expires_at is not None else ""
+        return f"{token}{expiry}machine with its disk; closed security group and roles (kept, free)"
     if spec.plan.service == "azure-vm":
         token = "vault with the token, " if spec.token is not None else ""
         expiry = "Logic App (the expiry), " if spec.expires_at is not None else ""

@@ -1,66 +1,28 @@
-"""Calls to SageMaker, with planner's errors, and what "not there" looks like."""
+"""What SageMaker says of endpoints and their components, and what its refusals mean."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from planner.clouds import aws
+from planner.endpoints.aws.calls import call, delete, is_missing, is_role_unknown, pages
 from planner.errors import CloudError
 
 if TYPE_CHECKING:
     from planner.errors import PlannerError
 
-_MISSING_CODES = {
-    "ResourceNotFoundException",
-    "ResourceNotFound",
-    "NoSuchEntity",
-    "NotFoundException",
-    "ObjectNotFoundException",
-}
-
-
-def call(service: str, region: str, operation: str, what: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - botocore checks them
-    """Call an operation.
-
-    Args:
-        service: Boto3's name.
-        region: Where.
-        operation: Boto3's method: ``create_model``.
-        what: For the error: "create the model".
-        parameters: Of the operation.
-
-    Raises:
-        PlannerError: Translated by :mod:`planner.clouds.aws_errors`.
-    """
-    client = aws.client(service, region)
-    name = "".join(word.capitalize() for word in operation.split("_"))
-    prefix = {"logs": "logs", "sagemaker-runtime": "sagemaker"}.get(service, service)
-    with aws.errors(what, action=f"{prefix}:{name}", region=region):
-        answer: dict[str, Any] = getattr(client, operation)(**parameters)
-        return answer
-
-
-def pages(
-    service: str,
-    region: str,
-    operation: str,
-    what: str,
-    **parameters: Any,  # noqa: ANN401 - as above
-) -> list[dict[str, Any]]:
-    """Return all pages of a list operation."""
-    client = aws.client(service, region)
-    with aws.errors(what, region=region):
-        return list(client.get_paginator(operation).paginate(**parameters))
-
-
-def is_missing(error: PlannerError) -> bool:
-    """Tell whether AWS says that the thing is not there; SageMaker calls that invalid."""
-    if not isinstance(error, CloudError):
-        return False
-    return error.code in _MISSING_CODES or (
-        error.code == "ValidationException" and "Could not find" in error.why
-    )
+__all__ = [
+    "call",
+    "components",
+    "delete",
+    "describe",
+    "describe_component",
+    "is_busy",
+    "is_missing",
+    "is_role_unknown",
+    "is_taken",
+    "pages",
+]
 
 
 def is_taken(error: PlannerError) -> bool:
@@ -72,19 +34,6 @@ def is_busy(error: PlannerError) -> bool:
     """Tell whether SageMaker refuses because the thing is just being changed."""
     busy = re.search("in.progress", getattr(error, "why", ""), re.IGNORECASE)
     return isinstance(error, CloudError) and busy is not None
-
-
-def is_role_unknown(error: PlannerError) -> bool:
-    """Tell whether AWS cannot assume a role; new roles take seconds to be known."""
-    return isinstance(error, CloudError) and any(
-        words in error.why
-        for words in (
-            "assume role",
-            "assume the role",
-            "trust relationship policy",
-            "must allow AWS",
-        )
-    )
 
 
 def describe(name: str, region: str) -> dict[str, Any] | None:
@@ -116,14 +65,3 @@ def _found(region: str, operation: str, what: str, **parameters: Any) -> dict[st
         if is_missing(error):
             return None
         raise
-
-
-def delete(service: str, region: str, operation: str, what: str, **parameters: Any) -> bool:  # noqa: ANN401 - as above
-    """Delete something and tell whether it was there."""
-    try:
-        call(service, region, operation, what, **parameters)
-    except CloudError as error:
-        if is_missing(error):
-            return False
-        raise
-    return True

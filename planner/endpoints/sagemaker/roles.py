@@ -1,39 +1,17 @@
-"""The IAM roles of an endpoint: what the container, the expiry, the deletion on idle run as.
-
-They are shared by all endpoints of an account and cost nothing, so a rollback leaves them:
-another endpoint's expiry may depend on them by then.
-"""
+"""The IAM roles of an endpoint: what the container, the expiry, the deletion on idle run as."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
-from planner.bundled import deploy_templates
-from planner.clouds.aws import HOME_REGION
-from planner.endpoints.sagemaker import api
-from planner.errors import CloudError
+from planner.endpoints.aws import roles
+from planner.endpoints.aws.roles import Role, find, trust, trusts
 
 if TYPE_CHECKING:
     from planner.endpoints.model import Weights
 
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """One role, and the files that describe it.
-
-    Attributes:
-        service: Who assumes it.
-    """
-
-    name: str
-    purpose: str
-    trust: str
-    policy: str
-    service: str
-
+__all__ = ["EXECUTION", "EXPIRY", "IDLE", "Role", "create", "find", "policy", "trust", "trusts"]
 
 EXECUTION = Role(
     "planner-sagemaker-execution",
@@ -59,53 +37,14 @@ IDLE = Role(
 )
 
 
-def find(name: str) -> dict[str, Any] | None:
-    """Return a role by name or ARN, or None where there is none."""
-    short = name.rsplit("/", 1)[-1]
-    try:
-        role: dict[str, Any] = api.call(
-            "iam", HOME_REGION, "get_role", f"look for the role {short}", RoleName=short
-        )["Role"]
-    except CloudError as error:
-        if api.is_missing(error):
-            return None
-        raise
-    return role
-
-
 def create(role: Role, weights: Weights) -> str:
     """Create a role with its least-privilege policy and return its ARN."""
-    try:
-        made = api.call(
-            "iam",
-            HOME_REGION,
-            "create_role",
-            f"create the role {role.name}",
-            RoleName=role.name,
-            AssumeRolePolicyDocument=json.dumps(_document(role.trust)),
-            Description=f"planner: {role.purpose}",
-            Tags=[{"Key": "planner:role", "Value": role.purpose}],
-        )["Role"]
-    except CloudError as error:
-        # Two deploys at once both find it missing.
-        if error.code != "EntityAlreadyExists":
-            raise
-        made = find(role.name) or {}
-    api.call(
-        "iam",
-        HOME_REGION,
-        "put_role_policy",
-        f"give the role {role.name} its policy",
-        RoleName=role.name,
-        PolicyName="planner",
-        PolicyDocument=json.dumps(policy(role, weights)),
-    )
-    return str(made["Arn"])
+    return roles.create(role, policy(role, weights))
 
 
 def policy(role: Role, weights: Weights) -> dict[str, Any]:
     """Return a role's policy; for weights in S3 it may read that bucket."""
-    document = _document(role.policy)
+    document = roles.rights(role)
     if role is EXECUTION and weights.in_s3:
         place = urlparse(weights.location)
         prefix = place.path.strip("/")
@@ -122,29 +61,4 @@ def policy(role: Role, weights: Weights) -> dict[str, Any]:
                 ],
             }
         )
-    return document
-
-
-def trust(role: Role) -> dict[str, Any]:
-    """Return who may assume a role."""
-    return _document(role.trust)
-
-
-def trusts(found: dict[str, Any], service: str) -> bool:
-    """Tell whether a role lets a service assume it."""
-    document = found.get("AssumeRolePolicyDocument", {})
-    statements = document.get("Statement", [])
-    for statement in statements if isinstance(statements, list) else [statements]:
-        principals = statement.get("Principal", {})
-        services = principals.get("Service", []) if isinstance(principals, dict) else []
-        if statement.get("Effect") == "Allow" and service in (
-            [services] if isinstance(services, str) else services
-        ):
-            return True
-    return False
-
-
-def _document(name: str) -> dict[str, Any]:
-    path = deploy_templates() / "sagemaker" / name
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return document

@@ -12,16 +12,18 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from planner.sandbox.aws import corrections
+from planner.sandbox.aws import corrections, ec2_machines
 from planner.sandbox.aws.application_autoscaling import ApplicationAutoScaling
 from planner.sandbox.aws.ec2 import Ec2
 from planner.sandbox.aws.ec2_capacity import Ec2Capacity
+from planner.sandbox.aws.ec2_machines import Ec2Machines
 from planner.sandbox.aws.iam import Iam
 from planner.sandbox.aws.prices import Ec2Prices, TrainingPlans
 from planner.sandbox.aws.protocol import AwsCall, AwsError, AwsService, error_response, service_of
 from planner.sandbox.aws.sagemaker import SageMaker
 from planner.sandbox.aws.sagemaker_runtime import SageMakerRuntime
 from planner.sandbox.aws.service_quotas import ServiceQuotas
+from planner.sandbox.aws.ssm import Ssm
 from planner.sandbox.aws.support import Support
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 # The prefix of a service's IAM actions, where it is not boto3's name.
 _IAM_PREFIX = {"service-quotas": "servicequotas"}
+_TUNNEL = "/sandbox-tunnel/"
 
 
 class AwsApp:
@@ -46,14 +49,17 @@ class AwsApp:
         self._moto = DomainDispatcherApplication(create_backend_app)
         world.on_reset.append(self._forget)
         self._forget()
+        self._machines = Ec2Machines(world)
         self._services: list[AwsService] = [
             ServiceQuotas(world),
             Support(world),
             Ec2Prices(),
             TrainingPlans(),
+            self._machines,
             Ec2Capacity(world),
             Ec2(world),
             Iam(world),
+            Ssm(world),
             SageMakerRuntime(world),
             SageMaker(world),
             ApplicationAutoScaling(world),
@@ -63,6 +69,8 @@ class AwsApp:
         """Answer one request."""
         request = Request(environ, populate_request=False)
         call = _parse(request)
+        if request.path.startswith(_TUNNEL):
+            return self._tunnel(request)(environ, start_response)
         time.sleep(self._world.scenario.latency_s)
         # moto reads the body again.
         environ["wsgi.input"] = BytesIO(call.body)
@@ -73,8 +81,16 @@ class AwsApp:
                 # Resetting moto is slow, so it is done only after something was made in it.
                 if not call.operation.startswith(("Describe", "Get", "List")):
                     AwsApp._moto_has_state = True
-                return list(self._moto(environ, start_response))
+                answer = list(self._moto(environ, start_response))
+                if call.service == self._machines.service:
+                    self._machines.answered(call)
+                return answer
         return response(environ, start_response)
+
+    def _tunnel(self, request: Request) -> Response:
+        region, number, *_ = request.path.removeprefix(_TUNNEL).split("/")
+        with self._world.lock:
+            return ec2_machines.tunnel(self._world, region, number, request.get_data())
 
     @staticmethod
     def _forget() -> None:

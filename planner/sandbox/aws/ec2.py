@@ -43,7 +43,8 @@ class Ec2:
         wanted = instance_types.bundled().find("ec2", call.parameters.get("InstanceType", ""))
         if wanted is None:
             return
-        if not self._world.scenario.capacity:
+        places = {call.region, wanted.instance_type, _zone(call)}
+        if not self._world.scenario.capacity or places & set(self._world.scenario.no_capacity_in):
             raise AwsError(
                 "InsufficientInstanceCapacity",
                 f"We currently do not have sufficient {wanted.instance_type} capacity in the "
@@ -80,6 +81,15 @@ class Ec2:
             "</DescribeRegionsResponse>"
         )
         return Response(body, 200, content_type="text/xml")
+
+
+def _zone(call: AwsCall) -> str:
+    """Return the zone of the subnet that a launch names; empty where it names none."""
+    name = call.parameters.get("NetworkInterface.1.SubnetId") or call.parameters.get("SubnetId")
+    for subnets in ec2_backends[ACCOUNT][call.region].subnets.values():
+        if name in subnets:
+            return str(subnets[name].availability_zone)
+    return ""
 
 
 def _running_vcpus(region: str, covers: str) -> int:

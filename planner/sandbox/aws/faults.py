@@ -60,6 +60,11 @@ class Faults:
         """Return the calls of the run so far, in order: ``sagemaker:CreateModel``."""
         return [item.operation for item in self.invocations.values()]
 
+    @property
+    def requests(self) -> list[str]:
+        """Return the same by the name that the other clouds' layers have."""
+        return self.operations
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one attempt."""
         request = Request(environ, populate_request=False)

@@ -29,6 +29,10 @@ class Iam:
 
     def handle(self, call: AwsCall) -> Response | None:
         """Answer a simulation."""
+        if call.operation == "AddRoleToInstanceProfile":
+            # EC2 knows a new profile late; planner.sandbox.aws.ec2_machines says so.
+            name = call.parameters.get("InstanceProfileName", "")
+            self._world.notes["iam-born"].setdefault(name, self._world.now())
         if call.operation != "SimulatePrincipalPolicy":
             return None
         actions = [value for key, value in call.parameters.items() if _ACTION.fullmatch(key)]

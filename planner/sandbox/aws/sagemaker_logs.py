@@ -67,13 +67,14 @@ def expire(region: str, now: datetime, act: Callable[[str, str], None]) -> None:
             action = schedule.target["Arn"].partition(":::")[2]
             if action not in _DELETES or schedule.start_date is None:
                 continue
-            if _moment(schedule.start_date) <= now:
+            if moment(schedule.start_date) <= now:
                 act(action, json.loads(schedule.target["Input"])[_DELETES[action]])
-            if schedule.end_date is not None and _moment(schedule.end_date) <= now:
+            if schedule.end_date is not None and moment(schedule.end_date) <= now:
                 group.delete_schedule(schedule.name)
 
 
-def _moment(value: Any) -> datetime:  # noqa: ANN401 - moto keeps what was sent
+def moment(value: Any) -> datetime:  # noqa: ANN401 - moto keeps what was sent
+    """Return a moment that moto keeps as it was sent."""
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     try:

@@ -1,0 +1,1 @@
+"""What the services of AWS share: calls with planner's errors, and roles."""

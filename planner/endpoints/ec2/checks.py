@@ -1,0 +1,91 @@
+"""What to look at before a deploy on EC2."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from planner.clouds import aws
+from planner.clouds.redact import mask
+from planner.endpoints.deploying import containers
+from planner.endpoints.deploying.preflight import Check, Finding, Status, good
+from planner.endpoints.ec2 import machines, networks, requests
+from planner.endpoints.machines import checks as shared
+from planner.errors import CloudError, NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from planner.endpoints.model import DeploymentSpec
+
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
+_GUARD = "the expiry alone: no alarm, no budget"
+
+
+def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
+    """Return the checks; each asks at most a few calls."""
+    return [
+        Check("credentials", lambda: good("credentials", f"account {mask(aws.account())}")),
+        Check("identity", lambda: _identity(spec, may_create=may_create_roles)),
+        Check("network", lambda: _network(spec)),
+        Check("image", lambda: _image(spec)),
+        Check("quota", lambda: shared.quota(spec)),
+        Check("expiry", lambda: _expiry(spec)),
+        Check("guard", lambda: shared.guard(spec, "EC2", _GUARD)),
+        Check("disk", lambda: _disk(spec)),
+        Check("name", lambda: _name(spec)),
+    ]
+
+
+def _identity(spec: DeploymentSpec, *, may_create: bool) -> Finding:
+    missing = [] if spec.execution_role else ["the instance profile planner-ec2-endpoint"]
+    if spec.expires_at is not None and not spec.expiry_role:
+        missing.append("the role planner-ec2-expiry")
+    if not missing:
+        return good("identity", spec.execution_role)
+    if may_create:
+        return good("identity", f"{' and '.join(missing)} will be made (kept; they cost nothing)")
+    return Finding(
+        "identity", Status.BAD, f"{' and '.join(missing)} is missing", "--create-roles", UsageError
+    )
+
+
+def _network(spec: DeploymentSpec) -> Finding:
+    try:
+        found = networks.to_try(spec.plan.instance_type, spec.region)
+    except NotFoundError as error:
+        text = f"{error} ({error.why})" if error.why else str(error)
+        return Finding("network", Status.BAD, text, error.advice, NotFoundError)
+    zones = ", ".join(dict.fromkeys(subnet.zone for subnet in found))
+    return good("network", f"{found[0].network}: {zones}; nothing comes in")
+
+
+def _image(spec: DeploymentSpec) -> Finding:
+    try:
+        found = machines.image(spec.container.machine_image, spec.region)
+    except CloudError as error:
+        if error.code != "ParameterNotFound":
+            raise
+        text = f"{spec.container.machine_image} is not there in {spec.region}"
+        return Finding("image", Status.BAD, text, "--machine-image ami-ID", NotFoundError)
+    family = spec.plan.instance_type.partition(".")[0]
+    if spec.container.machine_image == found or family in requests.documented_types():
+        return good("image", found)
+    text = f"{found}; its release notes do not name {family} among the types that it is for"
+    return Finding("image", Status.WARNING, text, "--machine-image ami-ID where it does not start")
+
+
+def _expiry(spec: DeploymentSpec) -> Finding:
+    words = "EventBridge Scheduler terminates the machine; its own clock stands behind it"
+    return shared.expiry(spec, words)
+
+
+def _disk(spec: DeploymentSpec) -> Finding:
+    own = containers.local_storage_gb(spec.plan.instance_type)
+    return shared.disk(requests.disk_gb(spec), "gp3", f"{own:,.0f} GB of NVMe" if own else "")
+
+
+def _name(spec: DeploymentSpec) -> Finding:
+    if _NAME.fullmatch(spec.name):
+        return good("name", spec.name)
+    plain = re.sub(r"[^A-Za-z0-9-]", "-", spec.name).strip("-")
+    text = f"{spec.name!r} has more than letters, digits and hyphens"
+    return Finding("name", Status.BAD, text, f"--name {plain}", UsageError)

@@ -1,0 +1,71 @@
+"""One machine of EC2: its console, its state, the tunnel to its engine.
+
+cloud-init and vLLM write to the console; no way in is needed to read it. The way in is a port of
+Session Manager, through the AWS CLI; nothing is open to the world.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from planner.clouds import settings
+from planner.endpoints.ec2 import machines, requests
+from planner.endpoints.machines import watch, way_in
+
+if TYPE_CHECKING:
+    from planner.endpoints.talking.http_transport import HttpTransport
+
+_STOPPED = {"shutting-down", "terminated", "stopping", "stopped"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ec2Machine:
+    """A machine by its endpoint's name, its id and its region."""
+
+    name: str
+    id: str
+    region: str
+
+    def console(self) -> list[str]:
+        """Return what the machine wrote to its console; the last 64 KB of it."""
+        written = machines.console(self.id, self.region)
+        return [line.rstrip("\r") for line in written.splitlines()]
+
+    def stopped(self) -> str:
+        """Return why the machine does not run any more; empty where it does.
+
+        Raises:
+            NotFoundError: It is gone.
+        """
+        found = machines.get(self.id, self.region)
+        if found is None:
+            raise watch.gone(self.name, "EC2")
+        if machines.state(found) not in _STOPPED:
+            return ""
+        why = found.get("StateReason", {}).get("Message") or machines.state(found)
+        return f"EC2 has stopped the machine ({why})"
+
+    def transport(self) -> HttpTransport:
+        """Return the way to the engine of the machine.
+
+        Raises:
+            PlannerError: The AWS CLI is not installed, or cannot open the tunnel.
+        """
+        where = f"{self.region}/{self.id}"
+        return way_in.transport(self.name, where, settings.current().aws_endpoint, self._tunnel)
+
+    def _tunnel(self) -> way_in.Tunnel:
+        profile = settings.current().aws_profile
+        return way_in.Tunnel(
+            program="aws",
+            install="https://docs.aws.amazon.com/cli (and the Session Manager plugin beside it)",
+            arguments=lambda port: [
+                *("ssm", "start-session", "--target", self.id, "--region", self.region),
+                *(("--profile", profile) if profile else ()),
+                *("--document-name", "AWS-StartPortForwardingSession", "--parameters"),
+                f"portNumber={requests.PORT},localPortNumber={port}",
+            ],
+            advice="install the Session Manager plugin; you need ssm:StartSession "
+            "(planner doctor --permissions)",
+        )
