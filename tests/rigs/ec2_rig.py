@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import vm_rig
+from moto.ec2.models import ec2_backends
 from moto.scheduler.models import scheduler_backends
 from moto.ssm.models import ssm_backends
 from vm_rig import OPTIONS, TOKEN, Rig
@@ -41,14 +42,15 @@ def rig(**scenario: Any) -> Rig:
 
 def _there(world: World) -> list[str]:
     del world
-    backend = scheduler_backends[ACCOUNT][REGION]
-    tags = [{t["key"]: t["value"] for t in m.get_tags()} for m in ec2_machines.alive(REGION)]
+    return [item for region in list(ec2_backends[ACCOUNT]) for item in _in(region)]
+
+
+def _in(region: str) -> list[str]:
+    backend = scheduler_backends[ACCOUNT][region]
+    tags = [{t["key"]: t["value"] for t in m.get_tags()} for m in ec2_machines.alive(region)]
+    kept = ssm_backends[ACCOUNT][region]._parameters
     return [
         *(f"instance {tag.get('planner:endpoint', '')}" for tag in tags),
         *(f"schedule {n}" for group in backend.schedule_groups.values() for n in group.schedules),
-        *(
-            f"parameter {name}"
-            for name in ssm_backends[ACCOUNT][REGION]._parameters
-            if name.startswith("/planner/")
-        ),
+        *(f"parameter {name}" for name in kept if name.startswith("/planner/")),
     ]

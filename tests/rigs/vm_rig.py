@@ -33,8 +33,9 @@ CATCH_UP = timedelta(minutes=2)
 
 def cheapest_on(service: str, model: str = "llama-2-70b", **changes: Any) -> Plan:
     """Return the plan that a deploy on a service would take."""
-    request = Request(model, services=(service,), max_instances=1, top=1)
-    return compare(replace(request, **changes)).plans[0]
+    request = Request(model, services=(service,), max_instances=1, top=None)
+    found = compare(replace(request, **changes)).plans
+    return next((plan for plan in found if plan.deployable), found[0])
 
 
 @dataclass

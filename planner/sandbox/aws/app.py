@@ -119,7 +119,7 @@ class AwsApp:
         were unknown is what users report.
         """
         scenario = self._world.scenario
-        if scenario.expired:
+        if scenario.expired or self._world.signed_out:
             raise AwsError(
                 "ExpiredTokenException" if call.is_json else "ExpiredToken",
                 "The security token included in the request is expired",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import azure_rig
+import ec2_rig
 import gce_rig
 import pytest
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from planner.plan import Plan
 
-RIGS = {"gce": gce_rig, "azure-vm": azure_rig}
+RIGS = {"ec2": ec2_rig, "gce": gce_rig, "azure-vm": azure_rig}
 
 
 @pytest.fixture(params=RIGS)
@@ -38,6 +39,8 @@ def bench(cloud: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
 @pytest.fixture
 def plan(cloud: str) -> Plan:
     """Return a plan with gated weights."""
+    if cloud == "ec2":
+        return ec2_rig.cheapest()
     if cloud == "gce":
         return gce_rig.cheapest(regions=("us-central1",), instance_types=("a3-highgpu-8g",))
     return azure_rig.cheapest(regions=("eastus",))

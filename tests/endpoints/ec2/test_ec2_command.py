@@ -1,0 +1,41 @@
+"""``planner --sandbox deploy --to ec2`` and what follows, through the installed command."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+
+    Planner = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_deploy_status_chat_extend_destroy_on_a_sandbox_that_runs_on(
+    installed_planner: Planner,
+) -> None:
+    started = installed_planner(
+        *("sandbox", "start", "--scenario", "approved", "--set", "endpoint_startup_s=0")
+    )
+    assert started.returncode == 0, started.stderr
+    try:
+        token = {"PLANNER_SANDBOX": "1", "HF_TOKEN": "hf_shown_nowhere"}
+        arguments = ("deploy", "llama-2-70b", "--to", "ec2", "--accept-license", "--yes")
+        made = installed_planner(*arguments, "--create-roles", **token)
+        assert made.returncode == 0, made.stderr
+        assert "llama-2-70b answers in" in made.stdout
+        assert "its own clock" in made.stderr
+        assert "hf_shown" not in made.stdout + made.stderr
+        (shown,) = json.loads(installed_planner("status", "--format", "json", **token).stdout)
+        assert (shown["service"], shown["state"]) == ("ec2", "in service")
+        spoken = installed_planner("chat", "llama-2-70b", "why?", "--max-tokens", "4", **token)
+        assert spoken.returncode == 0, spoken.stderr
+        assert spoken.stdout.strip()
+        later = installed_planner("extend", "llama-2-70b", "4h", **token)
+        assert later.returncode == 0, later.stderr
+        gone = installed_planner("destroy", "llama-2-70b", "--yes", **token)
+        assert gone.returncode == 0, gone.stderr
+        assert json.loads(installed_planner("status", "--format", "json", **token).stdout) == []
+    finally:
+        installed_planner("sandbox", "stop")
