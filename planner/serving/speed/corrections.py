@@ -46,9 +46,12 @@ class Correction(NamedTuple):
 
 
 class _Pull(NamedTuple):
-    """A point as one model at one precision feels it."""
+    """A point as one model at one precision feels it, with the logs of where it lies."""
 
-    point: Point
+    batch: float
+    prompt: float
+    output: float
+    gpus: float
     speed: float
     first: float
 
@@ -137,8 +140,17 @@ def _pulls(setting: Setting, model: Model, card: str | None) -> tuple[_Pull, ...
         if abs(strength * point.weight) + abs(strength * point.first_weight) > _NEGLIGIBLE:
             if point.regime != setting.regime:
                 strength *= kernel.other_regime
-            pull = strength * point.weight
-            found.append(_Pull(point, pull, strength * point.first_weight))
+            gpus = point.tensor_parallel * point.pipeline_parallel
+            found.append(
+                _Pull(
+                    grid(point.batch),
+                    math.log(point.input_tokens),
+                    math.log(point.output_tokens),
+                    math.log(gpus),
+                    strength * point.weight,
+                    strength * point.first_weight,
+                )
+            )
     return tuple(found)
 
 
@@ -166,13 +178,13 @@ def _fold(pulls: tuple[_Pull, ...], shape: Shape) -> tuple[tuple[float, float, f
     prompt, output, _, gpus, *_ = shipped.kernel().scales
     here = [math.log(number) for number in shape]
     sums: defaultdict[float, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    log, exp = math.log, math.exp
-    for point, pull, first in pulls:
-        apart = ((log(point.input_tokens) - here[0]) / prompt) ** 2
-        apart += ((log(point.output_tokens) - here[1]) / output) ** 2
-        apart += ((log(point.tensor_parallel * point.pipeline_parallel) - here[2]) / gpus) ** 2
+    exp = math.exp
+    for batch, asked, given, split, pull, first in pulls:
+        apart = ((asked - here[0]) / prompt) ** 2
+        apart += ((given - here[1]) / output) ** 2
+        apart += ((split - here[2]) / gpus) ** 2
         near = exp(-0.5 * apart)
-        total = sums[grid(point.batch)]
+        total = sums[batch]
         total[0] += near * pull
         total[1] += near * first
     return tuple((batch, speed, first) for batch, (speed, first) in sorted(sums.items()))
