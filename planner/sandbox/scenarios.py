@@ -57,7 +57,6 @@ class Scenario(Reality):
         quota_project: Google: whether the sign-in has a quota project of its own.
         appeal_after_s: Simulated seconds from a refusal until an appeal moves the limit all
             the same; 0: never.
-        accounts: How many accounts, subscriptions and projects there are.
         adjustable: Whether the quotas can be raised at all.
         quota_error: AWS: ErrorReason of GPU quotas, or empty.
         endpoint_instances: AWS: how many instances all SageMaker endpoints may have at first;
@@ -98,7 +97,6 @@ class Scenario(Reality):
     ticket_outcome: str = "approved"
     quota_project: bool = True
     appeal_after_s: float = 0
-    accounts: int = 1
     adjustable: bool = True
     quota_error: str = ""
     endpoint_instances: int = -1

@@ -35,29 +35,6 @@ def account_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def accounts_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --all-accounts and how to reach the accounts of an organisation."""
-    for option in (
-        click.option(
-            "--organization-role",
-            metavar="ROLE",
-            help="AWS: the role to take in each account of the organisation.",
-        ),
-        click.option(
-            "--all-accounts",
-            is_flag=True,
-            help="Every AWS profile, Azure subscription and Google project at once.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def many_accounts(options: dict[str, Any]) -> bool:
-    """Tell whether more than the one account of each cloud is asked about."""
-    return bool(options["all_accounts"] or options["organization_role"])
-
-
 def demand_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add MODEL, filters, and how the machines are bought."""
     for option in (
