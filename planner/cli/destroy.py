@@ -63,8 +63,18 @@ def destroy(
         if not chosen:
             click.echo("Nothing to remove.")
             return 0
-        _confirm(chosen, yes=yes)
-        return _remove(chosen, ledger)
+        take_away(chosen, ledger, yes=yes)
+        return 0
+
+
+def take_away(chosen: list[Endpoint], ledger: Ledger, *, yes: bool) -> None:
+    """Remove endpoints, after asking.
+
+    Raises:
+        UsageError: One is not planner's, or nobody is there to say yes.
+    """
+    _confirm(chosen, yes=yes)
+    _remove(chosen, ledger)
 
 
 def _confirm(chosen: list[Endpoint], *, yes: bool) -> None:
@@ -85,7 +95,7 @@ def _confirm(chosen: list[Endpoint], *, yes: bool) -> None:
     require_yes(f"Remove {'it' if len(chosen) == 1 else 'them'}?")
 
 
-def _remove(chosen: list[Endpoint], ledger: Ledger) -> int:
+def _remove(chosen: list[Endpoint], ledger: Ledger) -> None:
     from planner.endpoints.deploying.deployment import forget
     from planner.endpoints.deploying.interruption import Interruption
     from planner.endpoints.interface import Context, adapter
@@ -104,7 +114,6 @@ def _remove(chosen: list[Endpoint], ledger: Ledger) -> int:
             adapter(item.service).remove(item, context)
             forget(ledger, item)
             click.echo(f"{item.name} in {item.region} is gone.")
-    return 0
 
 
 def _is_orphan(endpoint: Endpoint) -> bool:
