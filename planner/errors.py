@@ -181,11 +181,13 @@ class InterruptedByUserError(PlannerError):
 def nearest(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
     """Return the known names closest to a mistyped one, best first.
 
-    Names that contain what was typed come first, so that ``A100`` finds ``A100-80GB``.
+    The name itself comes first, in whatever case; then names that contain what was typed, so that
+    ``A100`` finds ``A100-80GB``.
     """
     folded = {candidate.casefold(): candidate for candidate in known}
     wanted = name.casefold()
-    containing = [c for c in folded if wanted and (wanted in c or c in wanted)]
+    containing = [c for c in folded if c and wanted and (wanted in c or c in wanted)]
     close = difflib.get_close_matches(wanted, folded, n=count, cutoff=0.5)
-    ordered = dict.fromkeys([*sorted(containing, key=len), *close])
+    containing.sort(key=lambda c: (c != wanted, len(c)))
+    ordered = dict.fromkeys([*containing, *close])
     return tuple(folded[c] for c in list(ordered)[:count])
