@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from planner.sandbox.server import Sandbox
 
 # Machines that test are busy: how long an example takes says nothing of what is right.
-hypothesis.settings.register_profile("planner", deadline=None)
+# The same examples in every run, so that a failure is the change's; PLANNER_SEARCH=1 looks for new.
+hypothesis.settings.register_profile(
+    "planner", deadline=None, derandomize="PLANNER_SEARCH" not in os.environ
+)
 hypothesis.settings.load_profile("planner")
 
 # A run in the background (nohup, &) is made deaf to Ctrl-C, and so would be all that it starts.
