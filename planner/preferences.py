@@ -22,6 +22,7 @@ KEYS = {
     "contact.country": "Three letters (USA, DEU, ...), for support tickets.",
     "catalog-url": "Where planner refresh takes a published catalogue from.",
     "catalog-identity": "Who must have signed that catalogue (Sigstore).",
+    "budget": "US dollars a calendar month for all endpoints (planner actuals).",
     "notify": "Where changes of quota requests are told: a URL or a command.",
 }
 

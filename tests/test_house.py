@@ -25,10 +25,11 @@ FORBIDDEN = {
     "plan": {"planning", "reports", "quotas", "endpoints", "clouds", "ledger", "cli"},
     "clouds": {"serving", "pricing", "planning", "reports", "quotas", "endpoints", "cli"},
     "ledger": {"serving", "pricing", "planning", "reports", "quotas", "endpoints", "cli"},
-    "planning": {"reports", "quotas", "endpoints", "clouds", "cli", "sandbox"},
+    "planning": {"actuals", "reports", "quotas", "endpoints", "clouds", "cli", "sandbox"},
     "quotas": {"planning", "reports", "endpoints", "cli", "sandbox"},
     "endpoints": {"planning", "reports", "cli"},
-    "reports": {"endpoints", "cli", "sandbox"},
+    "actuals": {"quotas", "reports", "cli", "sandbox"},
+    "reports": {"actuals", "endpoints", "cli", "sandbox"},
 }
 # What joins two layers on purpose: a function given from above would only hide the arrow.
 ALLOWED = {

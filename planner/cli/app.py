@@ -36,6 +36,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "extend": ("planner.cli.extend", "Give an endpoint more time, or less."),
     "destroy": ("planner.cli.destroy", "Take an endpoint away, with all that belongs to it."),
     "sweep": ("planner.cli.sweep", "Find what should not be there, in every region."),
+    "actuals": (
+        "planner.cli.actuals.command",
+        "Show what was really billed and served, and what to change.",
+    ),
     "config": ("planner.cli.config", "Say who you are and whom to tell, once."),
     "doctor": ("planner.cli.doctor", "Show what works per cloud, and what is missing."),
     "verify": ("planner.cli.verify", "Prove in your own account that a deploy works."),

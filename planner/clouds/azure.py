@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from azure.core.credentials import TokenCredential
     from azure.mgmt.compute import ComputeManagementClient
+    from azure.mgmt.costmanagement import CostManagementClient
     from azure.mgmt.machinelearningservices import MachineLearningServicesMgmtClient
     from azure.mgmt.quota import QuotaMgmtClient
     from azure.mgmt.resource.resources import ResourceManagementClient
@@ -143,6 +144,18 @@ def machine_learning() -> MachineLearningServicesMgmtClient:
         return MachineLearningServicesMgmtClient(subscription_id=subscription(), **options)
 
     made: MachineLearningServicesMgmtClient = _client("machine_learning", make)
+    return made
+
+
+def costs() -> CostManagementClient:
+    """Return the client of Microsoft.CostManagement."""
+
+    def make(**options: Any) -> CostManagementClient:  # noqa: ANN401 - SDK keywords
+        from azure.mgmt.costmanagement import CostManagementClient
+
+        return CostManagementClient(**options)
+
+    made: CostManagementClient = _client("costs", make)
     return made
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime  # noqa: TC003 - as the next
 from decimal import Decimal  # noqa: TC003 - the types of fields are read at run time
 from typing import TYPE_CHECKING, Self
 
@@ -21,12 +21,13 @@ from planner.clouds import settings
 from planner.errors import DataError
 from planner.ledger.quota_book import QuotaBook
 from planner.ledger.rows import from_row, to_row, to_text
+from planner.ledger.work_book import WorkBook
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _BUSY_TIMEOUT_S = 30
 
 
@@ -66,7 +67,7 @@ def default_path() -> Path:
     return state.folder() / name
 
 
-class Ledger(QuotaBook):
+class Ledger(QuotaBook, WorkBook):
     """The file, open. Use it as a context manager, in one thread."""
 
     def __init__(self, path: Path | None = None) -> None:
@@ -116,11 +117,11 @@ class Ledger(QuotaBook):
 
     def mark_created(self, resource_id: str, native_id: str, at: datetime | None = None) -> None:
         """Note that the cloud has made the resource."""
-        self._mark(resource_id, native_id=native_id, created_at=at or datetime.now(UTC))
+        self._mark(resource_id, native_id=native_id, created_at=at or settings.now())
 
     def mark_removed(self, resource_id: str, at: datetime | None = None) -> None:
         """Note that the resource is gone, or was never made."""
-        self._mark(resource_id, removed_at=at or datetime.now(UTC))
+        self._mark(resource_id, removed_at=at or settings.now())
 
     def extend_resource(self, resource_id: str, expires_at: datetime | None) -> None:
         """Note a new expiry."""

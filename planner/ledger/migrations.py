@@ -115,7 +115,33 @@ _TICKETS_CAMPAIGNS_AND_USE = (
     )
     """,
 )
-STEPS = (_REQUESTS_AND_RESOURCES, _TICKETS_CAMPAIGNS_AND_USE)
+_SERVED_WORK = (
+    """
+    CREATE TABLE served_hours (
+        endpoint TEXT NOT NULL,
+        hour TEXT NOT NULL,
+        source TEXT NOT NULL,
+        seconds FLOAT NOT NULL,
+        requests FLOAT,
+        input_tokens FLOAT,
+        output_tokens FLOAT,
+        cached_tokens FLOAT,
+        input_tokens_p95 FLOAT,
+        output_tokens_p95 FLOAT,
+        ttft_p95_s FLOAT,
+        tpot_p95_s FLOAT,
+        PRIMARY KEY (endpoint, hour, source)
+    )
+    """,
+    """
+    CREATE TABLE metric_samples (
+        endpoint TEXT PRIMARY KEY,
+        at TEXT NOT NULL,
+        counters TEXT NOT NULL
+    )
+    """,
+)
+STEPS = (_REQUESTS_AND_RESOURCES, _TICKETS_CAMPAIGNS_AND_USE, _SERVED_WORK)
 
 
 def migrate(path: Path) -> None:

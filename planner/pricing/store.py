@@ -150,7 +150,7 @@ class RemoteStore:
 
     def _filesystem(self) -> tuple[Any, str]:
         if not self._made:
-            self._made.append(_open_filesystem(self.url))
+            self._made.append(open_filesystem(self.url))
         fs, base = self._made[0]
         return fs, base.rstrip("/")
 
@@ -258,7 +258,7 @@ def _mirror(url: str) -> Path:
     return user_cache_path("gpu-planner") / "mirrors" / digest
 
 
-def _open_filesystem(url: str) -> tuple[Any, str]:
+def open_filesystem(url: str) -> tuple[Any, str]:
     """Return an fsspec file system and the path in it.
 
     obstore speaks S3, GCS and Azure without a second copy of the vendors' SDKs; s3fs would

@@ -21,8 +21,9 @@ from planner.cli.size.options import request_of, size_options
 @click.option(
     "--load",
     "load_file",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Ask the question of such a file again; options that are typed count more.",
+    metavar="FILE|recorded[:NAME]",
+    help="Ask the question of such a file again; options that are typed count more. recorded: "
+    "the load that endpoints really had, or the one of that name.",
 )
 @click.option("--top", type=click.IntRange(min=1), default=8, show_default=True, help="Rows shown.")
 @format_option
@@ -33,7 +34,7 @@ def size(
     output_format: str,
     top: int,
     save: Path | None,
-    load_file: Path | None,
+    load_file: str | None,
     **given: Any,  # noqa: ANN401 - mirrors the options
 ) -> None:
     """Find the fleets that carry a load of MODEL within latency targets, and how to buy them.
@@ -48,7 +49,7 @@ def size(
     from planner.planning.sizing import size as run
 
     if load_file is not None:
-        given = question.merged(context, load_file, given)
+        given = question.with_load(context, load_file, given)
     request = request_of(given)
     found = run(request)
     if save is not None:

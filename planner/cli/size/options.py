@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from planner.planning.demand import Lengths, Load, Volume
+    from planner.planning.load_files import Recorded
     from planner.planning.sizing import SizeRequest
 
 _OF_REQUEST = (
@@ -302,13 +303,15 @@ def load_of(given: dict[str, Any]) -> Load:
     """Return the load that the options mean."""
     from planner.planning import demand
 
-    shape = given["shape"]
+    shape = str(given["shape"])
     volume = _volume(given)
     options = {
         "cached_share": given["cached_share"],
         "growth": given["growth"],
         "months": given["horizon"],
     }
+    if shape.partition(":")[0] == "recorded":
+        return _recorded(given, shape, volume, options)
     if shape == demand.FLAT or shape in demand.shapes() or not _is_file(shape):
         prompt, answer = _lengths(given, None, None)
         return demand.build(volume, shape, prompt, answer, peak=given["peak"], **options)
@@ -320,16 +323,34 @@ def _is_file(shape: str) -> bool:
 
 
 def _from_file(given: dict[str, Any], path: Path, volume: Volume, options: dict[str, Any]) -> Load:
-    from planner.errors import UsageError
-    from planner.planning import demand, load_files
+    from planner.planning import load_files
 
-    read = load_files.read(path)
+    return _from_record(given, load_files.read(path), path.name, volume, options)
+
+
+def _recorded(given: dict[str, Any], shape: str, volume: Volume, options: dict[str, Any]) -> Load:
+    """Return the load that endpoints really had, by the ledger."""
+    from planner.actuals.work import recorded
+    from planner.cli.actuals.asking import recorded_hours
+
+    served = recorded_hours(shape.partition(":")[2])
+    if not options["cached_share"]:
+        options = options | {"cached_share": recorded.cached_share(served)}
+    return _from_record(given, recorded.week(served), shape, volume, options)
+
+
+def _from_record(
+    given: dict[str, Any], read: Recorded, name: str, volume: Volume, options: dict[str, Any]
+) -> Load:
+    from planner.errors import UsageError
+    from planner.planning import demand
+
     prompt, answer = _lengths(given, read.input_tokens, read.output_tokens)
     rates = read.rates if given["peak"] is None else demand.sharpened(read.rates, given["peak"])
     if volume == replace(demand.Volume(), requests_per_user_hour=volume.requests_per_user_hour):
         if read.is_relative:
             raise UsageError(
-                f"{path} has no unit",
+                f"{name} has no unit",
                 why="its column is not one of requests_per_s or requests",
                 advice="name the column, or add --requests-per-day",
             )
@@ -340,7 +361,7 @@ def _from_file(given: dict[str, Any], path: Path, volume: Volume, options: dict[
         prompt,
         answer,
         swell=read.swell,
-        shape=path.name,
+        shape=name,
         warnings=read.warnings,
         **options,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from click.core import ParameterSource
@@ -11,10 +12,10 @@ from click.core import ParameterSource
 from planner.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import click
 
+RECORDED = "recorded"
+"""The load that the ledger has of endpoints; ``recorded:NAME`` is one endpoint's."""
 _VERSION = 1
 _DATES = ("as_of",)
 _SPANS = ("start_up",)
@@ -35,6 +36,23 @@ def save(path: Path, given: dict[str, Any], answer: dict[str, Any]) -> None:
         path.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be written", why=str(error)) from error
+
+
+def with_load(context: click.Context, load: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with those of ``--load``: a recorded load, or the question of a file.
+
+    Raises:
+        UsageError: There is no such file, or it holds no question.
+    """
+    if load.partition(":")[0] == RECORDED:
+        return given | {"shape": load}
+    path = Path(load)
+    if not path.is_file():
+        raise UsageError(
+            f"there is no file {load}",
+            advice=f"--load FILE of --save, --load {RECORDED}, --load {RECORDED}:ENDPOINT",
+        )
+    return merged(context, path, given)
 
 
 def merged(context: click.Context, path: Path, given: dict[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,10 @@ and does not mind if there is nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from planner.clouds import settings
 from planner.endpoints.deploying.interruption import AbandonedError
 from planner.errors import InterruptedByUserError, PlannerError
 
@@ -158,7 +158,7 @@ def _do(
 ) -> None:
     observe(Phase.STARTED, step.title, "")
     if step.record is not None:
-        ledger.record_resource(replace(step.record, recorded_at=datetime.now(UTC)))
+        ledger.record_resource(replace(step.record, recorded_at=settings.now()))
     begun.append(step)
     try:
         native_id = step.do()

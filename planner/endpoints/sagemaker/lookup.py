@@ -203,7 +203,7 @@ def last_request(endpoint: Endpoint, now: datetime) -> datetime | None:
         f"see when {endpoint.name} was last used",
         Namespace="AWS/SageMaker",
         MetricName="Invocations",
-        Dimensions=requests.metric_dimensions(endpoint.name, component_of(endpoint)),
+        Dimensions=dimensions(endpoint),
         StartTime=now - _LAST_REQUEST_WITHIN,
         EndTime=now + timedelta(minutes=5),
         Period=_METRIC_PERIOD_S,
@@ -211,6 +211,11 @@ def last_request(endpoint: Endpoint, now: datetime) -> datetime | None:
     )
     times = [point["Timestamp"] for point in answer["Datapoints"] if point["Sum"] > 0]
     return max(times).astimezone(UTC) if times else None
+
+
+def dimensions(endpoint: Endpoint) -> list[dict[str, str]]:
+    """Return what selects an endpoint's own metrics in CloudWatch."""
+    return requests.metric_dimensions(endpoint.name, component_of(endpoint))
 
 
 def settings(endpoint: Endpoint) -> dict[str, str]:

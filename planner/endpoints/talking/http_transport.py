@@ -65,6 +65,16 @@ class HttpTransport:
         with self._errors(), self._opener.open(request, timeout=10) as response:
             return [str(item["id"]) for item in json.load(response)["data"]]
 
+    def metrics(self) -> str:
+        """Return the engine's metrics, in Prometheus' text form.
+
+        Raises:
+            CloudError: It does not answer, or has none.
+        """
+        request = urllib.request.Request(f"{self._url}/metrics", headers=self._headers)  # noqa: S310 - as above
+        with self._errors(), self._opener.open(request, timeout=10) as response:
+            return str(response.read().decode("utf-8", "replace"))
+
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:

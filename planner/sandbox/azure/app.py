@@ -9,6 +9,7 @@ from flask import Flask, jsonify
 from planner.sandbox.azure import (
     arm,
     compute,
+    costs,
     groups,
     machine_learning,
     machines,
@@ -28,7 +29,7 @@ def app(world: World) -> Flask:
     made = Flask("planner-sandbox-azure")
     made.before_request(lambda: arm.faults(world))
     made.before_request(lambda: _pass_time(world))
-    for service in (compute, quota, support, machine_learning, groups, machines, resources):
+    for service in (compute, costs, quota, support, machine_learning, groups, machines, resources):
         made.register_blueprint(service.blueprint(world))
 
     @made.errorhandler(arm.ArmError)

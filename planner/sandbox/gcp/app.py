@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, jsonify
 
 from planner.sandbox.gcp import (
+    bigquery,
     cloud_quotas,
     compute,
     google,
@@ -25,7 +26,7 @@ def app(world: World) -> Flask:
     """Return the application."""
     made = Flask("planner-sandbox-gcp")
     made.before_request(lambda: google.faults(world))
-    for service in (cloud_quotas, compute, identity, instances, reservations):
+    for service in (bigquery, cloud_quotas, compute, identity, instances, reservations):
         made.register_blueprint(service.blueprint(world))
 
     @made.errorhandler(google.GoogleError)

@@ -1,0 +1,1 @@
+"""Where bills come from: FOCUS exports, and the clouds' own cost interfaces."""

@@ -1,0 +1,1 @@
+"""What endpoints served: requests, tokens and waits by the hour, from the engines' own metrics."""

@@ -1,0 +1,1 @@
+"""``planner actuals``: what endpoints really cost and really served."""

@@ -1,0 +1,169 @@
+"""What was billed and served in a period: a page for the CFO, Markdown, or JSON.
+
+Takes the record of ``planner actuals --format json``, so that a page says what the JSON says.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from planner import __version__
+from planner.reports import page
+from planner.reports.markdown import escape, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_ACTIONS = 3
+# Of the drawing of days, in CSS pixels.
+_WIDTH, _HEIGHT, _FOOT = 720, 180, 18
+NOT_KNOWN = "not known"
+
+
+def as_json(record: Mapping[str, Any]) -> str:
+    """Return all figures as JSON."""
+    return json.dumps(record, indent=2, default=_plain, allow_nan=False) + "\n"
+
+
+def html(record: Mapping[str, Any]) -> str:
+    """Return one page that opens offline and asks for nothing."""
+    style = page.asset("report.css") + page.asset("decision.css")
+    policy = (
+        f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src {page.digest(style)}"
+    )
+    template = page.environment().get_template("actuals.html.j2")
+    return template.render(
+        actuals=record,
+        title=title(record),
+        lead=lead(record),
+        actions=record["actions"][:_ACTIONS],
+        endpoints=[_cells(item) for item in record["endpoints"]],
+        headings=_HEADINGS,
+        days=_drawn(record),
+        style=style,
+        policy=policy,
+        version=__version__,
+    )
+
+
+def markdown(record: Mapping[str, Any]) -> str:
+    """Return Markdown for a wiki or a pull request."""
+    return "\n".join(_lines(record)) + "\n"
+
+
+def title(record: Mapping[str, Any]) -> str:
+    """Return the page's title."""
+    return f"GPU endpoints, {record['period']['start']} to {record['period']['end']}"
+
+
+def lead(record: Mapping[str, Any]) -> str:
+    """Return the answer in a few sentences."""
+    predicted = _usd(record["total_predicted"])
+    unit = "" if record["currency"] == "USD" else f" {record['currency']}"
+    if record["total_billed"] is None:
+        text = f"Predicted: {predicted}. No bill was read."
+    else:
+        text = f"Billed: {_usd(record['total_billed'])}{unit}; predicted: {predicted}."
+        if record["total_effective"] != record["total_billed"]:
+            spread = _usd(record["total_effective"])
+            text += f" With commitments spread over their hours: {spread}{unit}."
+    end, budget = record["month_end_forecast"], record["budget"]
+    if end is not None:
+        text += f" At the month's end, as things go: {_usd(end)}{unit}."
+        if budget is not None:
+            word = "over" if end > budget else "under"
+            text += f" That is {_usd(abs(end - budget))} {word} the budget of {_usd(budget)}."
+    return text
+
+
+_HEADINGS = ("Endpoint", "Cloud", "Billed", "Predicted", "Tokens out", "$/M out", "Idle cost")
+
+
+def _cells(item: Mapping[str, Any]) -> list[str]:
+    unit = "" if item["currency"] == "USD" else f" {item['currency']}"
+    tokens = item["served_output_tokens"]
+    return [
+        item["name"],
+        item["cloud"],
+        _usd(item["billed"]) + (unit if item["billed"] is not None else ""),
+        _usd(item["predicted"]),
+        NOT_KNOWN if tokens is None else f"{tokens:,}",
+        _usd(item["usd_per_million_served_tokens"]),
+        _usd(item["idle_cost"]),
+    ]
+
+
+def _lines(record: Mapping[str, Any]) -> Iterator[str]:
+    yield f"# {escape(title(record))}\n"
+    yield f"**{escape(lead(record))}**\n"
+    if record["endpoints"]:
+        rows = [tuple(_cells(item)) for item in record["endpoints"]]
+        yield from table(_HEADINGS, rows, {2, 3, 4, 5, 6})
+    if record["actions"]:
+        yield "\n## What to change\n"
+        for action in record["actions"][:_ACTIONS]:
+            saving = _usd(action["saving_usd_month"])
+            yield f"- **{escape(saving)} a month**: {escape(action['what'])}."
+            yield f"  {escape(action['why'])}. `{action['command']}`"
+    notes = [f"{item['name']}: {text}" for item in record["endpoints"] for text in item["notes"]]
+    if notes or record["notes"]:
+        yield "\n## What is not known\n"
+        yield from (f"- {escape(text)}." for text in [*notes, *record["notes"]])
+    if record["sources"]:
+        yield f"\nBills: {escape(', '.join(record['sources']))}."
+
+
+def _drawn(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the bars of the days: effective cost where billed, and the prediction's mark."""
+    costs: dict[date, float] = {}
+    marks: dict[date, float] = {}
+    for item in record["endpoints"]:
+        for day in item["days"]:
+            if day["effective"] is not None:
+                costs[day["day"]] = costs.get(day["day"], 0.0) + float(day["effective"])
+            if day["predicted"] is not None:
+                marks[day["day"]] = marks.get(day["day"], 0.0) + float(day["predicted"])
+    days = sorted({*costs, *marks})
+    top = max([*costs.values(), *marks.values()], default=0.0)
+    if not days or top <= 0:
+        return {"bars": []}
+    step = _WIDTH / len(days)
+    scale = (_HEIGHT - _FOOT) / top
+
+    def bar(number: int, day: date) -> dict[str, Any]:
+        high = max(0.0, costs.get(day, 0.0)) * scale
+        said = f"{day}: {_usd(costs.get(day))}, predicted {_usd(marks.get(day))}"
+        return {
+            "x": round(number * step + step * 0.1, 1),
+            "width": round(step * 0.8, 1),
+            "y": round(_HEIGHT - _FOOT - high, 1),
+            "height": round(high, 1),
+            "mark": round(_HEIGHT - _FOOT - marks[day] * scale, 1) if day in marks else None,
+            "said": said,
+        }
+
+    return {
+        "bars": [bar(number, day) for number, day in enumerate(days)],
+        "width": _WIDTH,
+        "height": _HEIGHT,
+        "first": str(days[0]),
+        "last": str(days[-1]),
+        "top": _usd(top),
+    }
+
+
+def _usd(amount: Decimal | float | None) -> str:
+    if amount is None:
+        return NOT_KNOWN
+    return f"-${-amount:,.2f}" if amount < 0 else f"${amount:,.2f}"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return str(value)
