@@ -53,7 +53,7 @@ def test_the_dashboard_asks_for_what_is_written() -> None:
     for panel in dashboard["panels"]:
         assert set(panel) >= _PANEL
         place = panel["gridPos"]
-        assert 0 <= place["x"]
+        assert place["x"] >= 0
         assert place["x"] + place["w"] <= 24
         cells = {
             (x, y)
