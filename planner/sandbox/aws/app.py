@@ -88,9 +88,10 @@ class AwsApp:
         return response(environ, start_response)
 
     def _tunnel(self, request: Request) -> Response:
-        region, number, *_ = request.path.removeprefix(_TUNNEL).split("/")
+        region, number, *rest = request.path.removeprefix(_TUNNEL).split("/")
+        path, body = "/".join(rest), request.get_data()
         with self._world.lock:
-            return ec2_machines.tunnel(self._world, region, number, request.get_data())
+            return ec2_machines.tunnel(self._world, region, number, path, body)
 
     @staticmethod
     def _forget() -> None:

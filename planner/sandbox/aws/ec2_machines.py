@@ -24,7 +24,7 @@ from moto.ec2.models import ec2_backends
 from moto.scheduler.models import scheduler_backends
 from werkzeug.wrappers import Response
 
-from planner.sandbox import console, engine
+from planner.sandbox import console, engine, metrics
 from planner.sandbox.aws.ec2_answers import members, xml_response
 from planner.sandbox.aws.protocol import ACCOUNT, AwsCall, AwsError
 from planner.sandbox.aws.sagemaker_logs import moment
@@ -133,7 +133,7 @@ class Ec2Machines:
         return xml_response(call, answer)
 
 
-def tunnel(world: World, region: str, number: str, body: bytes) -> Response:
+def tunnel(world: World, region: str, number: str, path: str, body: bytes) -> Response:
     """Answer for the engine behind Session Manager's port."""
     try:
         machine = _existing(world, region, number)
@@ -141,8 +141,11 @@ def tunnel(world: World, region: str, number: str, body: bytes) -> Response:
         return Response(str(error), 502)
     if not console.is_ready(console.start(world, _shown(world, machine))):
         return Response("connection refused", 502)
+    if path == "metrics":
+        page = metrics.page(world, f"{region}/{number}")
+        return Response(page, content_type=metrics.CONTENT_TYPE)
     try:
-        answer = engine.engine().answer(body)
+        answer = metrics.answer(world, f"{region}/{number}", body)
     except engine.RefusedError as error:
         return Response(str(error), error.status)
     return Response(answer, content_type="text/event-stream")

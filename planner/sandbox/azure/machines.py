@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, jsonify, request
 
 from planner.quotas.catalogue import fold
-from planner.sandbox import console, engine
+from planner.sandbox import console, engine, metrics
 from planner.sandbox.azure import compute
 from planner.sandbox.azure.arm import SUBSCRIPTION, ArmError, route
 from planner.sandbox.azure.store import RESOURCES, store
@@ -86,6 +86,11 @@ def blueprint(world: World) -> Blueprint:
             raise ArmError("NotFound", f"Artifact: VMImage was not found: {offer} {sku}", 404)
         return jsonify(name=v, location=location)
 
+    _tunnel(made, world)
+    return made
+
+
+def _tunnel(made: Blueprint, world: World) -> None:
     @made.post("/sandbox-tunnel/<group>/<name>/v1/<path:rest>")
     def tunnel(group: str, name: str, rest: str) -> Response:
         del rest
@@ -93,12 +98,18 @@ def blueprint(world: World) -> Blueprint:
             if not _answers(world, group, name):
                 return Response("connection refused", 502)
         try:
-            answer = engine.engine().answer(request.get_data())
+            answer = metrics.answer(world, f"{group}/{name}", request.get_data())
         except engine.RefusedError as error:
             return Response(str(error), error.status)
         return Response(answer, content_type="text/event-stream")
 
-    return made
+    @made.get("/sandbox-tunnel/<group>/<name>/metrics")
+    def engine_metrics(group: str, name: str) -> Response:
+        with world.lock:
+            if not _answers(world, group, name):
+                return Response("connection refused", 502)
+        page = metrics.page(world, f"{group}/{name}")
+        return Response(page, content_type=metrics.CONTENT_TYPE)
 
 
 def begin(world: World, id_: str, body: dict[str, Any]) -> tuple[dict[str, Any], str]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, jsonify, request
 
 from planner.sandbox import console as console_lines
-from planner.sandbox import engine
+from planner.sandbox import engine, metrics
 from planner.sandbox.boot import Script
 from planner.sandbox.gcp import accounts
 from planner.sandbox.gcp.google import GoogleError, route
@@ -72,20 +72,31 @@ def blueprint(world: World) -> Blueprint:
 
     @made.post("/sandbox-tunnel/<project>/<zone>/<name>/v1/<path:rest>")
     def tunnel(project: str, zone: str, name: str, rest: str) -> Response:
-        del project, rest
-        with world.lock:
-            expire(world)
-            item = _existing(world, zone, name)
-            ready = console_lines.is_ready(console_lines.start(world, _machine(world, item)))
-        if not ready:
+        del rest
+        if not _answers(world, zone, name):
             return Response("connection refused", 502)
         try:
-            answer = engine.engine().answer(request.get_data())
+            answer = metrics.answer(world, f"{project}/{zone}/{name}", request.get_data())
         except engine.RefusedError as error:
             return Response(str(error), error.status)
         return Response(answer, content_type="text/event-stream")
 
+    @made.get("/sandbox-tunnel/<project>/<zone>/<name>/metrics")
+    def engine_metrics(project: str, zone: str, name: str) -> Response:
+        if not _answers(world, zone, name):
+            return Response("connection refused", 502)
+        page = metrics.page(world, f"{project}/{zone}/{name}")
+        return Response(page, content_type=metrics.CONTENT_TYPE)
+
     return made
+
+
+def _answers(world: World, zone: str, name: str) -> bool:
+    """Tell whether the engine of a machine listens."""
+    with world.lock:
+        expire(world)
+        item = _existing(world, zone, name)
+        return console_lines.is_ready(console_lines.start(world, _machine(world, item)))
 
 
 def _looks(made: Blueprint, world: World) -> None:
