@@ -175,7 +175,12 @@ def _words(fleet: Fleet) -> str:
         f"{part.machines_peak} x {part.server.instance_type.instance_type} in {part.server.region}"
         for part in fleet.parts
     )
-    return f"{machines}, for ${fleet.monthly_usd:,.0f} a month"
+    bought = [
+        f"{start.count} committed for {start.commitment.name}"
+        for part in fleet.parts
+        for start in part.mix.starts
+    ]
+    return "; ".join([machines, *bought]) + f"; ${fleet.monthly_usd:,.0f} a month"
 
 
 def _unused(item: CommitmentUse) -> Action | None:

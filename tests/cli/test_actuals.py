@@ -140,6 +140,27 @@ def test_every_file_says_what_the_json_says(
     assert samples["planner_served_output_tokens"] == 29_760_000
 
 
+def test_the_budget_is_told_once(planner: Callable[..., Result], october: Path) -> None:
+    asked = ("actuals", "--focus", str(october), *MONTH, "--format", "json")
+    assert planner("config", "set", "budget=9,000").code == 0
+    assert json.loads(planner(*asked).out)["budget"] == 9000
+    assert json.loads(planner(*asked, "--budget", "12000").out)["budget"] == 12000
+    planner("config", "set", "budget=much")
+    wrong = planner(*asked)
+    assert wrong.code == 1
+    assert "planner config set budget=5000" in wrong.err
+
+
+def test_a_period_without_endpoints_says_what_to_type(
+    planner: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLANNER_STATE_DIR", str(tmp_path))
+    result = planner("actuals", "--no-metrics")
+    assert result.code == 0
+    assert "No endpoint of planner's" in result.err
+    assert "planner actuals --focus FOLDER" in " ".join(result.err.split())
+
+
 def test_focus_rows_can_be_read_again(
     planner: Callable[..., Result], october: Path, tmp_path: Path
 ) -> None:

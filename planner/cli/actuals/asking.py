@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from planner.cli.output import note
+from planner.errors import DataError
 
 if TYPE_CHECKING:
     from planner.actuals.advice import Action
@@ -57,7 +58,13 @@ def _budget() -> Decimal | None:
     from planner import preferences
 
     told = preferences.get("budget")
-    return Decimal(told) if told else None
+    try:
+        return Decimal(told.replace(",", "").lstrip("$")) if told else None
+    except InvalidOperation:
+        raise DataError(
+            f"the budget {told!r} of planner config is no amount",
+            advice="planner config set budget=5000",
+        ) from None
 
 
 def _bills(options: dict[str, Any], period: Period, owned: Owned) -> list[Bill]:

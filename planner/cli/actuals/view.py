@@ -35,6 +35,10 @@ def show(found: Actuals, advised: Sequence[Action], output_format: str) -> None:
     _say(headline(found))
     if records:
         emit(records, _columns(found), output_format)
+    else:
+        note("No endpoint of planner's stood or was billed in this period.")
+    if not found.has_bill:
+        note("To read a bill: planner actuals --focus FOLDER, or --from-cloud aws|azure|gcp.")
     if output_format == "table":
         for item in found.endpoints:
             for line in why(item):
