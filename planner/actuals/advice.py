@@ -57,7 +57,7 @@ class Action:
 def actions(
     found: Actuals, served: Mapping[str, Sequence[ServedHour]], catalog: Catalog | None = None
 ) -> list[Action]:
-    """Return what to change, the largest saving first.
+    """Return what to change, the largest saving first; what is of low certainty never leads.
 
     Args:
         found: Billed and served, in dollars; endpoints in other currencies get no advice.
@@ -69,7 +69,7 @@ def actions(
         if item.currency == "USD" and item.plan is not None and item.plan.standing:
             made += [_idle(item), *_resized(item, served.get(item.name, ()), catalog)]
     known = [action for action in made if action is not None]
-    return sorted(known, key=lambda action: -action.saving_usd_month)
+    return sorted(known, key=lambda action: (action.certainty == "low", -action.saving_usd_month))
 
 
 def monthly_usd(item: EndpointActuals) -> Decimal | None:

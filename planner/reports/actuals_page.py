@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _ACTIONS = 3
 # Of the drawing of days, in CSS pixels.
-_WIDTH, _HEIGHT, _FOOT = 720, 180, 18
+_WIDTH, _HEIGHT, _FOOT = 420, 140, 20
 NOT_KNOWN = "not known"
 
 
@@ -56,7 +56,17 @@ def markdown(record: Mapping[str, Any]) -> str:
 
 def title(record: Mapping[str, Any]) -> str:
     """Return the page's title."""
-    return f"GPU endpoints, {record['period']['start']} to {record['period']['end']}"
+    return f"GPU endpoints, {_span(record['period']['start'], record['period']['end'])}"
+
+
+def _span(start: date, end: date) -> str:
+    """Return a period as people write it: 1 to 26 November 2026."""
+    last = f"{end.day} {end:%B %Y}"
+    if start == end:
+        return last
+    if (start.year, start.month) == (end.year, end.month):
+        return f"{start.day} to {last}"
+    return f"{start.day} {start:%B %Y} to {last}"
 
 
 def lead(record: Mapping[str, Any]) -> str:
