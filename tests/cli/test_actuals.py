@@ -208,7 +208,12 @@ def test_the_saving_that_is_advised_comes_true_in_the_next_month(
     command = advised["command"].split()
     assert command[:2] == ["planner", "size"]
     sized = json.loads(planner(*command[1:], "--format", "json").out)
-    fleet = sized["fleets"][0]
+    # The first fleet whose price is trusted, as planner size itself leads with.
+    fleet = next(
+        item
+        for item in sized["fleets"]
+        if f"{item['instance_type']} in {item['region']};" in advised["what"]
+    )
     # What a month of 730 hours costs, spread over November's 720.
     november = datetime(2026, 11, 1, tzinfo=UTC)
     hourly = Decimal(str(fleet["monthly_usd"])) / 730
