@@ -17,6 +17,7 @@ from planner.errors import UsageError
 
 # What a decision page takes beside the question.
 _OF_DECISION = {"output", "question", "against", "since"}
+_OF_ACTUALS = {"output", "bills", "month"}
 
 
 @click.command()
@@ -51,6 +52,15 @@ _OF_DECISION = {"output", "question", "against", "since"}
     metavar="DATE",
     help="With --size: what changed since the prices known then.",
 )
+@click.option(
+    "--actuals",
+    "bills",
+    multiple=True,
+    metavar="PATH|URL",
+    help="A page of what was really billed and served, instead of MODEL: a FOCUS export, as "
+    "planner actuals --focus takes it (repeatable).",
+)
+@click.option("--month", metavar="MONTH", help="With --actuals: 2026-11, this or last.")
 @click.pass_context
 def report(
     ctx: click.Context,
@@ -61,6 +71,8 @@ def report(
     question: Path | None,
     against: Path | None,
     since: datetime | None,
+    bills: tuple[str, ...],
+    month: str | None,
     **options: Any,  # noqa: ANN401 - mirrors the options
 ) -> None:
     """Write a report on MODEL that people can read without planner.
@@ -71,17 +83,27 @@ def report(
 
     With --size it is a decision page (.html, .md, .json): three options with their risks, the
     budget by quarter, what changes the cost, and a second scenario or an earlier date beside it.
+    With --actuals it is a page of what was really billed and served, and what to change.
 
     \b
     planner report llama-2-70b -o report.html
     planner report llama-2-70b --precision int4 --geo eu -o report.xlsx
     planner report mixtral-8x7b --cloud aws -o prices.focus.csv
     planner report --size fleet.json --since 2026-06-30 -o decision.html
+    planner report --actuals exports/ --month last -o october.html
     """  # noqa: D301 - click reads the backspace as "keep these lines"
+    if bills:
+        from planner.cli.actuals import asking, files
+
+        _only(ctx, "--actuals", _OF_ACTUALS, "planner actuals has more options")
+        found, advised = asking.answer(asking.of_files(bills, month))
+        files.write(found, advised, output)
+        return
     if question is not None:
         from planner.cli import report_decision
 
-        _only_of_a_decision(ctx)
+        advice = "planner size MODEL --load FILE ... --save FILE changes it"
+        _only(ctx, "--size", _OF_DECISION, advice)
         day = None if since is None else since.date()
         report_decision.write(question, output, against=against, since=day, command=_command(ctx))
         return
@@ -96,20 +118,22 @@ def report(
         note(f"wrote {path} ({path.stat().st_size / 1000:,.0f} kB)")
 
 
-def _only_of_a_decision(ctx: click.Context) -> None:
-    """Refuse options that the file of a question already answers."""
-    given = [p for p in ctx.command.params if _is_typed(ctx, p) and p.name not in _OF_DECISION]
+def _only(ctx: click.Context, what: str, allowed: set[str], advice: str) -> None:
+    """Refuse options that say nothing to a page of another kind than a comparison."""
+    given = [p for p in ctx.command.params if _is_typed(ctx, p) and p.name not in allowed]
     if given:
         name = given[0].opts[0] if isinstance(given[0], click.Option) else "MODEL"
         raise UsageError(
-            f"{name} cannot be given with --size",
-            why="the file holds the whole question",
-            advice="planner size MODEL --load FILE ... --save FILE changes it",
+            f"{name} cannot be given with {what}",
+            why="that page answers its own question",
+            advice=advice,
         )
 
 
 def _check_model(ctx: click.Context, model: str | None) -> None:
     """Refuse a report of nothing, and a decision's options without its question."""
+    if ctx.params["month"] is not None:
+        raise UsageError("--month needs --actuals", advice="planner report --actuals FOLDER ...")
     for name in ("against", "since"):
         if ctx.params[name] is not None:
             raise UsageError(

@@ -140,6 +140,22 @@ def test_every_file_says_what_the_json_says(
     assert samples["planner_served_output_tokens"] == 29_760_000
 
 
+def test_planner_report_writes_the_same_page(
+    planner: Callable[..., Result], october: Path, tmp_path: Path
+) -> None:
+    mine, theirs = tmp_path / "mine.html", tmp_path / "theirs.html"
+    planner("actuals", "--focus", str(october), *MONTH, "-o", str(mine))
+    asked = ("report", "--actuals", str(october), "--month", "2026-10", "-o", str(theirs))
+    assert planner(*asked).code == 0
+    assert mine.read_text() == theirs.read_text()
+    both = planner(*asked, "llama-2-70b")
+    assert both.code == 2
+    assert "cannot be given with --actuals" in both.err
+    alone = planner("report", "llama-2-70b", "--month", "last", "-o", str(mine))
+    assert alone.code == 2
+    assert "--month needs --actuals" in alone.err
+
+
 def test_the_budget_is_told_once(planner: Callable[..., Result], october: Path) -> None:
     asked = ("actuals", "--focus", str(october), *MONTH, "--format", "json")
     assert planner("config", "set", "budget=9,000").code == 0

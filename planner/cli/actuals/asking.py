@@ -54,6 +54,21 @@ def answer(options: dict[str, Any]) -> tuple[Actuals, list[Action]]:
     return found, actions(found, by_endpoint)
 
 
+def of_files(bills: tuple[str, ...], month: str | None) -> dict[str, Any]:
+    """Return the options of a question to FOCUS exports alone, for ``planner report``."""
+    return {
+        "focus": bills,
+        "clouds": (),
+        "bigquery": "",
+        "month": month,
+        "since": None,
+        "until": None,
+        "rates": {},
+        "no_metrics": True,
+        "budget": None,
+    }
+
+
 def _budget() -> Decimal | None:
     from planner import preferences
 

@@ -12,7 +12,6 @@ from planner.cli.output import emit_json, note
 from planner.cli.quota.options import account_options, use_accounts
 from planner.cli.quota.telling import notify_option
 from planner.cli.words import Choice
-from planner.errors import UsageError
 
 if TYPE_CHECKING:
     from planner.actuals.answer import Actuals
@@ -117,46 +116,20 @@ def actuals(output_format: str, output: Path | None, **options: Any) -> int:  # 
     planner actuals --since yesterday --format json      (for cron)
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     use_accounts(options)
-    from planner.cli.actuals import asking, view
+    from planner.cli.actuals import asking, files, view
 
+    if output is not None:
+        files.check(output)
     found, advised = asking.answer(options)
-    if output_format in {"table", "markdown"} and output is None:
+    if output is not None:
+        files.write(found, advised, output)
+    elif output_format in {"table", "markdown"}:
         view.show(found, advised, output_format)
+    elif output_format == "json":
+        emit_json(files.record_of(found, advised))
     else:
-        _write(found, advised, output_format, output)
+        click.echo(files.text(found, advised, f".{output_format}"), nl=False)
     return _alerts(found, options)
-
-
-def _write(found: Actuals, advised: Any, output_format: str, output: Path | None) -> None:  # noqa: ANN401 - the actions
-    from planner.actuals import records
-    from planner.reports import actuals_page
-
-    if output is None and output_format == "json":
-        emit_json(records.record(found, advised))
-        return
-    kind = output.suffix.lstrip(".") if output is not None else output_format
-    text = {
-        "focus": lambda: records.focus_csv(found),
-        "csv": lambda: records.focus_csv(found),
-        "prometheus": lambda: records.prometheus_text(found),
-        "prom": lambda: records.prometheus_text(found),
-        "json": lambda: actuals_page.as_json(records.record(found, advised)),
-        "md": lambda: actuals_page.markdown(records.record(found, advised)),
-        "html": lambda: actuals_page.html(records.record(found, advised)),
-    }
-    if kind not in text:
-        raise click.BadParameter(
-            f"{output} names no form; say .html, .md, .json, .csv (FOCUS) or .prom",
-            param_hint="--output",
-        )
-    if output is None:
-        click.echo(text[kind](), nl=False)
-        return
-    try:
-        output.write_text(text[kind](), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{output} cannot be written", why=str(error)) from error
-    note(f"Wrote {output}.")
 
 
 def _alerts(found: Actuals, options: dict[str, Any]) -> int:
