@@ -59,9 +59,13 @@ def chosen(tab: Page, name: str) -> Locator:
 
 
 def faults(tab: Page) -> list[str]:
-    """Return axe-core's serious faults of the page."""
+    """Return axe-core's serious faults of the page, once it no longer waits for an answer.
+
+    What is replaced in a moment is dimmed on purpose.
+    """
     from axe_playwright_python.sync_playwright import Axe
 
+    tab.wait_for_function("!document.querySelector('main.waiting')")
     found = Axe().run(tab).response["violations"]
     return [
         f"{fault['id']}: {fault['nodes'][0]['html'][:150]}"

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.actuals.bills import focus, places
@@ -252,6 +252,8 @@ def test_a_bill_of_the_specifications_own_examples_adds_up() -> None:
 amounts = st.decimals(-1000, 1000, places=6, allow_nan=False, allow_infinity=False)
 
 
+# Each example opens an engine and reads a file.
+@settings(max_examples=25)
 @given(st.lists(st.tuples(amounts, amounts, st.sampled_from(["chat", "batch", ""])), min_size=1))
 def test_no_cent_is_lost_whatever_the_rows(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[Decimal, Decimal, str]]
