@@ -65,7 +65,7 @@ def faults(tab: Page) -> list[str]:
     """
     from axe_playwright_python.sync_playwright import Axe
 
-    tab.wait_for_function("!document.querySelector('main.waiting')")
+    wait(tab.locator("main.waiting")).to_have_count(0)
     found = Axe().run(tab).response["violations"]
     return [
         f"{fault['id']}: {fault['nodes'][0]['html'][:150]}"
