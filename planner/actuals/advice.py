@@ -64,7 +64,7 @@ def actions(
         served: The recorded hours of each endpoint.
         catalog: Prices of today.
     """
-    made: list[Action | None] = [_unused(item) for item in found.commitments]
+    made: list[Action | None] = [_unused(item, found) for item in found.commitments]
     for item in found.endpoints:
         if item.currency == "USD" and item.plan is not None and item.plan.standing:
             made += [_idle(item), *_resized(item, served.get(item.name, ()), catalog)]
@@ -90,11 +90,12 @@ def _idle(item: EndpointActuals) -> Action | None:
         return None
     looked = item.work.hours / float(stood)
     if item.work.requests:
-        command = f"planner deploy {_model(item)} --to {_service(item)} --scale-to-zero"
-        what = f"{item.name} was asked nothing in {item.work.idle_hours:,.0f} hours"
-        if _service(item) != "sagemaker":
-            command = f"planner extend {item.name} 8h"
-            what += "; give it an end after working hours"
+        command = f"planner extend {item.name} 8h"
+        what = f"{item.name} was asked nothing in {item.work.idle_hours:,.0f} hours; give it an end"
+        if item.plan is not None and item.plan.service == "sagemaker" and item.plan.model:
+            command = f"planner deploy {item.plan.model} --to sagemaker --min-instances 0"
+            command += f" --max-instances 1 --name {item.name}"
+            what = what.replace("give it an end", "let it scale to zero")
     else:
         command, what = f"planner destroy {item.name}", f"{item.name} was asked nothing at all"
     certainty = "high" if looked > 0.9 and not item.work.requests else "medium"  # noqa: PLR2004 - nearly all
@@ -183,25 +184,17 @@ def _words(fleet: Fleet) -> str:
     return "; ".join([machines, *bought]) + f"; ${fleet.monthly_usd:,.0f} a month"
 
 
-def _unused(item: CommitmentUse) -> Action | None:
+def _unused(item: CommitmentUse, found: Actuals) -> Action | None:
     total = item.used + item.unused
     if item.currency != "USD" or total <= ZERO or item.unused / total < _LEAST_UNUSED_SHARE:
         return None
     share = item.unused / total
+    hours = Decimal(24 * found.billed_days)
     return Action(
         item.id or "commitment",
         f"{share:.0%} of the commitment was not used: do not renew it at this size",
-        item.unused,
+        item.unused / hours * _MONTH_HOURS,
         "high",
-        "the bill itself says so, for this period",
-        f"planner compare MODEL --cloud {item.cloud}",
+        f"the bill itself says so, for {found.billed_days} days",
+        f"planner prices --cloud {item.cloud} --pricing-model committed",
     )
-
-
-def _model(item: EndpointActuals) -> str:
-    return item.plan.model if item.plan and item.plan.model else "MODEL"
-
-
-def _service(item: EndpointActuals) -> str:
-    kind = item.plan.service if item.plan else ""
-    return {"azure": "azure-vm"}.get(kind, kind) or "sagemaker"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from planner.actuals.explaining import Explanation, explain
 from planner.actuals.forecast import month_end
 from planner.actuals.model import ZERO, Kind
+from planner.actuals.work.totals import Work, total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -21,26 +22,6 @@ if TYPE_CHECKING:
 
 _CENT = Decimal("0.01")
 _MILLION = Decimal(1_000_000)
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What an endpoint served in the period; None: no source tells.
-
-    Attributes:
-        hours: Of the period that were looked at.
-        idle_hours: Those of them without a request.
-        source: Where it was read.
-    """
-
-    hours: float = 0.0
-    idle_hours: float = 0.0
-    requests: float | None = None
-    input_tokens: float | None = None
-    output_tokens: float | None = None
-    ttft_p95_s: float | None = None
-    tpot_p95_s: float | None = None
-    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +116,15 @@ class Actuals:
     @property
     def total_predicted(self) -> Decimal:
         """Return what was predicted for the endpoints whose price was known."""
-        return sum((item.predicted for item in self.endpoints if item.predicted), ZERO)
+        # One that is billed in two currencies stands here twice, and was planned once.
+        by_name = {item.name: item.predicted for item in self.endpoints if item.predicted}
+        return sum(by_name.values(), ZERO)
+
+    @property
+    def billed_days(self) -> int:
+        """Return how many days of the period the bills reach into."""
+        end = self.until.date() if self.until else self.period.end
+        return max(1, (min(end, self.period.end) - self.period.start).days)
 
     @property
     def has_bill(self) -> bool:
@@ -180,7 +169,7 @@ def actuals(
     ]
     known = {name for name, _ in ours}
     seen += [
-        _Seen(name, currency, None, plan, hours.get(name, []))
+        _Seen(name, "USD", None, plan, hours.get(name, []))
         for name, plan in plans.items()
         if name not in known
     ]
@@ -198,11 +187,33 @@ def actuals(
         _commitments(charges),
         sum(rest, ZERO),
         dict(others),
-        month_end=month_end(made, period, now, until),
+        month_end=month_end(
+            [item for item in made if item.currency == currency], period, now, until
+        ),
         budget=budget,
         until=until,
-        notes=tuple(dict.fromkeys(text for bill in bills for text in bill.warnings)),
+        notes=tuple(
+            dict.fromkeys((*_twice(bills), *(text for bill in bills for text in bill.warnings)))
+        ),
     )
+
+
+def _twice(bills: Sequence[Bill]) -> list[str]:
+    """Say where two sources bill the same day of an endpoint: that money is counted twice."""
+    said = []
+    for number, bill in enumerate(bills):
+        mine = {(charge.endpoint, charge.day) for charge in bill.charges if charge.endpoint}
+        for other in bills[number + 1 :]:
+            both = sorted(
+                {name for name, day in mine if name}
+                & {c.endpoint for c in other.charges if (c.endpoint, c.day) in mine}
+            )
+            if both:
+                said.append(
+                    f"{bill.source} and {other.source} bill the same days of {', '.join(both)}: "
+                    "if one holds what the other holds, it is counted twice"
+                )
+    return said
 
 
 def _up_to_the_bills(
@@ -258,7 +269,7 @@ def _endpoint(seen: _Seen, until: datetime | None) -> EndpointActuals:
     billed = None if charges is None else _total(c.billed for c in charges)
     effective = None if charges is None else _total(c.effective for c in charges)
     hours = _billed_hours(charges or ())
-    work = _work(seen.served)
+    work = total(seen.served)
     explanation = None
     if seen.comparable and charges is not None and plan is not None:
         explanation = explain(charges, plan, hours)
@@ -312,39 +323,6 @@ def _billed_hours(charges: Sequence[Charge]) -> Decimal | None:
     machines = [c for c in charges if c.kind is Kind.MACHINE and c.commitment != "unused"]
     told = [charge.hours for charge in machines if charge.hours is not None]
     return _total(told) if told and len(told) == len(machines) else None
-
-
-def _work(served: Sequence[ServedHour]) -> Work:
-    """Add hours up; where several sources tell of an hour, the one with tokens counts."""
-    best: dict[datetime, ServedHour] = {}
-    for item in served:
-        old = best.get(item.hour)
-        if old is None or _told(item) > _told(old):
-            best[item.hour] = item
-    hours = list(best.values())
-
-    def total(name: str) -> float | None:
-        values = [getattr(item, name) for item in hours if getattr(item, name) is not None]
-        return sum(values) if values else None
-
-    def worst(name: str) -> float | None:
-        values = [getattr(item, name) for item in hours if getattr(item, name) is not None]
-        return max(values) if values else None
-
-    return Work(
-        sum(item.seconds for item in hours) / 3600,
-        sum(item.seconds for item in hours if item.requests == 0) / 3600,
-        total("requests"),
-        total("input_tokens"),
-        total("output_tokens"),
-        worst("ttft_p95_s"),
-        worst("tpot_p95_s"),
-        ", ".join(sorted({item.source for item in hours})),
-    )
-
-
-def _told(item: ServedHour) -> tuple[bool, float]:
-    return item.output_tokens is not None, item.seconds
 
 
 def _notes(seen: _Seen, work: Work, until: datetime | None) -> tuple[str, ...]:

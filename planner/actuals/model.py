@@ -8,11 +8,15 @@ cost when commitments are spread over them (FOCUS ``EffectiveCost``).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from planner.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ZERO = Decimal(0)
 
@@ -111,6 +115,12 @@ class Bill:
     rows: int = 0
     until: datetime | None = None
     warnings: tuple[str, ...] = ()
+
+
+def end_of(charges: Iterable[Charge]) -> datetime | None:
+    """Return the end of the last day that has charges, for a source that tells days only."""
+    last = max((charge.day for charge in charges), default=None)
+    return None if last is None else datetime.combine(last + timedelta(days=1), time(), UTC)
 
 
 @dataclass(frozen=True, slots=True)

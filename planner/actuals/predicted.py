@@ -56,7 +56,8 @@ def endpoints(resources: Iterable[Resource], period: Period, now: datetime) -> l
     """
     by_name: dict[str, list[Resource]] = {}
     for item in resources:
-        if item.cloud != "local":
+        # A start is kept for how long it took; it is no machine of its own.
+        if item.cloud != "local" and not item.kind.endswith(":start"):
             by_name.setdefault(item.endpoint, []).append(item)
     found = [_endpoint(name, parts, period, now) for name, parts in sorted(by_name.items())]
     return [item for item in found if item.hours]

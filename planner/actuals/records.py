@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from planner.actuals.answer import cents
+from planner.endpoints.model import TAG_ENDPOINT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -143,7 +145,7 @@ def focus_csv(found: Actuals) -> str:
                     "ChargePeriodEnd": f"{day + timedelta(days=1)}T00:00:00Z",
                     "ProviderName": _PROVIDERS.get(item.cloud, item.cloud),
                     "ResourceName": item.name,
-                    "Tags": f'{{"planner:endpoint": "{item.name}"}}',
+                    "Tags": json.dumps({TAG_ENDPOINT: item.name}),
                     "x_PredictedCost": f"{predicted:f}" if predicted is not None else "",
                 }
             )
@@ -171,10 +173,9 @@ def prometheus_text(found: Actuals) -> str:
         for item in found.endpoints:
             if (value := read(item)) is not None:
                 made.labels(item.name, item.cloud, item.currency).set(float(value))
-    end = Gauge(
-        "planner_month_end_forecast", "Effective cost at the month's end.", registry=registry
-    )
     if found.month_end is not None:
+        text = "Effective cost at the month's end."
+        end = Gauge("planner_month_end_forecast", text, registry=registry)
         end.set(float(found.month_end))
     days = Gauge("planner_period_days", "Days that the figures are of.", registry=registry)
     days.set(found.period.days)

@@ -96,7 +96,7 @@ def report(
         from planner.cli.actuals import asking, files
 
         _only(ctx, "--actuals", _OF_ACTUALS, "planner actuals has more options")
-        found, advised = asking.answer(asking.of_files(bills, month))
+        found, advised = asking.answer(asking.Question(focus=bills, month=month, no_metrics=True))
         files.write(found, advised, output)
         return
     if question is not None:

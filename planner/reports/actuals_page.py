@@ -71,21 +71,21 @@ def _span(start: date, end: date) -> str:
 
 def lead(record: Mapping[str, Any]) -> str:
     """Return the answer in a few sentences."""
-    predicted = _usd(record["total_predicted"])
-    unit = "" if record["currency"] == "USD" else f" {record['currency']}"
+    predicted, currency = money(record["total_predicted"]), record["currency"]
     if record["total_billed"] is None:
         text = f"Predicted: {predicted}. No bill was read."
     else:
-        text = f"Billed: {_usd(record['total_billed'])}{unit}; predicted: {predicted}."
+        text = f"Billed: {money(record['total_billed'], currency)}; predicted: {predicted}."
         if record["total_effective"] != record["total_billed"]:
-            spread = _usd(record["total_effective"])
-            text += f" With commitments spread over their hours: {spread}{unit}."
+            spread = money(record["total_effective"], currency)
+            text += f" With commitments spread over their hours: {spread}."
     end, budget = record["month_end_forecast"], record["budget"]
     if end is not None:
-        text += f" At the month's end, as things go: {_usd(end)}{unit}."
-        if budget is not None:
+        text += f" At the month's end, as things go: {money(end, currency)}."
+        # A budget is in dollars, and is compared with dollars only.
+        if budget is not None and currency == "USD":
             word = "over" if end > budget else "under"
-            text += f" That is {_usd(abs(end - budget))} {word} the budget of {_usd(budget)}."
+            text += f" That is {money(abs(end - budget))} {word} the budget of {money(budget)}."
     return text
 
 
@@ -93,16 +93,15 @@ _HEADINGS = ("Endpoint", "Cloud", "Billed", "Predicted", "Tokens out", "$/M out"
 
 
 def _cells(item: Mapping[str, Any]) -> list[str]:
-    unit = "" if item["currency"] == "USD" else f" {item['currency']}"
     tokens = item["served_output_tokens"]
     return [
         item["name"],
         item["cloud"],
-        _usd(item["billed"]) + (unit if item["billed"] is not None else ""),
-        _usd(item["predicted"]),
+        money(item["billed"], item["currency"]),
+        money(item["predicted"]),
         NOT_KNOWN if tokens is None else f"{tokens:,}",
-        _usd(item["usd_per_million_served_tokens"]),
-        _usd(item["idle_cost"]),
+        money(item["usd_per_million_served_tokens"]),
+        money(item["idle_cost"], item["currency"]),
     ]
 
 
@@ -115,7 +114,7 @@ def _lines(record: Mapping[str, Any]) -> Iterator[str]:
     if record["actions"]:
         yield "\n## What to change\n"
         for action in record["actions"][:_ACTIONS]:
-            saving = _usd(action["saving_usd_month"])
+            saving = money(action["saving_usd_month"])
             yield f"- **{escape(saving)} a month**: {escape(action['what'])}."
             yield f"  {escape(action['why'])}. `{action['command']}`"
     notes = [f"{item['name']}: {text}" for item in record["endpoints"] for text in item["notes"]]
@@ -128,10 +127,11 @@ def _lines(record: Mapping[str, Any]) -> Iterator[str]:
 
 def _drawn(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the bars of the days: effective cost where billed, and the prediction's mark."""
+    currency = record["currency"]
     costs: dict[date, float] = {}
     marks: dict[date, float] = {}
     for item in record["endpoints"]:
-        for day in item["days"]:
+        for day in item["days"] if item["currency"] == record["currency"] else ():
             if day["effective"] is not None:
                 costs[day["day"]] = costs.get(day["day"], 0.0) + float(day["effective"])
             if day["predicted"] is not None:
@@ -145,7 +145,7 @@ def _drawn(record: Mapping[str, Any]) -> dict[str, Any]:
 
     def bar(number: int, day: date) -> dict[str, Any]:
         high = max(0.0, costs.get(day, 0.0)) * scale
-        said = f"{day}: {_usd(costs.get(day))}, predicted {_usd(marks.get(day))}"
+        said = f"{day}: {money(costs.get(day), currency)}, predicted {money(marks.get(day))}"
         return {
             "x": round(number * step + step * 0.1, 1),
             "width": round(step * 0.8, 1),
@@ -161,13 +161,16 @@ def _drawn(record: Mapping[str, Any]) -> dict[str, Any]:
         "height": _HEIGHT,
         "first": str(days[0]),
         "last": str(days[-1]),
-        "top": _usd(top),
+        "top": money(top, currency),
     }
 
 
-def _usd(amount: Decimal | float | None) -> str:
+def money(amount: Decimal | float | None, currency: str = "USD") -> str:
+    """Return an amount as people read it: ``$9.50``, ``-$9.50``, ``9.50 EUR``, ``not known``."""
     if amount is None:
         return NOT_KNOWN
+    if currency != "USD":
+        return f"{amount:,.2f} {currency}"
     return f"-${-amount:,.2f}" if amount < 0 else f"${amount:,.2f}"
 
 

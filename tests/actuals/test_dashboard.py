@@ -7,9 +7,10 @@ import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from planner.actuals.answer import Actuals, EndpointActuals, Work
+from planner.actuals.answer import Actuals, EndpointActuals
 from planner.actuals.model import Period
 from planner.actuals.records import prometheus_text
+from planner.actuals.work.totals import Work
 from planner.bundled import deploy_templates
 
 # The parts of Grafana's dashboard model that a panel cannot do without

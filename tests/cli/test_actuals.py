@@ -6,14 +6,17 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from planner.cli.actuals.period import period_of
+from planner.cli.app import cli
 from planner.errors import UsageError
 from planner.ledger import Ledger, Resource, ServedHour
 from tests.rigs.focus_bills import row, write_csv
@@ -98,7 +101,7 @@ def hours(name: str, days: int, usd: str, start: datetime = START) -> list[dict[
 def test_the_answer_of_a_month(planner: Callable[..., Result], october: Path) -> None:
     result = planner("actuals", "--focus", str(october), *MONTH, columns=80)
     assert result.code == 0
-    assert "billed $12,118.27, predicted $12,118.27" in result.out
+    assert "Billed: $12,118.27; predicted: $12,118.27." in result.out
     assert "chat: billed as predicted." in result.out
     assert "asked nothing in 248 hours" in " ".join(result.out.split())
     assert max(map(len, result.out.splitlines())) <= 80
@@ -177,6 +180,74 @@ def test_a_period_without_endpoints_says_what_to_type(
     assert "planner actuals --focus FOLDER" in " ".join(result.err.split())
 
 
+def test_every_command_that_is_advised_can_be_typed(
+    planner: Callable[..., Result], october: Path, tmp_path: Path
+) -> None:
+    """Each kind of advice: a fleet, an end, scaling to zero, an unused endpoint, a commitment."""
+    quiet = [replace(hour, endpoint="never", requests=0.0) for hour in served("never", 31)]
+    hosted = [replace(hour, endpoint="hosted") for hour in served("hosted", 31)]
+    with Ledger() as ledger:
+        ledger.record_resource(standing("never", "5"))
+        ledger.record_resource(replace(standing("hosted", "20"), kind="sagemaker:endpoint"))
+        for hour in (*quiet, *hosted):
+            ledger.save_served(hour)
+    unused = row(
+        Tags="",
+        ResourceId="",
+        BilledCost="0",
+        EffectiveCost="310",
+        CommitmentDiscountId="sp-1",
+        CommitmentDiscountStatus="Unused",
+    )
+    bill = write_csv(tmp_path / "more.csv", [*hours("chat", 31, "16.288"), unused])
+    found = json.loads(planner("actuals", "--focus", str(bill), *MONTH, "--format", "json").out)
+    advised = {action["about"]: action for action in found["actions"]}
+    assert set(advised) == {"chat", "never", "hosted", "sp-1"}
+    del october
+    for action in found["actions"]:
+        words = action["command"].split()
+        assert words[0] == "planner"
+        context = click.Context(cli)
+        command: click.Command | None = cli
+        rest = words[1:]
+        while isinstance(command, click.Group):
+            name, command, rest = command.resolve_command(context, rest)
+            context = click.Context(command, info_name=name, parent=context)
+        assert command is not None
+        command.make_parser(context).parse_args(list(rest))
+    # 310 unused in the five days that the bill reaches into, as the row's day says, is per month:
+    days = (date(2026, 11, 1) - date(2026, 10, 1)).days
+    assert advised["sp-1"]["saving_usd_month"] == pytest.approx(310 / (24 * days) * 730, abs=0.01)
+
+
+def test_other_currencies_never_get_a_dollar_sign_or_into_a_sum(
+    planner: Callable[..., Result], october: Path, tmp_path: Path
+) -> None:
+    """The endpoint's bill has a part in euros: it is planned once, and never added up."""
+    euros = row(
+        BillingCurrency="EUR",
+        ResourceId="arn:aws:ec2:us-east-1:123456789012:instance/i-chat",
+        Tags="",
+    )
+    mixed = write_csv(tmp_path / "mixed.csv", [*hours("chat", 31, "16.288"), euros])
+    asked = ("actuals", "--focus", str(mixed), *MONTH)
+    found = json.loads(planner(*asked, "--format", "json").out)
+    assert (found["total_billed"], found["total_predicted"]) == (12118.27, 12118.27)
+    assert found["other_currencies"] == {"EUR": 10.0}
+    only = write_csv(tmp_path / "euros.csv", [euros])
+    alone = ("actuals", "--focus", str(only), *MONTH)
+    text = planner(*alone)
+    assert "Billed: 10.00 EUR" in " ".join(text.out.split())
+    assert "$10.00" not in text.out + text.err
+    assert planner(*alone, "--alert-spend", "1").code == 1
+    del october
+
+
+def test_a_bill_that_is_given_twice_is_said(planner: Callable[..., Result], october: Path) -> None:
+    twice = planner("actuals", "--focus", str(october), "--focus", str(october), *MONTH)
+    assert "counted twice" in " ".join(twice.err.split())
+
+
 def test_focus_rows_can_be_read_again(
     planner: Callable[..., Result], october: Path, tmp_path: Path
 ) -> None:
@@ -191,7 +262,7 @@ def test_a_price_that_is_no_bill_is_called_a_prediction(
 ) -> None:
     del october
     result = planner("actuals", *MONTH)
-    assert "no bill was read" in result.out
+    assert "No bill was read" in result.out
     assert json.loads(planner("actuals", *MONTH, "--format", "json").out)["total_billed"] is None
 
 

@@ -10,11 +10,11 @@ trust where commitments are. Each request costs $0.01
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from planner.actuals.model import Bill, Charge, Kind, Period
+from planner.actuals.model import Bill, Charge, Kind, Period, end_of
 from planner.clouds import aws
 from planner.endpoints.model import TAG_ENDPOINT
 
@@ -63,8 +63,7 @@ class Source:
                 f"no cost carries the tag {TAG_ENDPOINT}: activate it under Billing, Cost "
                 "allocation tags; it counts from the next day on"
             )
-        end = min(datetime.combine(period.end, time(), UTC), datetime.now(UTC))
-        return Bill(self.title, period, ours, until=end, warnings=tuple(said))
+        return Bill(self.title, period, ours, until=end_of(ours), warnings=tuple(said))
 
 
 def _groups(
@@ -107,7 +106,7 @@ def _usage(day: date, keys: list[str], metrics: Mapping[str, Any]) -> Charge:
         Decimal(metrics["UnblendedCost"]["Amount"]),
         Decimal(metrics["AmortizedCost"]["Amount"]),
         hours=Decimal(quantity["Amount"])
-        if machine and quantity["Unit"].casefold() in {"hrs", "hours", "n/a"}
+        if machine and quantity["Unit"].casefold() in {"hrs", "hours"}
         else None,
         what=usage_type,
     )

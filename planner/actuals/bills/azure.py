@@ -6,11 +6,11 @@ Costs arrive within a day or so, and change until the month is closed.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from planner.actuals.model import ZERO, Bill, Charge, Kind, Period
+from planner.actuals.model import ZERO, Bill, Charge, Kind, Period, end_of
 from planner.clouds import azure
 from planner.endpoints.model import TAG_ENDPOINT
 
@@ -26,7 +26,6 @@ _KINDS = {
     "unusedreservation": Kind.OTHER,
     "unusedsavingsplan": Kind.OTHER,
 }
-# A subscription's tag reads "planner:endpoint" there, in small letters.
 _COLUMNS = ("MeterCategory", "ChargeType")
 _MACHINES = "virtual machines"
 
@@ -52,12 +51,11 @@ class Source:
         """Return what Azure bills for planner's tag."""
         charges = [_charge(row, amortized=False) for row in _rows(_ACTUAL, period)]
         charges += [_charge(row, amortized=True) for row in _rows(_AMORTIZED, period)]
-        end = min(datetime.combine(period.end, time(), UTC), datetime.now(UTC))
         return Bill(
             self.title,
             period,
             tuple(charges),
-            until=end,
+            until=end_of(charges),
             warnings=("Azure's costs of the last two days may be incomplete",),
         )
 
@@ -114,7 +112,6 @@ def _charge(row: dict[str, Any], *, amortized: bool) -> Charge:
     kind = _KINDS.get(str(row.get("ChargeType", "")).casefold())
     category = str(row.get("MeterCategory", ""))
     machine = kind is None and category.casefold() == _MACHINES
-    quantity = row.get("quantity", row.get("UsageQuantity"))
     return Charge(
         _name(row),
         "azure",
@@ -123,14 +120,17 @@ def _charge(row: dict[str, Any], *, amortized: bool) -> Charge:
         Kind.MACHINE if machine else kind or Kind.OTHER,
         ZERO if amortized else cost,
         cost if amortized else ZERO,
-        # Virtual machines are metered by the hour; each hour is counted once.
-        hours=Decimal(str(quantity))
-        if machine and amortized and quantity is not None
-        else None
-        if amortized or not machine
-        else ZERO,
+        hours=_hours(row, amortized=amortized) if machine else None,
         what=category,
     )
+
+
+def _hours(row: dict[str, Any], *, amortized: bool) -> Decimal | None:
+    """Return the hours of a machine, which are in both answers and count in one of them."""
+    if not amortized:
+        return ZERO
+    quantity = row.get("quantity", row.get("UsageQuantity"))
+    return None if quantity is None else Decimal(str(quantity))
 
 
 def _name(row: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """The columns of a FOCUS file as SQL, whatever its version and however it spells them.
 
-Versions 1.0 to 1.4 are read by the same words: columns that came later are used where they are
+Versions from 1.0 on are read by the same words: columns that came later are used where they are
 there. Column names: https://focus.finops.org/focus-specification/. Microsoft's ``x_...InUsd``
 columns: https://learn.microsoft.com/cloud-computing/finops/focus/.
 """
@@ -66,8 +66,9 @@ class Columns:
         return f"CAST({self.raw(name)} AS VARCHAR)"
 
     def first(self, *names: str) -> str:
-        """Return the first of several columns that the file has, as text."""
-        return self.text(next((name for name in names if self.has(name)), names[0]))
+        """Return the first of several columns that has a value, as text."""
+        there = [self.text(name) for name in names if self.has(name)]
+        return f"coalesce({', '.join(there)})" if len(there) > 1 else (there or ["NULL"])[0]
 
     def money(self, name: str) -> str:
         """Return a column of money; NULL where empty."""

@@ -9,6 +9,7 @@ without an export. BigQuery asks $6.25 per TiB read, after one that is free each
 from __future__ import annotations
 
 import re
+import uuid
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -96,6 +97,8 @@ class Source:
                 for name, day in days.items()
             ],
             "timeoutMs": 30_000,
+            # A question that is sent again after a lost answer is asked, and paid, once.
+            "requestId": str(uuid.uuid4()),
         }
 
 

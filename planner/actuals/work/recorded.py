@@ -21,6 +21,7 @@ from planner.planning.load_files import Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from planner.ledger import ServedHour
 
@@ -30,13 +31,27 @@ _HOURS_PER_DAY = 24
 _LEAST_SECONDS = 300
 
 
+def one_source_an_hour(served: Iterable[ServedHour]) -> list[ServedHour]:
+    """Return each hour of each endpoint once: of several sources the one that tells tokens."""
+    best: dict[tuple[str, datetime], ServedHour] = {}
+    for item in served:
+        key = (item.endpoint, item.hour)
+        if key not in best or _told(item) > _told(best[key]):
+            best[key] = item
+    return list(best.values())
+
+
+def _told(item: ServedHour) -> tuple[bool, float]:
+    return item.output_tokens is not None, item.seconds
+
+
 def week(served: Iterable[ServedHour]) -> Recorded:
     """Return the load of the hours that were looked at; endpoints are added up.
 
     Raises:
         NotFoundError: No hour tells requests.
     """
-    hours = [item for item in served if item.requests is not None]
+    hours = [item for item in one_source_an_hour(served) if item.requests is not None]
     hours = [item for item in hours if item.seconds >= _LEAST_SECONDS]
     if not hours or not sum(item.requests or 0.0 for item in hours):
         raise NotFoundError(
@@ -58,7 +73,11 @@ def week(served: Iterable[ServedHour]) -> Recorded:
 
 def cached_share(served: Iterable[ServedHour]) -> float:
     """Return which share of the prompts the cache of prefixes held; 0 where not told."""
-    told = [i for i in served if i.cached_tokens is not None and i.input_tokens]
+    told = [
+        item
+        for item in one_source_an_hour(served)
+        if item.cached_tokens is not None and item.input_tokens
+    ]
     tokens = sum(item.input_tokens or 0.0 for item in told)
     return min(0.99, sum(item.cached_tokens or 0.0 for item in told) / tokens) if tokens else 0.0
 

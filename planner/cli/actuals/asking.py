@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,28 @@ if TYPE_CHECKING:
     from planner.ledger import Ledger
 
 
-def answer(options: dict[str, Any]) -> tuple[Actuals, list[Action]]:
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, in the options' own words; see ``planner actuals --help``."""
+
+    focus: tuple[str, ...] = ()
+    clouds: tuple[str, ...] = ()
+    bigquery: str = ""
+    month: str | None = None
+    since: str | None = None
+    until: str | None = None
+    rates: dict[str, Decimal] = field(default_factory=dict)
+    prometheus: str | None = None
+    match: str = ""
+    no_metrics: bool = False
+    budget: Decimal | None = None
+    yes: bool = False
+
+
+FIELDS = tuple(item.name for item in fields(Question))
+
+
+def answer(asked: Question) -> tuple[Actuals, list[Action]]:
     """Return what was billed and served, and what to change.
 
     Raises:
@@ -30,16 +52,16 @@ def answer(options: dict[str, Any]) -> tuple[Actuals, list[Action]]:
     from planner.ledger import Ledger as Book
 
     now = settings.now()
-    period = period_of(options["month"], options["since"], options["until"], now)
+    period = period_of(asked.month, asked.since, asked.until, now)
     start, end = _midnight(period.start), min(_midnight(period.end), now)
     with Book() as ledger:
         resources = ledger.resources(include_removed=True)
-        bills = _bills(options, period, predicted.owned(resources))
+        bills = _bills(asked, period, predicted.owned(resources))
         names = [item.name for item in predicted.endpoints(resources, period, now)]
-        if not options["no_metrics"]:
-            _collect(options, ledger, names, (start, end, now))
+        if not asked.no_metrics:
+            _collect(asked, ledger, names, (start, end, now))
         served = ledger.served(since=start, until=end)
-    budget = options["budget"] or _budget()
+    budget = asked.budget or _budget()
     found = actuals(
         bills,
         lambda until: predicted.endpoints(resources, period, until),
@@ -52,21 +74,6 @@ def answer(options: dict[str, Any]) -> tuple[Actuals, list[Action]]:
     for hour in served:
         by_endpoint.setdefault(hour.endpoint, []).append(hour)
     return found, actions(found, by_endpoint)
-
-
-def of_files(bills: tuple[str, ...], month: str | None) -> dict[str, Any]:
-    """Return the options of a question to FOCUS exports alone, for ``planner report``."""
-    return {
-        "focus": bills,
-        "clouds": (),
-        "bigquery": "",
-        "month": month,
-        "since": None,
-        "until": None,
-        "rates": {},
-        "no_metrics": True,
-        "budget": None,
-    }
 
 
 def _budget() -> Decimal | None:
@@ -82,52 +89,50 @@ def _budget() -> Decimal | None:
         ) from None
 
 
-def _bills(options: dict[str, Any], period: Period, owned: Owned) -> list[Bill]:
+def _bills(asked: Question, period: Period, owned: Owned) -> list[Bill]:
     from planner.actuals.bills import focus, places
 
     bills = []
-    for where in options["focus"]:
+    for where in asked.focus:
         with places.files(where) as files:
-            bills.append(
-                focus.read(files, period, owned=owned, rates=options["rates"], source=where)
-            )
-    wanted = list(options["clouds"])
-    if options["bigquery"] and "gcp" not in wanted:
+            bills.append(focus.read(files, period, owned=owned, rates=asked.rates, source=where))
+    wanted = list(asked.clouds)
+    if asked.bigquery and "gcp" not in wanted:
         wanted.append("gcp")
-    return bills + [_asked(cloud, options, period) for cloud in wanted]
+    return bills + [_asked(cloud, asked, period) for cloud in wanted]
 
 
-def _asked(cloud: str, options: dict[str, Any], period: Period) -> Bill:
+def _asked(cloud: str, asked: Question, period: Period) -> Bill:
     """Ask a cloud, after the user has agreed to what the question costs."""
     from planner.actuals.bills.interface import source
     from planner.cli.deploy.confirm import confirm
 
-    made = source(cloud, table=options["bigquery"])
+    made = source(cloud, table=asked.bigquery)
     fee = made.fee_usd(period)
     if fee >= Decimal("0.005"):
         costs = f"about ${fee:,.2f}"
         note(f"{made.title} asks {costs} for this question.")
-        if not options["yes"]:
+        if not asked.yes:
             confirm(f"Ask {made.title}?", costs=costs)
     return made.read(period)
 
 
 def _collect(
-    options: dict[str, Any],
+    asked: Question,
     ledger: Ledger,
     names: list[str],
     times: tuple[datetime, datetime, datetime],
 ) -> None:
     """Read served work into the ledger: from Prometheus, else from the endpoints themselves."""
     start, end, now = times
-    if options["prometheus"]:
+    if asked.prometheus:
         from planner.actuals.work import prometheus
 
         last = end.replace(minute=0, second=0, microsecond=0)
         for name in names:
-            match = options["match"].replace("{endpoint}", name)
+            match = asked.match.replace("{endpoint}", name)
             if last > start:
-                for hour in prometheus.read(options["prometheus"], name, match, start, last):
+                for hour in prometheus.read(asked.prometheus, name, match, start, last):
                     ledger.save_served(hour)
         return
     from planner.actuals.collecting import collect

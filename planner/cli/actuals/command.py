@@ -120,21 +120,28 @@ def actuals(output_format: str, output: Path | None, **options: Any) -> int:  # 
 
     if output is not None:
         files.check(output)
-    found, advised = asking.answer(options)
+    question = asking.Question(**{name: options[name] for name in asking.FIELDS})
+    found, advised = asking.answer(question)
     if output is not None:
         files.write(found, advised, output)
     elif output_format in {"table", "markdown"}:
         view.show(found, advised, output_format)
     elif output_format == "json":
-        emit_json(files.record_of(found, advised))
+        from planner.actuals.records import record
+
+        emit_json(record(found, advised))
     else:
         click.echo(files.text(found, advised, f".{output_format}"), nl=False)
     return _alerts(found, options)
 
 
 def _alerts(found: Actuals, options: dict[str, Any]) -> int:
-    """Say and tell what is above its threshold; return the exit code."""
-    idle = sum((item.idle_cost or Decimal(0) for item in found.endpoints), Decimal(0))
+    """Say and tell what is above its threshold, dollars against dollars; return the exit code."""
+    if found.currency != "USD" and (options["alert_spend"] or options["alert_waste"]):
+        note(f"Thresholds are dollars and the bill is in {found.currency}: --rate converts it.")
+        return 1
+    dollars = (item.idle_cost or Decimal(0) for item in found.endpoints if item.currency == "USD")
+    idle = sum(dollars, Decimal(0))
     cost = found.total_effective if found.has_bill else found.total_predicted
     limits = (
         ("cost", cost, options["alert_spend"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from planner.cli.output import note
 from planner.errors import UsageError
@@ -69,11 +69,4 @@ def text(found: Actuals, advised: Sequence[Action], form: str) -> str:
         ".md": actuals_page.markdown,
         ".json": actuals_page.as_json,
     }
-    return pages[form](record_of(found, advised))
-
-
-def record_of(found: Actuals, advised: Sequence[Action]) -> dict[str, Any]:
-    """Return the JSON contract."""
-    from planner.actuals.records import record
-
-    return record(found, advised)
+    return pages[form](records.record(found, advised))

@@ -29,10 +29,12 @@ _WORDS = {
 
 def show(found: Actuals, advised: Sequence[Action], output_format: str) -> None:
     """Print the answer as a table or Markdown; notes go to stderr."""
-    from planner.actuals.records import endpoint_record
+    from planner.actuals.records import record
+    from planner.reports.actuals_page import lead
 
-    records = [endpoint_record(item) for item in found.endpoints]
-    _say(headline(found))
+    whole = record(found, advised)
+    records = whole["endpoints"]
+    _say(f"{found.period}. {lead(whole)}")
     if records:
         emit(records, _columns(found), output_format)
     else:
@@ -45,26 +47,6 @@ def show(found: Actuals, advised: Sequence[Action], output_format: str) -> None:
                 _say(line)
         _say_actions(advised)
     _say_notes(found)
-
-
-def headline(found: Actuals) -> str:
-    """Return the answer in one or two sentences."""
-    unit = "" if found.currency == "USD" else f" {found.currency}"
-    if found.has_bill:
-        text = f"{found.period}: billed {_money(found.total_billed)}{unit}"
-        if found.total_effective != found.total_billed:
-            text += f" ({_money(found.total_effective)}{unit} with commitments spread)"
-        if found.currency == "USD":
-            text += f", predicted {_money(found.total_predicted)}"
-    else:
-        text = f"{found.period}: predicted {_money(found.total_predicted)}; no bill was read"
-    if found.month_end is not None:
-        text += f". Month's end, as things go: {_money(found.month_end)}{unit}"
-        if found.budget is not None:
-            over = found.month_end - found.budget
-            word = f"{_money(over)} over" if over > 0 else f"{_money(-over)} under"
-            text += f", {word} the budget of {_money(found.budget)}"
-    return text + "."
 
 
 def why(item: EndpointActuals) -> list[str]:
@@ -88,8 +70,10 @@ def _say(text: str) -> None:
 
 
 def _say_actions(advised: Sequence[Action]) -> None:
+    from planner.reports.actuals_page import money
+
     for action in advised:
-        saving = _money(action.saving_usd_month)
+        saving = money(action.saving_usd_month)
         _say(f"Save {saving} a month ({action.certainty} certainty): {action.what}.")
         _say(f"  {action.why[:1].upper()}{action.why[1:]}. {pasteable(action.command)}")
     if len({action.about for action in advised}) < len(advised):
@@ -97,29 +81,34 @@ def _say_actions(advised: Sequence[Action]) -> None:
 
 
 def _say_notes(found: Actuals) -> None:
+    from planner.reports.actuals_page import money
+
     for item in found.endpoints:
         for text in item.notes:
             note(f"{item.name}: {text}.")
     for use in found.commitments:
-        unit = "" if use.currency == "USD" else f" {use.currency}"
         name = use.id.rpartition("/")[2] or "Commitment"
-        note(f"{name}: {_money(use.used)}{unit} used, {_money(use.unused)}{unit} unused.")
+        used, unused = money(use.used, use.currency), money(use.unused, use.currency)
+        note(f"{name}: {used} used, {unused} unused.")
     for code, amount in found.other_currencies.items():
-        note(f"Not in the totals: {amount:,.2f} {code} (--rate {code}=DOLLARS).")
+        note(f"Not in the totals: {money(amount, code)} (--rate {code}=DOLLARS).")
     if found.has_bill and found.elsewhere:
-        note(f"{_money(found.elsewhere)} of the bill carries no tag of planner's.")
+        note(f"{money(found.elsewhere, found.currency)} of the bill carries no tag of planner's.")
     for text in found.notes:
         note(f"{text[:1].upper()}{text[1:]}.")
 
 
 def _columns(found: Actuals) -> list[Column]:
     several = any(item.currency != found.currency for item in found.endpoints)
+    unit = "" if several else " $" if found.currency == "USD" else f" {found.currency}"
     return [
         Column("name", "Endpoint", min_width=10),
         Column("cloud", "Cloud", drop_below=70),
         *([Column("currency", "Currency")] if several else []),
-        Column("billed", "Billed $", "right", lambda r: _cell(r, "billed")),
-        Column("effective", "Spread $", "right", lambda r: _cell(r, "effective"), drop_below=110),
+        Column("billed", f"Billed{unit}", "right", lambda r: _cell(r, "billed")),
+        Column(
+            "effective", f"Spread{unit}", "right", lambda r: _cell(r, "effective"), drop_below=110
+        ),
         Column("predicted", "Predicted $", "right", lambda r: _cell(r, "predicted")),
         Column("hours", "Hours", "right", _hours, drop_below=100),
         Column(
@@ -139,16 +128,12 @@ def _columns(found: Actuals) -> list[Column]:
             lambda r: _cell(r, "usd_per_million_served_tokens"),
             drop_below=75,
         ),
-        Column("idle_cost", "Idle $", "right", lambda r: _cell(r, "idle_cost"), drop_below=85),
+        Column("idle_cost", f"Idle{unit}", "right", lambda r: _cell(r, "idle_cost"), drop_below=85),
     ]
 
 
 _OUT = "served_output_tokens"
 _CENT = 0.005
-
-
-def _money(amount: Decimal) -> str:
-    return f"-${-amount:,.2f}" if amount < 0 else f"${amount:,.2f}"
 
 
 def _signed(amount: Decimal) -> str:

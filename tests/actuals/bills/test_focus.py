@@ -203,7 +203,9 @@ def test_files_of_different_versions_are_read_together(tmp_path: Path) -> None:
     newer = write_csv(tmp_path / "new.csv", new, [*columns, "ServiceProviderName"])
     bill = focus.read([newer], OCTOBER)
     assert {c.cloud for c in bill.charges} == {"aws"}
-    assert billed(focus.read([old, newer], OCTOBER)) == 20
+    both = focus.read([old, newer], OCTOBER)
+    assert billed(both) == 20
+    assert {c.cloud for c in both.charges} == {"aws"}
 
 
 @pytest.mark.parametrize("name", ["bill.csv", "bill.parquet", "notes.txt"])

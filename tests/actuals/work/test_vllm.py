@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -141,6 +142,14 @@ def test_hours_that_nobody_saw_are_like_the_same_hour_of_other_days() -> None:
     assert load.rates[5 * 24 + 9] == pytest.approx(0.1)
     assert load.rates[5 * 24 + 3] == 0
     assert any("less than a week" in text for text in load.warnings)
+
+
+def test_an_hour_that_two_sources_tell_is_no_double_load() -> None:
+    told = week_of_hours(7)
+    requests_only = [
+        replace(hour, source="CloudWatch", input_tokens=None, output_tokens=None) for hour in told
+    ]
+    assert recorded.week([*told, *requests_only]).rates == recorded.week(told).rates
 
 
 def test_no_record_is_one_clear_error() -> None:
