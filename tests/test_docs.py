@@ -92,6 +92,12 @@ def _command_lines() -> list[tuple[str, str]]:
     found = []
     written = [page for page in PAGES if page.name != "commands.md"]  # that one is generated
     for page in written:
+        # In a sentence, a whole command; "planner size MODEL ..." stands for many.
+        inline = re.findall(r"`(planner [^`]+)`", page.read_text(encoding="utf-8"))
+        commands = (" ".join(line.split()) for line in inline)
+        found += [
+            (page.name, line) for line in commands if not re.search(r"\.\.\.|\||[\[\]/]", line)
+        ]
         for body in blocks(page.read_text(encoding="utf-8"), "sh", "console", "bash", "text", ""):
             lines = body.replace("\\\n", " ").splitlines()
             typed = [line for line in lines if line.startswith("$ ")]
@@ -116,7 +122,8 @@ def test_every_command_on_a_page_exists_with_its_options(page: str, line: str) -
         found = command.get_command(context, rest[0])
         assert found is not None, f"{page}: no command {rest[0]!r}"
         command, context, rest = found, click.Context(found, parent=context), rest[1:]
-    command.make_parser(context).parse_args(rest)
+    _, left, _ = command.make_parser(context).parse_args(rest)
+    assert not left, f"{page}: {command.name} takes no {left[0]!r}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

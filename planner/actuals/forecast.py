@@ -37,7 +37,7 @@ def month_end(
 def _at_end(item: EndpointActuals, month: Period, reached: datetime) -> Decimal:
     costs = _day_costs(item, month)
     so_far = _sum(costs.values())
-    if item.plan is not None and not item.plan.standing:
+    if not _stands(item, costs, reached):
         return so_far
     whole = [day for day in costs if day < reached.date()][-_RECENT_DAYS:]
     if whole:
@@ -49,6 +49,13 @@ def _at_end(item: EndpointActuals, month: Period, reached: datetime) -> Decimal:
         end = min(end, item.plan.expires_at)
     left = max(timedelta(0), end - reached)
     return so_far + pace * Decimal(str(left.total_seconds())) / _DAY_S
+
+
+def _stands(item: EndpointActuals, costs: Mapping[date, Decimal], reached: datetime) -> bool:
+    """Tell whether it goes on: by the ledger; of one that the ledger does not know, by its bill."""
+    if item.plan is not None:
+        return item.plan.standing
+    return bool(costs) and max(costs) >= reached.date() - timedelta(days=1)
 
 
 def _day_costs(item: EndpointActuals, month: Period) -> Mapping[date, Decimal]:

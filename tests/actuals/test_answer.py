@@ -175,6 +175,13 @@ def test_the_month_ends_as_it_went() -> None:
     assert over.month_end == 240
 
 
+def test_one_that_the_ledger_does_not_know_goes_on_only_if_its_bill_does() -> None:
+    on = answer([charge(day) for day in range(1, 11)])
+    assert on.month_end == 7200
+    over = answer([charge(3), *(charge(day, endpoint="other") for day in range(1, 11))])
+    assert over.month_end == 240 + 7200
+
+
 def test_served_tokens_have_a_price_and_idle_hours_a_cost() -> None:
     hours = [
         ServedHour(
