@@ -9,7 +9,8 @@
     ├── DataError                    exit 1   a data file cannot be used
     │   └── SnapshotRefusedError     exit 1   a snapshot broke an integrity gate
     ├── CloudError                   exit 1   a cloud refused or failed a call
-    │   └── ThrottledError           exit 1   too many calls; the cloud says wait
+    │   └── TransientError           exit 1   no answer, or the cloud's own trouble
+    │       └── ThrottledError       exit 1   too many calls; the cloud says wait
     ├── QuotaShortError              exit 4   a cloud quota is too small
     ├── AccessError                  exit 5   no credentials, or no permission
     │   ├── NoCredentialsError       exit 5   nothing to sign in with
@@ -18,6 +19,7 @@
     │   └── NotEnabledError          exit 5   a region, an API or a provider is switched off
     ├── CapacityError                exit 6   the cloud has no machine of that type now
     │   └── AsleepError              exit 6   an endpoint at zero machines; it is being woken
+    ├── OutOfTouchError              exit 1   a cloud could not be asked for long; or its cause's
     └── InterruptedByUserError       exit 130 Ctrl-C or SIGTERM; what was done is rolled back
 
 Codes without an error: 7 an alert is met, 8 a quota request is pending, 9 it was refused.
@@ -131,7 +133,11 @@ class CloudError(PlannerError):
         super().__init__(what, why=why, advice=advice)
 
 
-class ThrottledError(CloudError):
+class TransientError(CloudError):
+    """The cloud did not answer, or had trouble of its own: the same call may work in a minute."""
+
+
+class ThrottledError(TransientError):
     """The cloud asks for fewer calls; the SDK's own retries were not enough."""
 
 
@@ -170,6 +176,22 @@ class CapacityError(PlannerError):
 
 class AsleepError(CapacityError):
     """The endpoint has scaled to zero machines; asking it has woken it."""
+
+
+class OutOfTouchError(PlannerError):
+    """A cloud could not be asked for so long that planner stopped watching; nothing was undone.
+
+    Args:
+        what: What could not be asked, and for how long.
+        cause: What the last question met; its exit code holds.
+        why: What goes on meanwhile, and what ends it.
+        advice: How to take it up again.
+    """
+
+    def __init__(self, what: str, *, cause: PlannerError, why: str = "", advice: str = "") -> None:
+        self.cause = cause
+        self.exit_code = cause.exit_code
+        super().__init__(what, why=why or cause.why, advice=advice or cause.advice)
 
 
 class InterruptedByUserError(PlannerError):

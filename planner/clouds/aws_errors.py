@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from botocore import exceptions
 
+from planner.clouds import settings
 from planner.clouds.redact import redact
 from planner.errors import (
     CapacityError,
@@ -24,6 +25,7 @@ from planner.errors import (
     PlannerError,
     QuotaShortError,
     ThrottledError,
+    TransientError,
 )
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ THROTTLED = {
 LIMIT = {"VcpuLimitExceeded", "ResourceLimitExceeded", "MaxSpotInstanceCountExceeded"}
 CAPACITY = {"InsufficientInstanceCapacity", "InsufficientHostCapacity"}
 
+_SERVER_ERROR = 500
 _ACTION = re.compile(r"to perform:? ([\w-]+:\w+)")
 
 
@@ -119,7 +122,9 @@ def _refused(error: exceptions.ClientError, what: str, action: str, off: str) ->
             why=why,
             advice="another region or instance type: planner compare MODEL --with-quota",
         )
-    return CloudError(f"{what}: AWS answered {code}", code=code, why=why)
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    kind = TransientError if status >= _SERVER_ERROR else CloudError
+    return kind(f"{what}: AWS answered {code}", code=code, why=why)
 
 
 def _no_access(code: str, what: str, why: str, action: str, off: str) -> PlannerError:
@@ -175,11 +180,11 @@ def _not_sent(error: Exception, what: str) -> PlannerError:
             f"{what}: the AWS sign-in is no longer valid", why=why, advice=_sign_in()
         )
     if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
-        return CloudError(
+        return TransientError(
             f"{what}: AWS cannot be reached", why=why, advice="check the network, or --sandbox"
         )
     return CloudError(what, why=why)
 
 
 def _sign_in() -> str:
-    return "aws sso login, aws configure, or export AWS_PROFILE=..."
+    return settings.sign_in("aws sso login, aws configure, or export AWS_PROFILE=...")

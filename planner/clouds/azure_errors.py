@@ -13,6 +13,7 @@ from typing import Any
 
 from azure.core import exceptions
 
+from planner.clouds import settings
 from planner.clouds.redact import redact
 from planner.errors import (
     CapacityError,
@@ -24,6 +25,7 @@ from planner.errors import (
     PlannerError,
     QuotaShortError,
     ThrottledError,
+    TransientError,
 )
 
 EXPIRED = {"ExpiredAuthenticationToken", "InvalidAuthenticationToken"}
@@ -59,6 +61,7 @@ _GENERATION = "Hypervisor Generation"
 _ACTION = re.compile(r"to perform action '([^']+)'")
 _PROVIDER = re.compile(r"Microsoft\.[A-Za-z]+")
 _SIGN_IN = "az login"
+_SERVER_ERROR = 500
 
 
 def code_of(error: BaseException) -> str:
@@ -104,8 +107,10 @@ def translate(
         return _refused(error, what, action)
     why = redact(str(error).split("\n", 1)[0])
     if isinstance(error, exceptions.ClientAuthenticationError):
-        return NoCredentialsError(f"{what}: no Azure credentials", why=why, advice=_SIGN_IN)
-    return CloudError(
+        return NoCredentialsError(
+            f"{what}: no Azure credentials", why=why, advice=settings.sign_in(_SIGN_IN)
+        )
+    return TransientError(
         f"{what}: Azure cannot be reached", why=why, advice="check the network, or --sandbox"
     )
 
@@ -132,7 +137,8 @@ def _refused(error: exceptions.HttpResponseError, what: str, action: str) -> Pla
             why=why,
             advice="another region or size: planner compare MODEL --with-quota",
         )
-    return CloudError(
+    kind = TransientError if (error.status_code or 0) >= _SERVER_ERROR else CloudError
+    return kind(
         f"{what}: Azure answered {code or error.status_code}",
         code=code,
         why=why,
@@ -148,7 +154,9 @@ def _no_access(
     """Tell apart expired, not permitted and not registered; None if it is neither."""
     if error.status_code == 401 or code in EXPIRED:  # noqa: PLR2004 - Unauthorized
         return ExpiredCredentialsError(
-            f"{what}: the Azure sign-in is no longer valid", why=why, advice=_SIGN_IN
+            f"{what}: the Azure sign-in is no longer valid",
+            why=why,
+            advice=settings.sign_in(_SIGN_IN),
         )
     if code in DENIED or (error.status_code == 403 and not code):  # noqa: PLR2004 - Forbidden
         found = _ACTION.search(why)

@@ -13,6 +13,7 @@ import requests
 from google.api_core import exceptions
 from google.auth import exceptions as auth
 
+from planner.clouds import settings
 from planner.clouds.redact import redact
 from planner.errors import (
     CapacityError,
@@ -24,6 +25,7 @@ from planner.errors import (
     PlannerError,
     QuotaShortError,
     ThrottledError,
+    TransientError,
 )
 
 _SIGN_IN = "gcloud auth application-default login"
@@ -42,18 +44,22 @@ def translate(
     what = f"could not {what}" + (f" in {region}" if region else "")
     if isinstance(error, auth.DefaultCredentialsError):
         return NoCredentialsError(
-            f"{what}: no Google Cloud credentials", why=redact(str(error)), advice=_SIGN_IN
+            f"{what}: no Google Cloud credentials",
+            why=redact(str(error)),
+            advice=settings.sign_in(_SIGN_IN),
         )
     if isinstance(error, auth.RefreshError | auth.ReauthFailError):
         return ExpiredCredentialsError(
             f"{what}: the Google Cloud sign-in is no longer valid",
             why=redact(str(error)),
-            advice=_SIGN_IN,
+            advice=settings.sign_in(_SIGN_IN),
         )
+    if isinstance(error, exceptions.RetryError) and isinstance(error.cause, Exception):
+        return translate(error.cause, what=what.removeprefix("could not "), action=action, api=api)
     if isinstance(error, exceptions.GoogleAPICallError):
         return _refused(error, what, action, api)
     if isinstance(error, requests.RequestException | auth.TransportError):
-        return CloudError(
+        return TransientError(
             f"{what}: Google Cloud cannot be reached",
             why=redact(str(error)),
             advice="check the network, or --sandbox",
@@ -67,7 +73,9 @@ def _refused(
     why = redact(_REQUEST_LINE.sub("", str(error.message)))
     if isinstance(error, exceptions.Unauthorized):
         return ExpiredCredentialsError(
-            f"{what}: the Google Cloud sign-in is no longer valid", why=why, advice=_SIGN_IN
+            f"{what}: the Google Cloud sign-in is no longer valid",
+            why=why,
+            advice=settings.sign_in(_SIGN_IN),
         )
     if isinstance(error, exceptions.Forbidden):
         return _forbidden(error, what, why, action, api)
@@ -86,7 +94,8 @@ def _refused(
             why=why,
             advice="another zone or region: planner compare MODEL --with-quota",
         )
-    return CloudError(
+    kind = TransientError if isinstance(error, exceptions.ServerError) else CloudError
+    return kind(
         f"{what}: Google Cloud answered {int(error.code or 0)}", code=str(error.code), why=why
     )
 

@@ -99,13 +99,24 @@ def use(settings: CloudSettings | None) -> None:
     """
     global _chosen  # noqa: PLW0603 - one process works with one set of accounts at a time
     _chosen = settings
-    for forget in _forget_clients:
-        forget()
+    renew()
 
 
 def on_change(forget: Callable[[], None]) -> None:
     """Have ``forget`` called whenever other settings come into force."""
     _forget_clients.append(forget)
+
+
+def sign_in(command: str) -> str:
+    """Return how to sign in again: with the cloud's own command, or in the sandbox."""
+    simulated = "planner sandbox sign-in; for the real clouds: "
+    return f"{simulated}{command}" if current().simulated else command
+
+
+def renew() -> None:
+    """Make all clients anew at their next use: they then read the sign-in again."""
+    for forget in _forget_clients:
+        forget()
 
 
 def override(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
+from planner.endpoints.watching.patience import Patience
 from planner.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -37,12 +38,16 @@ class Pace:
         settle_s: How long to retry until a new role is known everywhere.
         removal_s: How long to wait for an endpoint to go.
         round_s: At least so long between two rounds over all places.
+        outage_s: How long to bear with a cloud that cannot be reached, or has trouble.
+        sign_in_s: How long to wait for the user to sign in again.
     """
 
     poll_s: float = 15
     settle_s: float = 90
     removal_s: float = 900
     round_s: float = 60
+    outage_s: float = 1800
+    sign_in_s: float = 3600
 
     @classmethod
     def current(cls) -> Pace:
@@ -56,13 +61,16 @@ class Context:
 
     Attributes:
         progress: Called with the stage that an endpoint has reached, and newly seen log lines.
-        new_roles: Whether roles were made just now; clouds take a while to know them.
     """
 
     interruption: Interruption
     progress: Callable[[str, Sequence[str]], None]
     pace: Pace = field(default_factory=Pace.current)
-    new_roles: bool = False
+
+    @property
+    def patience(self) -> Patience:
+        """Return what lives through minutes in which the cloud cannot be asked."""
+        return Patience(self.pace, self.interruption.pause, lambda text: self.progress(text, ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,11 @@ class DeploymentSpec:
         return self.plan.region
 
     @property
+    def component(self) -> str:
+        """Return its SageMaker inference component; empty where it has none."""
+        return f"{self.name}-{self.run}" if self.guard.to_zero else ""
+
+    @property
     def settings(self) -> dict[str, str]:
         """Return what makes two deployments different, in words; no secret, no expiry."""
         plan = self.plan

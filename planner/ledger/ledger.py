@@ -11,6 +11,7 @@ request per quota, and a lock around migrations. Simulated requests go to a file
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - as the next
 from decimal import Decimal  # noqa: TC003 - the types of fields are read at run time
@@ -24,6 +25,7 @@ from planner.ledger.rows import from_row, to_row, to_text
 from planner.ledger.work_book import WorkBook
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -111,7 +113,8 @@ class Ledger(QuotaBook, WorkBook):
             DataError: The id is taken.
         """
         try:
-            self._insert("resources", to_row(resource))
+            with self._writing():
+                self._insert("resources", to_row(resource))
         except sqlite3.IntegrityError as error:
             raise DataError(f"the resource {resource.id} is recorded already") from error
 
@@ -142,14 +145,27 @@ class Ledger(QuotaBook, WorkBook):
     def _mark(self, resource_id: str, **values: object) -> None:
         row = {name: to_text(value) for name, value in values.items()}
         assignments = ", ".join(f"{name} = :{name}" for name in row)
-        changed = self._db.execute(
-            f"UPDATE resources SET {assignments} WHERE id = :id",  # noqa: S608 - our own names
-            {**row, "id": resource_id},
-        )
+        with self._writing():
+            changed = self._db.execute(
+                f"UPDATE resources SET {assignments} WHERE id = :id",  # noqa: S608 - our own names
+                {**row, "id": resource_id},
+            )
         if changed.rowcount != 1:
             raise DataError(f"the resource {resource_id} is not in the ledger")
 
     # The file
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn what SQLite says of a full disk, or of a file that is locked, into a DataError."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise DataError(
+                f"the ledger {self.path} cannot be written",
+                why=str(error),
+                advice="make room on the disk, or set PLANNER_STATE_DIR to another folder",
+            ) from error
 
     def _prepare(self) -> None:
         """Bring the file to the present schema; a file that is there already costs one read."""

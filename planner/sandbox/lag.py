@@ -36,11 +36,24 @@ class Lag:
         self._now = now
         self._changes: defaultdict[tuple[Any, ...], dict[str, list[_Change]]] = defaultdict(dict)
 
-    def changing(self, kind: tuple[Any, ...], key: str, before: Any) -> None:  # noqa: ANN401 - the service's own
-        """Note what a thing is, just before it is made (None), changed or deleted."""
+    def changing(
+        self,
+        kind: tuple[Any, ...],
+        key: str,
+        before: Any,  # noqa: ANN401 - the service's own
+        at: datetime | None = None,
+    ) -> None:
+        """Note what a thing is, just before it is made (None), changed or deleted.
+
+        Args:
+            kind: Of the thing.
+            key: Its name.
+            before: The thing.
+            at: When the change is due; now, where it is not about something of the past.
+        """
         now = self._now()
         past = [item for item in self._changes[kind].get(key, []) if now - item.at < _KEPT]
-        self._changes[kind][key] = [*past, _Change(now, copy.deepcopy(before))]
+        self._changes[kind][key] = [*past, _Change(at or now, copy.deepcopy(before))]
 
     def seen(self, kind: tuple[Any, ...], key: str, value: Any, delay_s: float) -> Any:  # noqa: ANN401 - as above
         """Return a thing as a reader sees it; None where they see none.

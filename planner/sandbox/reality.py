@@ -136,6 +136,13 @@ class Reality:
         mild=0,
         bad=_HOUR_S,
     )
+    signs_in_after_s: float = _knob(
+        "Somebody runs planner sandbox sign-in so long after a sign-in has ended (0: nobody).",
+        "the user who is told to sign in again, and does",
+        calm=0,
+        mild=0,
+        bad=_FIVE_MINUTES_S,
+    )
     clock_skew_s: float = _knob(
         "The clouds' clocks are so far ahead of this machine's.",
         "AWS general reference: requests are refused at five minutes and more",

@@ -14,6 +14,7 @@ from planner.sandbox.aws.app import AwsApp
 from planner.sandbox.azure import app as azure
 from planner.sandbox.endpoints import Endpoints
 from planner.sandbox.gcp import app as gcp
+from planner.sandbox.network import Network
 from planner.sandbox.prices import app as prices
 from planner.sandbox.world import World
 
@@ -46,9 +47,9 @@ class Sandbox:
         self._servers: list[BaseWSGIServer] = []
         self._threads: list[threading.Thread] = []
         self.endpoints = Endpoints(
-            aws=self._serve(AwsApp(self.world)),
-            azure=self._serve(azure.app(self.world)),
-            gcp=self._serve(gcp.app(self.world)),
+            aws=self._serve(Network(self.world, AwsApp(self.world))),
+            azure=self._serve(Network(self.world, azure.app(self.world))),
+            gcp=self._serve(Network(self.world, gcp.app(self.world))),
             control=self._serve(control.app(self.world)),
             prices=self._serve(prices.app()),
         )

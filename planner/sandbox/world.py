@@ -149,8 +149,12 @@ class World:
     @property
     def signed_out(self) -> bool:
         """Tell whether the sign-in has run out."""
-        life = self.scenario.sign_in_s
-        return bool(life) and (self.now() - self._signed_in_at).total_seconds() > life
+        life, again = self.scenario.sign_in_s, self.scenario.signs_in_after_s
+        past = (self.now() - self._signed_in_at).total_seconds()
+        if life and again and past > life + again:
+            self.sign_in()
+            return False
+        return bool(life) and past > life
 
     def disturbs(self, *, changes: bool) -> Disturbance | None:
         """Count a call and return how the network disturbs it; None where it does not.

@@ -60,7 +60,7 @@ def test_aws_codes(code: str, kind: type[errors.PlannerError]) -> None:
         (boto.NoCredentialsError(), errors.NoCredentialsError),
         (boto.ProfileNotFound(profile="x"), errors.NoCredentialsError),
         (boto.UnauthorizedSSOTokenError(), errors.ExpiredCredentialsError),
-        (boto.EndpointConnectionError(endpoint_url="http://x"), errors.CloudError),
+        (boto.EndpointConnectionError(endpoint_url="http://x"), errors.TransientError),
     ],
 )
 def test_aws_errors_without_an_answer(raised: Exception, kind: type[errors.PlannerError]) -> None:
@@ -97,7 +97,7 @@ def test_the_action_is_read_from_aws_words_before_ours() -> None:
         (409, "SkuNotAvailable", errors.CapacityError),
         (409, "AllocationFailed", errors.CapacityError),
         (400, "InvalidResourceName", errors.CloudError),
-        (500, "InternalServerError", errors.CloudError),
+        (500, "InternalServerError", errors.TransientError),
     ],
 )
 def test_azure_codes(status: int, code: str, kind: type[errors.PlannerError]) -> None:
@@ -184,7 +184,7 @@ def test_no_azure_credentials() -> None:
         (google.ServiceUnavailable("ZONE_RESOURCE_POOL_EXHAUSTED"), errors.CapacityError),
         (google.BadRequest("no"), errors.CloudError),
         (google.Conflict("there"), errors.CloudError),
-        (requests.ConnectionError("no network"), errors.CloudError),
+        (requests.ConnectionError("no network"), errors.TransientError),
     ],
 )
 def test_google_errors(raised: Exception, kind: type[errors.PlannerError]) -> None:

@@ -12,6 +12,7 @@ from planner.clouds import settings
 from planner.sandbox.azure import app as azure
 from planner.sandbox.azure import faults
 from planner.sandbox.azure.store import store
+from planner.sandbox.network import Network
 
 if TYPE_CHECKING:
     from planner.plan import Plan
@@ -29,7 +30,9 @@ def rig(**scenario: Any) -> Rig:
     """Start a sandbox with enough quota and endpoints that start at once."""
     sandbox = vm_rig.sandbox(**scenario)
     front = faults.in_front_of(azure.app(sandbox.world))
-    chosen = replace(sandbox.endpoints.settings(), azure_endpoint=sandbox._serve(front))
+    chosen = replace(
+        sandbox.endpoints.settings(), azure_endpoint=sandbox._serve(Network(sandbox.world, front))
+    )
     settings.use(chosen)
     return Rig("azure-vm", sandbox, front, chosen, _there)
 

@@ -16,6 +16,7 @@ from planner.sandbox.aws import ec2_machines
 from planner.sandbox.aws.app import AwsApp
 from planner.sandbox.aws.faults import Faults
 from planner.sandbox.aws.protocol import ACCOUNT
+from planner.sandbox.network import Network
 
 if TYPE_CHECKING:
     from planner.plan import Plan
@@ -35,7 +36,9 @@ def rig(**scenario: Any) -> Rig:
     """Start a sandbox with enough quota and endpoints that start at once."""
     sandbox = vm_rig.sandbox(**scenario)
     front = Faults(AwsApp(sandbox.world))
-    chosen = replace(sandbox.endpoints.settings(), aws_endpoint=sandbox._serve(front))
+    chosen = replace(
+        sandbox.endpoints.settings(), aws_endpoint=sandbox._serve(Network(sandbox.world, front))
+    )
     settings.use(chosen)
     return Rig("ec2", sandbox, front, chosen, _there)  # type: ignore[arg-type]
 

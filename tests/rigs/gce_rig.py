@@ -11,6 +11,7 @@ from vm_rig import OPTIONS, TOKEN, Rig
 from planner.clouds import settings
 from planner.sandbox.gcp import app as google
 from planner.sandbox.gcp import faults
+from planner.sandbox.network import Network
 
 if TYPE_CHECKING:
     from planner.plan import Plan
@@ -28,7 +29,9 @@ def rig(**scenario: Any) -> Rig:
     """Start a sandbox with enough quota and endpoints that start at once."""
     sandbox = vm_rig.sandbox(**scenario)
     front = faults.in_front_of(google.app(sandbox.world))
-    chosen = replace(sandbox.endpoints.settings(), gcp_endpoint=sandbox._serve(front))
+    chosen = replace(
+        sandbox.endpoints.settings(), gcp_endpoint=sandbox._serve(Network(sandbox.world, front))
+    )
     settings.use(chosen)
     return Rig("gce", sandbox, front, chosen, _there)
 

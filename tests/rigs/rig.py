@@ -23,9 +23,12 @@ from planner.sandbox.aws.app import AwsApp
 from planner.sandbox.aws.faults import Faults
 from planner.sandbox.aws.sagemaker_store import stores
 from planner.sandbox.faults import Fault
+from planner.sandbox.network import Network
 from planner.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from planner.clouds.settings import CloudSettings
     from planner.plan import Plan
 
@@ -66,11 +69,21 @@ class Rig:
         self.world.scenario = replace(self.world.scenario, **changes)
 
     def deploy(
-        self, plan: Plan, options: deployment.Options = OPTIONS, *, ledger: Ledger | None = None
+        self,
+        plan: Plan,
+        options: deployment.Options = OPTIONS,
+        *,
+        ledger: Ledger | None = None,
+        on_step: Callable[[str], None] = lambda _: None,
     ) -> deployment.Outcome:
-        """Prepare and deploy, as the command does."""
+        """Prepare and deploy, as the command does; ``on_step`` is told what begins and ends."""
         made = adapter("sagemaker")
-        observers = deployment.Observers(step=lambda *told: self.steps.append(" ".join(told)))
+
+        def step(*told: str) -> None:
+            self.steps.append(" ".join(told))
+            on_step(self.steps[-1])
+
+        observers = deployment.Observers(step=step)
         with ledger or Ledger() as book:
             prepared = deployment.prepare(plan, options, made, book)
             with Interruption(cleanup=f"planner destroy {prepared.spec.name}") as interruption:
@@ -110,7 +123,7 @@ def rig(**scenario: Any) -> Rig:
     base = replace(scenarios.get("approved"), endpoint_startup_s=0, **scenario)
     sandbox = Sandbox(base)
     faults = Faults(AwsApp(sandbox.world))
-    url = sandbox._serve(faults)
+    url = sandbox._serve(Network(sandbox.world, faults))
     chosen = replace(sandbox.endpoints.settings(), aws_endpoint=url)
     settings.use(chosen)
     return Rig(sandbox, faults, chosen, asdict(base))

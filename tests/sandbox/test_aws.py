@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from planner.clouds import aws
-from planner.sandbox import scenarios
+from planner.sandbox import reality, scenarios
 
 if TYPE_CHECKING:
     from planner.sandbox.server import Sandbox
@@ -181,6 +181,7 @@ def role() -> str:
 
 
 def test_an_endpoint_above_the_limit_is_refused_in_the_known_words(sandbox: Sandbox) -> None:
+    sandbox.world.scenario = replace(sandbox.world.scenario, **reality.of("calm"))
     sagemaker = aws.client("sagemaker", WEST)
     sagemaker.create_model(
         ModelName="m",

@@ -33,7 +33,7 @@ ROLE = {
 @pytest.fixture
 def client(sandbox: Sandbox) -> Any:
     """A client of a SageMaker with quota, with a role, a model and a configuration there."""
-    settings = {"endpoint_startup_s": "60"}
+    settings = {"endpoint_startup_s": "60", "world": "calm"}
     sandbox.world.reset(scenarios.with_settings(scenarios.get("approved"), settings))
     iam = aws.client("iam", REGION)
     arn = iam.create_role(RoleName="run", AssumeRolePolicyDocument=json.dumps(ROLE))["Role"]["Arn"]

@@ -255,8 +255,7 @@ def hand_over(outcome: Outcome) -> None:
     click.echo(f"{spec.name} answers in {spec.region} ({speed} for one request{first}).")
     click.echo(f"  Q: {PROMPT}")
     click.echo(f"  A: {reply.text.strip()}")
-    component = f"{spec.name}-{spec.run}" if spec.guard.to_zero else ""
-    codes = snippets.snippets(spec.name, spec.region, spec.plan.model, component)
+    codes = snippets.snippets(spec.name, spec.region, spec.plan.model, spec.component)
     for title, code in codes.items() if spec.plan.service == "sagemaker" else ():
         click.echo(f"\n# {title}\n{code}")
     commands = (f"planner chat {spec.name}", "planner status", f"planner destroy {spec.name}")

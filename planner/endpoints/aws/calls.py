@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from planner.clouds import aws
-from planner.errors import CloudError
+from planner.errors import CloudError, PermissionDeniedError, TransientError
 
 if TYPE_CHECKING:
     from planner.errors import PlannerError
@@ -64,15 +64,27 @@ def is_missing(error: PlannerError) -> bool:
 
 def is_role_unknown(error: PlannerError) -> bool:
     """Tell whether AWS cannot assume a role; new roles take seconds to be known."""
-    return isinstance(error, CloudError) and any(
+    return isinstance(error, CloudError | PermissionDeniedError) and any(
         words in error.why
         for words in (
             "assume role",
             "assume the role",
+            "assume the provided role",
             "trust relationship policy",
             "must allow AWS",
         )
     )
+
+
+def is_refused_for_certain(error: PlannerError) -> bool:
+    """Tell whether AWS refused the only attempt of a call: it had no effect.
+
+    An attempt that got no answer may have had one, whatever the next is told.
+    """
+    if isinstance(error, TransientError):
+        return False
+    answer = getattr(error.__cause__, "response", {}) or {}
+    return bool(answer) and not answer.get("ResponseMetadata", {}).get("RetryAttempts", 0)
 
 
 def delete(service: str, region: str, operation: str, what: str, **parameters: Any) -> bool:  # noqa: ANN401 - as above

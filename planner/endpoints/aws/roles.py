@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from planner.bundled import deploy_templates
 from planner.clouds.aws import HOME_REGION
 from planner.endpoints.aws import calls
-from planner.errors import CloudError
+from planner.errors import CloudError, PermissionDeniedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_POLICY = "planner"
+"""The name of the policy in each of planner's roles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,58 @@ def find(name: str) -> dict[str, Any] | None:
     return role
 
 
+def in_force(role: Role) -> dict[str, Any] | None:
+    """Return the policy that planner gave a role; None where it has none.
+
+    Raises:
+        PermissionDeniedError: It may not be read.
+    """
+    try:
+        found = calls.call(
+            "iam",
+            HOME_REGION,
+            "get_role_policy",
+            f"read the policy of the role {role.name}",
+            RoleName=role.name,
+            PolicyName=_POLICY,
+        )["PolicyDocument"]
+    except CloudError as error:
+        if calls.is_missing(error):
+            return None
+        raise
+    document: dict[str, Any] = found if isinstance(found, dict) else json.loads(unquote(found))
+    return document
+
+
+def ensure(role: Role, wanted: Callable[[dict[str, Any] | None], dict[str, Any]]) -> str:
+    """Return the ARN of a role that is there with its policy; make or mend what is missing.
+
+    A run may have ended between the two, or the policy may be of an older planner.
+
+    Args:
+        role: One of planner's own.
+        wanted: Takes the policy that is in force and returns the one that must be.
+
+    Raises:
+        PermissionDeniedError: It has no policy, and may not be given one.
+    """
+    found = find(role.name)
+    if found is None:
+        return create(role, wanted(None))
+    try:
+        now = in_force(role)
+    except PermissionDeniedError:
+        return str(found["Arn"])  # someone else keeps the roles; preflight says what is not known
+    must = wanted(now)
+    if now != must:
+        try:
+            _put(role, must)
+        except PermissionDeniedError:
+            if now is None:
+                raise
+    return str(found["Arn"])
+
+
 def create(role: Role, policy: dict[str, Any]) -> str:
     """Create a role with a policy and return its ARN."""
     try:
@@ -65,16 +124,20 @@ def create(role: Role, policy: dict[str, Any]) -> str:
         if error.code != "EntityAlreadyExists":
             raise
         made = find(role.name) or {}
+    _put(role, policy)
+    return str(made["Arn"])
+
+
+def _put(role: Role, policy: dict[str, Any]) -> None:
     calls.call(
         "iam",
         HOME_REGION,
         "put_role_policy",
         f"give the role {role.name} its policy",
         RoleName=role.name,
-        PolicyName="planner",
+        PolicyName=_POLICY,
         PolicyDocument=json.dumps(policy),
     )
-    return str(made["Arn"])
 
 
 def trust(role: Role) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from planner.endpoints.azure_vm import parts
 from planner.endpoints.azure_vm.requests import Group
 from planner.endpoints.deploying.interruption import Interruption
 from planner.endpoints.interface import Context
-from planner.endpoints.machines import waiting
+from planner.endpoints.watching import waiting
 from planner.errors import CloudError, PlannerError
 
 if TYPE_CHECKING:

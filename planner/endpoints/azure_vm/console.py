@@ -21,7 +21,9 @@ def lines(where: Group, name: str) -> list[str]:
     try:
         with azure.errors("read the machine's console", action=_ACTION):
             found = azure.compute().virtual_machines.retrieve_boot_diagnostics_data(
-                where.name, name
+                where.name,
+                name,
+                retry_on_methods=["POST"],  # it only reads
             )
     except CloudError as error:
         # A machine that is just being made has no console yet.

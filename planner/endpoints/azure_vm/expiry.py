@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from planner.clouds import azure, settings
 from planner.endpoints.azure_vm import api, parts
-from planner.endpoints.machines import waiting
 from planner.endpoints.model import TAG_EXPIRES
+from planner.endpoints.watching import waiting
 from planner.errors import CloudError
 
 if TYPE_CHECKING:

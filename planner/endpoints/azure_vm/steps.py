@@ -11,7 +11,8 @@ from planner.clouds import azure, settings
 from planner.endpoints.azure_vm import access, api, expiry, lookup, requests, secret, sizes
 from planner.endpoints.azure_vm.machine import AzureMachine
 from planner.endpoints.deploying.lifecycle import Step
-from planner.endpoints.machines import steps, waiting
+from planner.endpoints.machines import steps
+from planner.endpoints.watching import waiting
 from planner.errors import CapacityError, CloudError
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from planner.endpoints.deploying.choices import (
 from planner.endpoints.interface import Context, Pace
 from planner.endpoints.model import DeploymentSpec, Endpoint, State
 from planner.endpoints.talking.client import ChatClient, Reply
-from planner.errors import PlannerError, UsageError
+from planner.errors import CloudError, OutOfTouchError, PlannerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,6 +52,7 @@ __all__ = [
 
 PROMPT = "In one sentence: why is the sky blue?"
 _PROOF_TOKENS = 64
+_PROOF_ATTEMPTS = 3
 _MAKING_TIME = timedelta(minutes=15)
 
 
@@ -175,15 +176,8 @@ def deploy(
         there = _as_it_runs(prepared)
         reply = _follow(there, adapter, interruption, seen) if options.wait else None
         return Outcome(there, changed=False, reply=reply)
-    before = adapter.prepare(prepared.spec, create_roles=False)
     spec = adapter.prepare(prepared.spec, create_roles=True)
-    context = Context(
-        interruption=interruption,
-        progress=seen.stage,
-        pace=Pace.current(),
-        new_roles=(before.execution_role, before.expiry_role)
-        != (spec.execution_role, spec.expiry_role),
-    )
+    context = Context(interruption=interruption, progress=seen.stage, pace=Pace.current())
     if existing is not None and not prepared.is_update and not _may_be_of_another_run(existing):
         # It failed, or only free parts are left: out of the way with it.
         adapter.remove(existing, context)
@@ -198,12 +192,37 @@ def deploy(
         steps += _proof(spec, adapter, context, proof)
     if finish is not None:
         steps.append(lifecycle.Step("be the first to answer", do=finish))
-    lifecycle.run(steps, ledger=ledger, interruption=interruption, observe=seen.step)
+    try:
+        lifecycle.run(
+            steps,
+            ledger=ledger,
+            interruption=interruption,
+            observe=seen.step,
+            patience=context.patience,
+        )
+    except OutOfTouchError as error:
+        raise _left_alone(spec, error) from error
     if existing is not None and prepared.is_update:
         adapter.settle(existing)
     if options.wait and not prepared.is_update:
         _note_start(ledger, spec)
     return Outcome(spec, reply=proof[0] if proof else None)
+
+
+def _left_alone(spec: DeploymentSpec, error: OutOfTouchError) -> OutOfTouchError:
+    """Say what goes on while planner cannot look, and how to take it up again."""
+    price = f" at ${spec.plan.hourly_usd:,.2f} an hour" if spec.plan.hourly_usd else ""
+    end = (
+        f"the cloud removes it at {spec.expires_at:%Y-%m-%d %H:%M} UTC"
+        if spec.expires_at is not None
+        else "nothing ends it but you: it has no expiry"
+    )
+    return OutOfTouchError(
+        f"lost touch with {spec.name}: {error}",
+        cause=error.cause,
+        why=f"what was made of it goes on{price}; {end}",
+        advice=f"planner resume {spec.name} --region {spec.region}, once the cloud answers again",
+    )
 
 
 def _may_be_of_another_run(existing: Endpoint) -> bool:
@@ -263,13 +282,24 @@ def _proof(
         return ""
 
     def ask() -> str:
-        proof.append(_ask(spec, adapter))
+        proof.append(_ask_again(spec, adapter, context))
         return ""
 
     return [
         lifecycle.Step("wait until it is in service", wait),
         lifecycle.Step("ask it something", ask),
     ]
+
+
+def _ask_again(spec: DeploymentSpec, adapter: EndpointAdapter, context: Context) -> Reply:
+    """Ask, and again where the answer was cut off: a tunnel breaks more easily than an engine."""
+    for _ in range(_PROOF_ATTEMPTS - 1):
+        try:
+            return context.patience.ask(lambda: _ask(spec, adapter))
+        except CloudError as error:
+            context.progress(f"{error}: asking again", ())
+        context.interruption.pause(context.pace.poll_s)
+    return context.patience.ask(lambda: _ask(spec, adapter))
 
 
 def _ask(spec: DeploymentSpec, adapter: EndpointAdapter) -> Reply:
@@ -280,6 +310,8 @@ def _ask(spec: DeploymentSpec, adapter: EndpointAdapter) -> Reply:
         region=spec.region,
         state=State.IN_SERVICE,
         scales_to_zero=spec.guard.to_zero,
+        # By name: the list of components is behind.
+        parts=(f"component:{spec.component}",) if spec.component else (),
     )
     client = ChatClient(adapter.transport(there), spec.plan.model)
     reply = client.ask([{"role": "user", "content": PROMPT}], max_tokens=_PROOF_TOKENS)
@@ -309,7 +341,7 @@ def _follow(
     """Wait for an endpoint that is there already, or is being made by another run."""
     context = Context(interruption=interruption, progress=seen.stage, pace=Pace.current())
     adapter.wait(spec, context)
-    return _ask(spec, adapter)
+    return _ask_again(spec, adapter, context)
 
 
 def _existing(
@@ -321,7 +353,8 @@ def _existing(
     ):
         return None
     found = adapter.find(spec.name, spec.region)
-    return found if found is None or found.owner or found.state is State.LEFTOVER else None
+    gone_soon = {State.LEFTOVER, State.DELETING}
+    return found if found is None or found.owner or found.state in gone_soon else None
 
 
 def _differences(

@@ -8,18 +8,20 @@ and does not mind if there is nothing.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from planner.clouds import settings
 from planner.endpoints.deploying.interruption import AbandonedError
-from planner.errors import InterruptedByUserError, PlannerError
+from planner.errors import DataError, InterruptedByUserError, OutOfTouchError, PlannerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from planner.endpoints.deploying.interruption import Interruption
+    from planner.endpoints.watching.patience import Patience
     from planner.ledger import Ledger, Resource
 
 
@@ -79,12 +81,21 @@ class RollbackIncompleteError(PlannerError):
         self.cause = cause
         self.leftovers = tuple(leftovers)
         self.exit_code = cause.exit_code
-        left = "\n".join(f"not undone: {item.step.title}: {item.error}" for item in leftovers)
+        left = "\n".join(map(_words, leftovers))
         super().__init__(
             f"{cause}; the rollback is not complete",
             why=f"{cause.why}\n{left}".strip(),
             advice=cleanup,
         )
+
+
+def _words(left: Leftover) -> str:
+    """Say what is left of a step, and what it costs."""
+    record = left.step.record
+    price = record.hourly_usd if record is not None else None
+    cost = f" (it may cost ${price:,.2f} an hour)" if price else ""
+    why = f" ({left.error.why.splitlines()[0]})" if left.error.why else ""
+    return f"not undone: {left.step.title}{cost}: {left.error}{why}"
 
 
 def run(
@@ -93,11 +104,20 @@ def run(
     ledger: Ledger,
     interruption: Interruption,
     observe: Callable[[Phase, str, str], None],
+    patience: Patience | None = None,
 ) -> None:
     """Do the steps in order; undo them in reverse if one fails or the user interrupts.
 
+    Args:
+        steps: What to do.
+        ledger: Where each is written down before it is done.
+        interruption: The user's Ctrl-C.
+        observe: Told of each phase of a step.
+        patience: Undoes a step again while the cloud cannot be reached.
+
     Raises:
         PlannerError: What failed, after a complete rollback.
+        OutOfTouchError: The cloud could not be asked for too long; nothing was undone.
         RollbackIncompleteError: What failed, where something could not be undone.
         AbandonedError: The user would not wait for the rollback.
     """
@@ -107,11 +127,13 @@ def run(
             interruption.check()
             _do(step, begun, ledger, observe)
         interruption.check()
-    except AbandonedError:
+    except (AbandonedError, OutOfTouchError):
         raise
     except BaseException as error:
         cause = _as_planner_error(error)
-        leftovers = undo(begun, ledger=ledger, interruption=interruption, observe=observe)
+        leftovers = undo(
+            begun, ledger=ledger, interruption=interruption, observe=observe, patience=patience
+        )
         if leftovers:
             raise RollbackIncompleteError(cause, leftovers, interruption.cleanup) from error
         if cause is error:
@@ -125,28 +147,35 @@ def undo(
     ledger: Ledger,
     interruption: Interruption,
     observe: Callable[[Phase, str, str], None],
+    patience: Patience | None = None,
 ) -> list[Leftover]:
     """Undo steps in reverse and return those that could not be undone."""
     with interruption.rolling_back():
-        left = [_undo(step, ledger, observe) for step in reversed(steps)]
+        left = [_undo(step, ledger, observe, patience) for step in reversed(steps)]
     return [item for item in left if item is not None]
 
 
 def _undo(
-    step: Step, ledger: Ledger, observe: Callable[[Phase, str, str], None]
+    step: Step,
+    ledger: Ledger,
+    observe: Callable[[Phase, str, str], None],
+    patience: Patience | None,
 ) -> Leftover | None:
     if step.undo is not None:
         observe(Phase.UNDOING, step.title, "")
         try:
-            step.undo()
+            patience.ask(step.undo) if patience is not None else step.undo()
         except AbandonedError:
             raise
-        except PlannerError as error:
-            observe(Phase.NOT_UNDONE, step.title, str(error))
-            return Leftover(step, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other steps are undone
+            shown = _as_planner_error(error, "taking it back failed unexpectedly")
+            observe(Phase.NOT_UNDONE, step.title, str(shown))
+            return Leftover(step, shown)
         observe(Phase.UNDONE, step.title, "")
     if step.record is not None:
-        ledger.mark_removed(step.record.id)
+        # The ledger is a copy: a full disk must not keep what costs money. A sweep sets it right.
+        with suppress(DataError):
+            ledger.mark_removed(step.record.id)
     return None
 
 
@@ -165,7 +194,8 @@ def _do(
     except NotMadeError as error:
         begun.remove(step)
         if step.record is not None:
-            ledger.mark_removed(step.record.id)
+            with suppress(DataError):
+                ledger.mark_removed(step.record.id)
         observe(Phase.FAILED, step.title, str(error))
         raise
     except BaseException as error:
@@ -176,10 +206,12 @@ def _do(
     observe(Phase.DONE, step.title, "")
 
 
-def _as_planner_error(error: BaseException) -> PlannerError:
+def _as_planner_error(
+    error: BaseException, what: str = "the deploy failed unexpectedly"
+) -> PlannerError:
     """Return an error that can be shown; unexpected ones keep their type and text."""
     if isinstance(error, PlannerError):
         return error
     if isinstance(error, KeyboardInterrupt):
         return InterruptedByUserError("interrupted")
-    return PlannerError("the deploy failed unexpectedly", why=f"{type(error).__name__}: {error}")
+    return PlannerError(what, why=f"{type(error).__name__}: {error}")

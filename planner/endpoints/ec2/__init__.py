@@ -65,14 +65,11 @@ class Adapter(MachineAdapter):
 
     def prepare(self, spec: DeploymentSpec, *, create_roles: bool) -> DeploymentSpec:
         """Return the specification with its instance profile and the role of its expiry."""
-        profile = spec.execution_role or identities.profile()
-        if not profile and create_roles:
-            profile = identities.create_profile()
-        role = spec.expiry_role
+        profile, role = spec.execution_role, spec.expiry_role
+        if profile in {"", identities.ENDPOINT.name}:
+            profile = identities.ensure_profile() if create_roles else identities.profile()
         if spec.expires_at is not None:
-            role = role or identities.expiry_role()
-            if not role and create_roles:
-                role = identities.create_expiry_role()
+            role = identities.ensure_expiry_role() if create_roles else identities.expiry_role()
         return replace(spec, execution_role=profile, expiry_role=role)
 
     def steps(self, spec: DeploymentSpec, context: Context) -> list[Step]:

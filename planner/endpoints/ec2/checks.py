@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from planner.clouds import aws
 from planner.clouds.redact import mask
+from planner.endpoints.aws import role_checks, roles
 from planner.endpoints.deploying import containers
 from planner.endpoints.deploying.preflight import Check, Finding, Status, good
-from planner.endpoints.ec2 import machines, networks, requests
+from planner.endpoints.ec2 import identities, machines, networks, requests
 from planner.endpoints.machines import checks as shared
 from planner.errors import CloudError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
+    from planner.endpoints.aws.roles import Role
     from planner.endpoints.model import DeploymentSpec
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
@@ -25,6 +28,10 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
     return [
         Check("credentials", lambda: good("credentials", f"account {mask(aws.account())}")),
         Check("identity", lambda: _identity(spec, may_create=may_create_roles)),
+        *(
+            Check(name, partial(_role, name, role, may_create_roles))
+            for name, role in _roles(spec).items()
+        ),
         Check("network", lambda: _network(spec)),
         Check("image", lambda: _image(spec)),
         Check("quota", lambda: shared.quota(spec)),
@@ -46,6 +53,21 @@ def _identity(spec: DeploymentSpec, *, may_create: bool) -> Finding:
     return Finding(
         "identity", Status.BAD, f"{' and '.join(missing)} is missing", "--create-roles", UsageError
     )
+
+
+def _roles(spec: DeploymentSpec) -> dict[str, Role]:
+    """Return planner's roles that are there already; those that are not, ``identity`` names."""
+    named = {"machine's role": identities.ENDPOINT, "expiry role": identities.EXPIRY}
+    there = {
+        "machine's role": spec.execution_role == identities.ENDPOINT.name,
+        "expiry role": bool(spec.expiry_role),
+    }
+    return {name: role for name, role in named.items() if there[name]}
+
+
+def _role(name: str, role: Role, may_create: bool) -> Finding:  # noqa: FBT001 - a plain fact
+    wanted = roles.rights(role)
+    return role_checks.check(name, role, lambda _: wanted, may_create=may_create)
 
 
 def _network(spec: DeploymentSpec) -> Finding:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from planner.endpoints.aws import calls
 from planner.endpoints.ec2 import identities, requests
-from planner.endpoints.machines import waiting
+from planner.endpoints.watching import waiting
 from planner.errors import CloudError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def schedules(region: str, endpoint: str = "") -> dict[str, Order]:
 def move(endpoint: str, run: str, machine: str, region: str, at: datetime) -> None:
     """Move an expiry, or set it where there is none."""
     name = requests.schedule_name(endpoint, run)
-    role = identities.expiry_role() or identities.create_expiry_role()
+    role = identities.ensure_expiry_role()
     body = requests.schedule(name, endpoint, machine, role, at)
     try:
         calls.call("scheduler", region, "update_schedule", "move the expiry", **body)

@@ -46,10 +46,11 @@ def profile() -> str:
     return ENDPOINT.name if found.get("Roles") else ""
 
 
-def create_profile() -> str:
-    """Make the role and its instance profile, and return the profile's name."""
-    if roles.find(ENDPOINT.name) is None:
-        roles.create(ENDPOINT, roles.rights(ENDPOINT))
+def ensure_profile() -> str:
+    """Make what is missing of the role, its policy and its instance profile; return its name."""
+    roles.ensure(ENDPOINT, lambda _: roles.rights(ENDPOINT))
+    if there := profile():
+        return there
     for operation, parameters in (
         ("create_instance_profile", {"InstanceProfileName": ENDPOINT.name}),
         (
@@ -72,9 +73,9 @@ def expiry_role() -> str:
     return str(found["Arn"]) if found is not None else ""
 
 
-def create_expiry_role() -> str:
-    """Make the role of the expiry and return its ARN."""
-    return roles.create(EXPIRY, roles.rights(EXPIRY))
+def ensure_expiry_role() -> str:
+    """Make the role of the expiry, or give it its policy, and return its ARN."""
+    return roles.ensure(EXPIRY, lambda _: roles.rights(EXPIRY))
 
 
 def is_unknown_profile(error: Exception) -> bool:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from planner.endpoints.aws import calls
 from planner.endpoints.ec2 import requests
-from planner.endpoints.machines import waiting
 from planner.endpoints.model import TAG_ENDPOINT
+from planner.endpoints.watching import waiting
 from planner.errors import CapacityError, CloudError, PlannerError
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from planner.clouds import aws
 from planner.endpoints.deploying.lifecycle import Step
 from planner.endpoints.ec2 import expiry, identities, machines, networks, requests, secret
 from planner.endpoints.ec2.machine import Ec2Machine
-from planner.endpoints.machines import steps, waiting
+from planner.endpoints.machines import steps
+from planner.endpoints.watching import waiting
 from planner.errors import CapacityError, QuotaShortError
 
 if TYPE_CHECKING:

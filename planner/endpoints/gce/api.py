@@ -35,16 +35,20 @@ def call(
     api: str,
     action: str,
     body: dict[str, Any] | None = None,
+    repeatable: bool = False,
     **parameters: str,
 ) -> dict[str, Any]:
-    """Call another API: ``secretmanager`` or ``iam``; ``path`` begins with the version."""
+    """Call another API: ``secretmanager`` or ``iam``; ``path`` begins with the version.
+
+    What reads or deletes is sent again where there was no answer; all else if ``repeatable``.
+    """
     with gcp.errors(what, action=action, api=f"{api}.googleapis.com"):
         return gcp.call(
             method,
             path,
             api=api,
             body=body,
-            repeatable=method in {"GET", "DELETE"},
+            repeatable=repeatable or method in {"GET", "DELETE"},
             parameters=parameters,
         )
 

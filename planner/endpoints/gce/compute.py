@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from planner.clouds import gcp, gcp_compute
 from planner.clouds.redact import redact
 from planner.endpoints.gce import api
-from planner.endpoints.machines import waiting
+from planner.endpoints.watching import waiting
 from planner.errors import CapacityError, CloudError, PlannerError, QuotaShortError
 
 if TYPE_CHECKING:

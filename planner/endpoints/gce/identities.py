@@ -44,6 +44,7 @@ def create_account() -> str:
             "create the service account",
             api="iam",
             action="iam.serviceAccounts.create",
+            repeatable=True,  # a second one finds the first
             body={
                 "accountId": ACCOUNT,
                 "serviceAccount": {"displayName": "planner: machines that serve models"},

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from planner.endpoints.gce import api, compute, requests
-from planner.endpoints.machines import waiting
+from planner.endpoints.watching import waiting
 from planner.errors import CloudError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def create(spec: DeploymentSpec, context: Context) -> str:
             api=_API,
             action="secretmanager.secrets.create",
             body=requests.secret(spec),
+            repeatable=True,  # a second one finds the first: the name is this run's alone
             secretId=name,
         )
     except CloudError as error:
@@ -53,6 +54,7 @@ def create(spec: DeploymentSpec, context: Context) -> str:
         api=_API,
         action="secretmanager.versions.add",
         body={"payload": {"data": data}},
+        repeatable=True,  # machines read the latest version
     )
     reader = {
         "role": "roles/secretmanager.secretAccessor",
@@ -67,6 +69,7 @@ def create(spec: DeploymentSpec, context: Context) -> str:
             api=_API,
             action="secretmanager.secrets.setIamPolicy",
             body={"policy": {"bindings": [reader]}},
+            repeatable=True,
         ),
         context,
         compute.is_unknown_account,

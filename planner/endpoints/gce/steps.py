@@ -13,7 +13,8 @@ from planner.endpoints.deploying.lifecycle import Step
 from planner.endpoints.gce import api, compute, lookup, networks, requests, secret, zones
 from planner.endpoints.gce.machine import GceMachine
 from planner.endpoints.gce.networks import Network
-from planner.endpoints.machines import steps, waiting
+from planner.endpoints.machines import steps
+from planner.endpoints.watching import waiting
 from planner.errors import CapacityError, CloudError, QuotaShortError
 
 if TYPE_CHECKING:

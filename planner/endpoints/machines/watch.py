@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from planner.clouds import clock
 from planner.endpoints.machines import console
 from planner.endpoints.watching import failures
+from planner.endpoints.watching.waiting import Absence
 from planner.errors import CloudError, NotFoundError, PlannerError
 
 if TYPE_CHECKING:
@@ -33,10 +34,9 @@ def follow(spec: DeploymentSpec, context: Context, machine: Handle) -> None:
         CloudError: It failed, is gone, or takes too long; with the telling lines.
     """
     deadline = clock.monotonic() + spec.startup_timeout_s + PROVISION_S
-    there, seen = _Presence(context.pace.settle_s), list[str]()
+    absence, seen = Absence(context.pace.settle_s), list[str]()
     while True:
-        ended = there.stopped(machine)
-        lines = machine.console()
+        ended, lines = context.patience.ask(lambda: _look(machine, absence))
         now = console.stage(lines)
         context.progress(now, console.new_lines(seen, lines))
         seen = lines
@@ -51,34 +51,20 @@ def follow(spec: DeploymentSpec, context: Context, machine: Handle) -> None:
         context.interruption.pause(context.pace.poll_s)
 
 
-class _Presence:
-    """Believes that a machine is gone when it was so for a while: reads are behind writes.
+def _look(machine: Handle, absence: Absence) -> tuple[str, list[str]]:
+    """Return why a machine does not run any more, empty where it does or may, and its console.
 
-    Args:
-        settle_s: For how long.
+    Raises:
+        CloudError: It is gone.
     """
-
-    def __init__(self, settle_s: float) -> None:
-        self._settle_s = settle_s
-        self._missing_since: float | None = None
-
-    def stopped(self, machine: Handle) -> str:
-        """Return why the machine does not run any more; empty where it does, or may.
-
-        Raises:
-            CloudError: It is gone.
-        """
-        try:
-            why = machine.stopped()
-        except NotFoundError as error:
-            now = clock.monotonic()
-            if self._missing_since is None:
-                self._missing_since = now
-            if now - self._missing_since < self._settle_s:
-                return ""
+    try:
+        why = machine.stopped()
+    except NotFoundError as error:
+        if absence.believed(missing=True):
             raise CloudError(str(error), why=error.why, advice=error.advice) from error
-        self._missing_since = None
-        return why
+        return "", []
+    absence.believed(missing=False)
+    return why, machine.console()
 
 
 def gone(name: str, cloud: str) -> NotFoundError:

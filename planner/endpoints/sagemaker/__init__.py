@@ -79,12 +79,12 @@ class Adapter:
     def prepare(self, spec: DeploymentSpec, *, create_roles: bool) -> DeploymentSpec:
         """Return the specification with the roles it will run as, where they exist."""
         scaling.check(spec)
-        execution = spec.execution_role or _role(roles.EXECUTION, spec, create=create_roles)
+        execution = _role(roles.EXECUTION, spec, spec.execution_role, create=create_roles)
         acting = spec.expiry_role
-        if spec.expires_at is not None and not acting:
-            acting = _role(roles.EXPIRY, spec, create=create_roles)
+        if spec.expires_at is not None:
+            acting = _role(roles.EXPIRY, spec, acting, create=create_roles)
         if spec.guard.deletes_idle:
-            _role(roles.IDLE, spec, create=create_roles)
+            _role(roles.IDLE, spec, "", create=create_roles)
         return replace(spec, execution_role=execution, expiry_role=acting)
 
     def steps(self, spec: DeploymentSpec, context: Context) -> list[Step]:
@@ -208,8 +208,11 @@ def _unscale(parts: Iterable[str], region: str) -> None:
         components.unscale(name, region)
 
 
-def _role(role: roles.Role, spec: DeploymentSpec, *, create: bool) -> str:
+def _role(role: roles.Role, spec: DeploymentSpec, chosen: str, *, create: bool) -> str:
+    """Return the role to use: the user's as it is, or planner's own, which has its policy."""
+    if chosen and chosen.rsplit("/", 1)[-1] != role.name:
+        return chosen
+    if create:
+        return roles.ensure(role, spec.weights)
     found = roles.find(role.name)
-    if found is not None:
-        return str(found["Arn"])
-    return roles.create(role, spec.weights) if create else ""
+    return str(found["Arn"]) if found is not None else ""

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from planner.endpoints.aws.calls import call, delete, is_missing, is_role_unknown, pages
+from planner.endpoints.aws.calls import (
+    call,
+    delete,
+    is_missing,
+    is_refused_for_certain,
+    is_role_unknown,
+    pages,
+)
 from planner.errors import CloudError
 
 if TYPE_CHECKING:
@@ -19,6 +26,7 @@ __all__ = [
     "describe_component",
     "is_busy",
     "is_missing",
+    "is_refused_for_certain",
     "is_role_unknown",
     "is_taken",
     "pages",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from planner.bundled import deploy_templates
 from planner.clouds import aws
 from planner.clouds.redact import mask
+from planner.endpoints.aws import role_checks, simulation
 from planner.endpoints.deploying import containers
 from planner.endpoints.deploying.preflight import Check, Finding, Status, good, short_of_quota
 from planner.endpoints.model import State
@@ -21,6 +22,7 @@ from planner.quotas.model import Demand, Verdict
 if TYPE_CHECKING:
     from planner.endpoints.model import DeploymentSpec
 
+_PASS = "iam:PassRole"  # noqa: S105 - an action
 _POLICY, _GUARD_POLICY = "deploy.aws.json", "deploy-guard.aws.json"
 _NOT_IN_PLACE = (
     "an endpoint that scales to zero is not changed in place, nor is another made to scale to zero"
@@ -46,7 +48,8 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
         Check("credentials", _credentials),
         Check("permissions", lambda: _permissions(spec)),
         Check(
-            "execution role", lambda: _role(roles.EXECUTION, spec.execution_role, may_create_roles)
+            "execution role",
+            lambda: _role(roles.EXECUTION, spec, spec.execution_role, may_create_roles),
         ),
         Check("expiry role", lambda: _expiry_role(spec, may_create_roles)),
         Check("quota", lambda: _quota(spec)),
@@ -55,7 +58,7 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
         Check("name", lambda: _name(spec)),
         *([Check("scale to zero", _zero)] if spec.guard.to_zero else []),
         *(
-            [Check("idle role", lambda: _role(roles.IDLE, "", may_create_roles))]
+            [Check("idle role", lambda: _role(roles.IDLE, spec, "", may_create_roles))]
             if spec.guard.deletes_idle
             else []
         ),
@@ -73,22 +76,21 @@ def _credentials() -> Finding:
 def _permissions(spec: DeploymentSpec) -> Finding:
     """Ask IAM to simulate the calls; where that is not allowed, nothing is known."""
     identity = api.call("sts", aws.HOME_REGION, "get_caller_identity", "find out who this is")
-    arn = _principal(str(identity["Arn"]))
     guarded = bool(spec.guard.kinds) or spec.guard.to_zero
-    needed = [*actions(), *(actions(_GUARD_POLICY) if guarded else ())]
-    answer = api.call(
-        "iam",
-        aws.HOME_REGION,
-        "simulate_principal_policy",
-        "simulate the permissions",
-        PolicySourceArn=arn,
-        ActionNames=needed,
-    )
-    denied = sorted(
-        item["EvalActionName"]
-        for item in answer["EvaluationResults"]
-        if item["EvalDecision"] != "allowed"
-    )
+    everywhere = [*actions(), *(actions(_GUARD_POLICY) if guarded else ())]
+    passed = _passed(spec, str(identity["Account"]))
+    try:
+        denied = simulation.denied(
+            _principal(str(identity["Arn"])), [simulation.Question(everywhere), *passed]
+        )
+    except PermissionDeniedError as error:
+        return Finding(
+            "permissions",
+            Status.UNKNOWN,
+            f"not known before the calls are made: {error}",
+            error.advice,
+            PermissionDeniedError,
+        )
     if denied:
         return Finding(
             "permissions",
@@ -98,47 +100,55 @@ def _permissions(spec: DeploymentSpec) -> Finding:
             "(prints the IAM policy to attach)",
             PermissionDeniedError,
         )
-    return good("permissions", f"all {len(needed)} actions are allowed")
+    return good("permissions", f"all {len(everywhere) + 1} actions are allowed")
+
+
+def _passed(spec: DeploymentSpec, account: str) -> list[simulation.Question]:
+    """Return what to ask about the roles that this deploy hands to AWS's services."""
+    chosen = {
+        roles.EXECUTION: spec.execution_role,
+        **({roles.EXPIRY: spec.expiry_role} if spec.expires_at is not None else {}),
+        **({roles.IDLE: ""} if spec.guard.deletes_idle else {}),
+    }
+    return [
+        simulation.Question(
+            [_PASS],
+            arn if arn.startswith("arn:") else f"arn:aws:iam::{account}:role/{arn or role.name}",
+            {"iam:PassedToService": role.service},
+        )
+        for role, arn in chosen.items()
+    ]
 
 
 def _principal(arn: str) -> str:
-    """Return the IAM identity behind a session of an assumed role."""
+    """Return the IAM identity behind a session of an assumed role.
+
+    The session does not tell the role's path, which roles of single sign-on have: IAM does.
+    """
     if ":assumed-role/" not in arn:
         return arn
-    account, role = arn.split(":")[4], arn.split("/")[1]
-    return f"arn:aws:iam::{account}:role/{role}"
+    account, name = arn.split(":")[4], arn.split("/")[1]
+    plain = f"arn:aws:iam::{account}:role/{name}"
+    try:
+        return str((roles.find(name) or {}).get("Arn", plain))
+    except PermissionDeniedError:
+        return plain
 
 
-def _role(role: roles.Role, arn: str, may_create: bool) -> Finding:  # noqa: FBT001 - a plain fact
+def _role(
+    role: roles.Role,
+    spec: DeploymentSpec,
+    arn: str,
+    may_create: bool,  # noqa: FBT001 - a plain fact
+) -> Finding:
     name = f"{role.name.rpartition('-')[2]} role"
-    found = roles.find(arn or role.name)
-    if found is None and arn:
-        return Finding(
-            name,
-            Status.BAD,
-            f"there is no role {arn.rsplit('/', 1)[-1]}",
-            "another --role, or --create-roles",
-            UsageError,
-        )
-    if found is None and may_create:
-        return good(name, f"{role.name} will be created with the least it needs")
-    if found is None:
-        return Finding(
-            name,
-            Status.BAD,
-            f"there is no role {role.name} ({role.purpose})",
-            "--create-roles (with the least it needs), or --role ARN",
-            UsageError,
-        )
-    if not roles.trusts(found, role.service):
-        return Finding(
-            name,
-            Status.BAD,
-            f"{found['RoleName']} does not let {role.service} assume it",
-            "another --role, or --create-roles",
-            UsageError,
-        )
-    return good(name, str(found["RoleName"]))
+    return role_checks.check(
+        name,
+        role,
+        lambda now: roles.policy(role, spec.weights, now),
+        arn=arn,
+        may_create=may_create,
+    )
 
 
 def _expiry_role(spec: DeploymentSpec, may_create: bool) -> Finding:  # noqa: FBT001 - as above
@@ -149,7 +159,7 @@ def _expiry_role(spec: DeploymentSpec, may_create: bool) -> Finding:  # noqa: FB
             "no expiry: the endpoint costs money until someone deletes it",
             "--expires 8h",
         )
-    return _role(roles.EXPIRY, spec.expiry_role, may_create)
+    return _role(roles.EXPIRY, spec, spec.expiry_role, may_create)
 
 
 def _quota(spec: DeploymentSpec) -> Finding:
@@ -219,6 +229,8 @@ def _name(spec: DeploymentSpec) -> Finding:
     found = lookup.find(spec.name, spec.region)
     if found is None:
         return good("name", f"{spec.name} is free in {spec.region}")
+    if found.state is State.DELETING:
+        return good("name", f"{spec.name} is just being deleted; it is waited for")
     if not found.owner:
         return Finding(
             "name",
@@ -241,14 +253,14 @@ def _name(spec: DeploymentSpec) -> Finding:
 
 @cache
 def actions(policy_file: str = _POLICY) -> tuple[str, ...]:
-    """Return what a deploy, and the removal of what it made, calls.
+    """Return what a deploy, and the removal of what it made, calls on all resources.
 
     The list is that of the policy which ``planner doctor --permissions`` prints.
     """
     path = deploy_templates() / "permissions" / policy_file
     policy = json.loads(path.read_text(encoding="utf-8"))
     found: list[str] = []
-    for statement in policy["Statement"]:
+    for statement in (item for item in policy["Statement"] if item["Resource"] == "*"):
         listed = statement["Action"]
         found += [listed] if isinstance(listed, str) else listed
     return tuple(found)

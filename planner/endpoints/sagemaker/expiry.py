@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from planner.clouds import settings
-from planner.endpoints.sagemaker import api, requests, watch
+from planner.endpoints.sagemaker import api, requests
+from planner.endpoints.watching import waiting
 from planner.errors import CloudError
 
 if TYPE_CHECKING:
@@ -28,11 +29,13 @@ def create(spec: DeploymentSpec, name: str, context: Context) -> str:
         return ""
     parameters = requests.schedule(name, spec.name, spec.expiry_role, spec.expires_at)
     try:
-        watch.until_role_is_known(
+        # A role that was just made is not known everywhere at once.
+        waiting.once_known(
             lambda: api.call(
                 "scheduler", spec.region, "create_schedule", "set the expiry", **parameters
             ),
             context,
+            api.is_role_unknown,
         )
     except CloudError as error:
         # The name is this run's alone: a repeated call has found its own work.
@@ -44,14 +47,6 @@ def create(spec: DeploymentSpec, name: str, context: Context) -> str:
 def of(spec: DeploymentSpec) -> list[str]:
     """Return the names of a deployment's schedules."""
     return requests.schedule_names(spec.name, spec.run, to_zero=spec.guard.to_zero)
-
-
-def undo(spec: DeploymentSpec, name: str) -> None:
-    """Delete a schedule, unless the endpoint of this run is still there and needs it."""
-    described = api.describe(spec.name, spec.region)
-    if described is not None and described["EndpointConfigName"] == requests.part_name(spec):
-        return
-    delete(name, spec.region)
 
 
 def delete(name: str, region: str) -> None:

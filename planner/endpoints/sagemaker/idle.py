@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Any
 from planner.bundled import deploy_templates
 from planner.clouds import aws, settings
 from planner.endpoints.deploying.lifecycle import Step
-from planner.endpoints.sagemaker import api, expiry, requests, roles, watch
+from planner.endpoints.sagemaker import api, expiry, requests, roles
+from planner.endpoints.watching import waiting
 from planner.errors import CloudError, UsageError
 from planner.ledger import Resource
 
 if TYPE_CHECKING:
     from planner.endpoints.interface import Context
     from planner.endpoints.model import DeploymentSpec
+    from planner.endpoints.sagemaker.hold import Hold
 
 
-def steps(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
+def steps(spec: DeploymentSpec, account: str, context: Context, hold: Hold) -> list[Step]:
     """Return the steps that let the cloud delete an unused endpoint; they cost nothing.
 
     The schedule comes first, because the machine is found again by the schedule's name.
@@ -36,13 +38,15 @@ def steps(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
         Step(
             "look every 15 minutes whether it is used",
             lambda: _schedule(spec, account, name, context),
-            lambda: expiry.delete(name, spec.region),
+            hold.unless_used("its watch", lambda: expiry.delete(name, spec.region)),
             _record(spec, account, "schedule", name),
         ),
         Step(
             f"delete it when unused for {_words(spec)}",
             lambda: _machine(spec, name, context),
-            lambda: remove_machine(name, spec.region, account),
+            hold.unless_used(
+                "the deletion on idle", lambda: remove_machine(name, spec.region, account)
+            ),
             _record(spec, account, "state-machine", name),
         ),
     ]
@@ -75,11 +79,12 @@ def definition() -> dict[str, Any]:
 def _schedule(spec: DeploymentSpec, account: str, name: str, context: Context) -> str:
     parameters = requests.idle_schedule(spec, account, _role())
     try:
-        watch.until_role_is_known(
+        waiting.once_known(
             lambda: api.call(
                 "scheduler", spec.region, "create_schedule", "watch its use", **parameters
             ),
             context,
+            api.is_role_unknown,
         )
     except CloudError as error:
         # The name is this run's alone: a repeated call has found its own work.
@@ -90,7 +95,7 @@ def _schedule(spec: DeploymentSpec, account: str, name: str, context: Context) -
 
 def _machine(spec: DeploymentSpec, name: str, context: Context) -> str:
     """Create the machine. A repeated call with the same content finds its own work (AWS)."""
-    watch.until_role_is_known(
+    waiting.once_known(
         lambda: api.call(
             "stepfunctions",
             spec.region,
@@ -102,6 +107,7 @@ def _machine(spec: DeploymentSpec, name: str, context: Context) -> str:
             tags=[{"key": key, "value": value} for key, value in spec.tags.items()],
         ),
         context,
+        api.is_role_unknown,
     )
     return name
 

@@ -111,10 +111,16 @@ def component_of(endpoint: Endpoint) -> str:
 
 def _with_component(endpoint: Endpoint, config_name: str) -> Endpoint:
     """Return an endpoint with the state of its inference component, whose machine it only is."""
-    names = api.components(endpoint.name, endpoint.region)
+    # By name, which is its configuration's: the list of components is behind.
+    described = api.describe_component(config_name, endpoint.region)
+    names = dict.fromkeys(
+        [
+            *([config_name] if described is not None else []),
+            *api.components(endpoint.name, endpoint.region),
+        ]
+    )
     parts = (*endpoint.parts, f"model:{config_name}", *(f"component:{name}" for name in names))
     there = replace(endpoint, scales_to_zero=True, parts=parts)
-    described = api.describe_component(names[0], endpoint.region) if names else None
     if endpoint.state is not State.IN_SERVICE:
         return there
     if described is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from planner.clouds import clock
 from planner.endpoints.sagemaker import api, expiry, requests
+from planner.endpoints.watching import waiting
 from planner.errors import CloudError
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from planner.endpoints.interface import Context
     from planner.endpoints.model import DeploymentSpec
+    from planner.endpoints.sagemaker.hold import Hold
 
 
 def part(kind: str, name: str, region: str) -> None:
@@ -22,12 +24,27 @@ def part(kind: str, name: str, region: str) -> None:
     api.delete("sagemaker", region, f"delete_{kind}", f"delete the {words}", **{parameter: name})
 
 
-def endpoint_of_run(spec: DeploymentSpec, context: Context) -> None:
-    """Delete the endpoint if this run made it; one that someone else made stays."""
-    described = api.describe(spec.name, spec.region)
-    if described is None or described["EndpointConfigName"] != requests.part_name(spec):
+def endpoint_of_run(spec: DeploymentSpec, context: Context, hold: Hold) -> None:
+    """Delete the endpoint if this run made it; one that someone else made stays.
+
+    One that was asked for and does not show is waited for: reads are behind writes.
+    """
+    if not hold.may_be:
         return
-    endpoint(spec.name, spec.region, context, on_busy=lambda: expiry.bring_forward(spec))
+    shown: list[dict[str, Any]] = []
+
+    def look() -> bool:
+        found = api.describe(spec.name, spec.region)
+        shown.extend([found] if found is not None else [])
+        return bool(shown)
+
+    if waiting.until(look, context) and _is_of_run(spec, shown[0]):
+        endpoint(spec.name, spec.region, context, on_busy=lambda: expiry.bring_forward(spec))
+    hold.may_be = False
+
+
+def _is_of_run(spec: DeploymentSpec, described: dict[str, Any]) -> bool:
+    return bool(described["EndpointConfigName"] == requests.part_name(spec))
 
 
 def endpoint(

@@ -22,8 +22,9 @@ from planner.endpoints.sagemaker import (
     scaling,
     watch,
 )
-from planner.endpoints.watching import failures
-from planner.errors import CloudError, QuotaShortError, UsageError
+from planner.endpoints.sagemaker.hold import Hold
+from planner.endpoints.watching import failures, waiting
+from planner.errors import CloudError, PlannerError, QuotaShortError, UsageError
 from planner.ledger import Resource
 
 if TYPE_CHECKING:
@@ -32,19 +33,19 @@ if TYPE_CHECKING:
 
     from planner.endpoints.interface import Context
     from planner.endpoints.model import DeploymentSpec, Endpoint
-    from planner.errors import PlannerError
 
 
 def create(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
     """Return the steps that make an endpoint; it is not in service yet after them."""
+    hold = Hold()
     return [
-        *_prepare(spec, account, context),
+        *_prepare(spec, account, context, hold),
         *scaling.before(spec, account),
-        *idle.steps(spec, account, context),
+        *idle.steps(spec, account, context, hold),
         Step(
             f"create the endpoint {spec.name}",
-            lambda: _create_endpoint(spec),
-            lambda: removal.endpoint_of_run(spec, context),
+            lambda: _create_endpoint(spec, context, hold),
+            lambda: removal.endpoint_of_run(spec, context, hold),
             _record(spec, account, "endpoint", spec.name, spec.plan.hourly_usd),
         ),
         Step("claim the name", lambda: _claim(spec)),
@@ -56,28 +57,18 @@ def create(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
 def update(spec: DeploymentSpec, endpoint: Endpoint, account: str, context: Context) -> list[Step]:
     """Return the steps that give an endpoint new settings, and the old ones back on failure."""
     described = api.describe(endpoint.name, endpoint.region) or {}
-    before = str(described.get("EndpointConfigName", ""))
+    before, hold = str(described.get("EndpointConfigName", "")), Hold()
 
     def change() -> str:
-        try:
-            api.call(
-                "sagemaker",
-                spec.region,
-                "update_endpoint",
-                f"update the endpoint {spec.name}",
-                EndpointName=spec.name,
-                EndpointConfigName=requests.part_name(spec),
-            )
-        except QuotaShortError as error:
-            raise _limit(spec, error) from error
+        _ask_for_endpoint(spec, "update", context, hold)
         return ""
 
     return [
-        *_prepare(spec, account, context),
+        *_prepare(spec, account, context, hold),
         Step(
             f"update the endpoint {spec.name}",
             change,
-            lambda: _back_to(spec, before, context),
+            lambda: _back_to(spec, before, context, hold),
         ),
         Step("follow the update", lambda: _wait(spec, context)),
         Step(
@@ -122,7 +113,7 @@ def _autoscaling(spec: DeploymentSpec, account: str, context: Context) -> list[S
     )
 
 
-def _prepare(spec: DeploymentSpec, account: str, context: Context) -> list[Step]:
+def _prepare(spec: DeploymentSpec, account: str, context: Context, hold: Hold) -> list[Step]:
     """Return the steps that cost nothing: the expiry, the model, the configuration."""
     part = requests.part_name(spec)
     schedules = expiry.of(spec) if spec.expires_at is not None else []
@@ -131,7 +122,7 @@ def _prepare(spec: DeploymentSpec, account: str, context: Context) -> list[Step]
             Step(
                 f"set the expiry of {of} at {spec.expires_at:%Y-%m-%d %H:%M} UTC",
                 partial(expiry.create, spec, schedule, context),
-                partial(expiry.undo, spec, schedule),
+                hold.unless_used("the expiry", partial(expiry.delete, schedule, spec.region)),
                 _record(spec, account, "schedule", schedule),
             )
             for schedule, of in zip(schedules, (spec.name, "its component"), strict=False)
@@ -139,13 +130,15 @@ def _prepare(spec: DeploymentSpec, account: str, context: Context) -> list[Step]
         Step(
             "create the model",
             lambda: _create_part(spec, "model", context),
-            lambda: removal.part("model", part, spec.region),
+            hold.unless_used("the model", lambda: removal.part("model", part, spec.region)),
             _record(spec, account, "model", part),
         ),
         Step(
             "create the endpoint configuration",
             lambda: _create_part(spec, "endpoint_config", context),
-            lambda: removal.part("endpoint_config", part, spec.region),
+            hold.unless_used(
+                "the configuration", lambda: removal.part("endpoint_config", part, spec.region)
+            ),
             _record(spec, account, "endpoint-config", part),
         ),
     ]
@@ -159,7 +152,8 @@ def _create_part(spec: DeploymentSpec, kind: str, context: Context) -> str:
     }
     words = kind.replace("_config", " configuration").replace("_", " ")
     try:
-        watch.until_role_is_known(
+        # Roles, and the model that a configuration names, are known a while after they are made.
+        waiting.once_known(
             lambda: api.call(
                 "sagemaker",
                 spec.region,
@@ -168,6 +162,7 @@ def _create_part(spec: DeploymentSpec, kind: str, context: Context) -> str:
                 **make[kind](spec),
             ),
             context,
+            lambda error: api.is_role_unknown(error) or api.is_missing(error),
         )
     except CloudError as error:
         if "Min instance count needs to be greater than 0" in error.why:
@@ -186,28 +181,61 @@ def _no_zero_here(spec: DeploymentSpec, error: CloudError) -> PlannerError:
     )
 
 
-def _create_endpoint(spec: DeploymentSpec) -> str:
+def _create_endpoint(spec: DeploymentSpec, context: Context, hold: Hold) -> str:
     try:
-        api.call(
-            "sagemaker",
-            spec.region,
-            "create_endpoint",
-            f"create the endpoint {spec.name}",
-            **requests.endpoint(spec),
-        )
-    except QuotaShortError as error:
-        raise _limit(spec, error) from error
+        _ask_for_endpoint(spec, "create", context, hold)
     except CloudError as error:
         if not api.is_taken(error):
             raise
-        described = api.describe(spec.name, spec.region) or {}
-        if described.get("EndpointConfigName") != requests.part_name(spec):
+        if not _is_own(spec, context):
+            hold.may_be = False
             raise NotMadeError(
                 f"{spec.name} in {spec.region} was made by someone else in the meantime",
                 why="another deploy of the same name got there first; nothing of it was touched",
                 advice=f"planner status, or deploy under another --name than {spec.name}",
             ) from error
+        hold.may_be = True
     return spec.name
+
+
+def _ask_for_endpoint(spec: DeploymentSpec, verb: str, context: Context, hold: Hold) -> None:
+    """Create or update the endpoint; its configuration is known a while after it was made."""
+    body = {"EndpointName": spec.name, "EndpointConfigName": requests.part_name(spec)}
+    hold.may_be = True
+    try:
+        waiting.once_known(
+            lambda: api.call(
+                "sagemaker",
+                spec.region,
+                f"{verb}_endpoint",
+                f"{verb} the endpoint {spec.name}",
+                **(requests.endpoint(spec) if verb == "create" else body),
+            ),
+            context,
+            api.is_missing,
+        )
+    except PlannerError as error:
+        hold.may_be = not api.is_refused_for_certain(error)
+        if isinstance(error, QuotaShortError):
+            raise _limit(spec, error) from error
+        raise
+
+
+def _is_own(spec: DeploymentSpec, context: Context) -> bool:
+    """Tell whether an endpoint that exists is this run's: a repeated call finds its own work."""
+    found: list[str] = []
+
+    def look() -> bool:
+        described = api.describe(spec.name, spec.region)
+        found.extend([described["EndpointConfigName"]] if described is not None else [])
+        return bool(found)
+
+    if not waiting.until(look, context):
+        raise CloudError(
+            f"{spec.name} in {spec.region} exists, and SageMaker does not show it",
+            advice="planner status --all-regions",
+        )
+    return found[0] == requests.part_name(spec)
 
 
 def _limit(spec: DeploymentSpec, error: QuotaShortError) -> PlannerError:
@@ -236,10 +264,11 @@ def _claim(spec: DeploymentSpec) -> str:
     return ""
 
 
-def _back_to(spec: DeploymentSpec, before: str, context: Context) -> None:
+def _back_to(spec: DeploymentSpec, before: str, context: Context, hold: Hold) -> None:
     """Give the endpoint its old settings back, unless it has them."""
     described = watch.until_settled(spec.name, spec.region, context)
     if described is None or described.get("EndpointConfigName") == before:
+        hold.may_be = False
         return
     api.call(
         "sagemaker",
@@ -250,6 +279,7 @@ def _back_to(spec: DeploymentSpec, before: str, context: Context) -> None:
         EndpointConfigName=before,
     )
     watch.until_settled(spec.name, spec.region, context)
+    hold.may_be = False
 
 
 def _retag(spec: DeploymentSpec, arn: str) -> str:

@@ -11,7 +11,8 @@ from planner.clouds import clock
 from planner.endpoints.interface import LogLine
 from planner.endpoints.sagemaker import api, requests
 from planner.endpoints.watching import failures
-from planner.errors import CloudError, PlannerError
+from planner.endpoints.watching.waiting import Absence
+from planner.errors import CloudError, PermissionDeniedError, PlannerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _CHANGING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
 # Beside the container's own time: finding a machine, pulling the image.
 _PROVISION_S = 1800
+_SOON_S = 2
 _SHOWN_LINES = 200
 _MARGIN = timedelta(minutes=1)
 
@@ -72,20 +74,19 @@ def machine_in_service(spec: DeploymentSpec, context: Context) -> None:
 def _follow(spec: DeploymentSpec, context: Context, subject: _Subject) -> dict[str, Any]:
     """Return the description once it is in service."""
     deadline = clock.monotonic() + spec.startup_timeout_s + _PROVISION_S
+    absence, patience = Absence(context.pace.settle_s), context.patience
+    log = _Log(spec, subject, context)
     seen = 0
-    since: datetime | None = None
     while True:
-        described = subject.describe()
+        described = patience.ask(subject.describe)
         if described is None:
-            raise CloudError(
-                f"{subject.title} is gone",
-                why="someone deleted it, or its time was up, while it was being created",
-                advice="planner status",
-            )
+            if absence.believed(missing=True):
+                raise _gone(subject)
+            context.interruption.pause(min(_SOON_S, context.pace.poll_s))
+            continue
+        absence.believed(missing=False)
         status = described[subject.status]
-        # CloudWatch keeps the log of earlier endpoints of this name.
-        since = since or _begin(described)
-        lines = [line.text for line in logs(spec.name, spec.region, since, subject.component)]
+        lines = log.read(described)
         context.progress(_stage(status, lines), lines[seen:])
         seen = len(lines)
         if status == "InService":
@@ -102,11 +103,51 @@ def _follow(spec: DeploymentSpec, context: Context, subject: _Subject) -> dict[s
         context.interruption.pause(context.pace.poll_s)
 
 
+class _Log:
+    """The container's log of one start. It decorates: an endpoint lives without it.
+
+    Args:
+        spec: The deployment.
+        subject: What writes it.
+        context: How to wait, and whom to tell.
+    """
+
+    def __init__(self, spec: DeploymentSpec, subject: _Subject, context: Context) -> None:
+        self._spec, self._subject, self._context = spec, subject, context
+        self._since: datetime | None = None
+        self._denied = False
+
+    def read(self, described: dict[str, Any]) -> list[str]:
+        """Return the lines so far; none where they may not be read."""
+        # CloudWatch keeps the log of earlier endpoints of this name.
+        self._since = self._since or _begin(described)
+        if self._denied:
+            return []
+        try:
+            return [line.text for line in self._context.patience.ask(self._lines)]
+        except PermissionDeniedError as error:
+            self._denied = True
+            self._context.progress(f"{error}: it is followed without its log", ())
+            return []
+
+    def _lines(self) -> list[LogLine]:
+        spec = self._spec
+        return logs(spec.name, spec.region, self._since, self._subject.component)
+
+
+def _gone(subject: _Subject) -> CloudError:
+    return CloudError(
+        f"{subject.title} is gone",
+        why="someone deleted it, or its time was up, while it was being created",
+        advice="planner status",
+    )
+
+
 def until_settled(name: str, region: str, context: Context) -> dict[str, Any] | None:
     """Return the endpoint once nothing changes any more; None where there is none."""
     deadline = clock.monotonic() + context.pace.removal_s
     while True:
-        described = api.describe(name, region)
+        described = context.patience.ask(partial(api.describe, name, region))
         if described is None or described["EndpointStatus"] not in _CHANGING:
             return described
         if clock.monotonic() > deadline:
@@ -139,30 +180,6 @@ def logs(
         )
         for event in events
     ]
-
-
-def until_role_is_known(attempt: Callable[[], object], context: Context) -> None:
-    """Try, and where roles are new, try again while AWS does not know them yet."""
-    from tenacity import (
-        Retrying,
-        retry_if_exception,
-        stop_after_delay,
-        wait_fixed,
-    )
-
-    def retry(error: BaseException) -> bool:
-        return isinstance(error, PlannerError) and api.is_role_unknown(error)
-
-    if not context.new_roles:
-        attempt()
-        return
-    Retrying(
-        retry=retry_if_exception(retry),
-        stop=stop_after_delay(context.pace.settle_s),
-        wait=wait_fixed(min(5, context.pace.poll_s)),
-        sleep=context.interruption.pause,
-        reraise=True,
-    )(attempt)
 
 
 def _begin(described: dict[str, Any]) -> datetime:

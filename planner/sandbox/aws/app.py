@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request, Response
 
 from planner.sandbox.aws import corrections, ec2_machines
 from planner.sandbox.aws.application_autoscaling import ApplicationAutoScaling
+from planner.sandbox.aws.assumed_roles import Scheduler, StepFunctions
 from planner.sandbox.aws.ec2 import Ec2
 from planner.sandbox.aws.ec2_capacity import Ec2Capacity
 from planner.sandbox.aws.ec2_machines import Ec2Machines
@@ -59,6 +60,8 @@ class AwsApp:
             Ec2Capacity(world),
             Ec2(world),
             Iam(world),
+            Scheduler(world),
+            StepFunctions(world),
             Ssm(world),
             SageMakerRuntime(world),
             SageMaker(world),

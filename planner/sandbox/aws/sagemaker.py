@@ -8,7 +8,12 @@ configuration when an update fails, EventBridge Scheduler deleting endpoints.
 Assumed: the times; that an endpoint cannot be deleted while it is created or updated (users
 report both that and the opposite; the scenario's ``delete_while_creating`` decides); that a
 volume size is refused for machines with disks of their own; the wording of ``Could not assume
-role``. What is assumed of inference components stands in ``sagemaker_components``.
+role``; that CreateEndpoint looks for its configuration as a reader does, and finds it late.
+What is assumed of inference components stands in ``sagemaker_components``.
+
+Knobs: ``read_lag_s`` (what is described by its name; the configuration of a new endpoint),
+``list_lag_s`` (lists), ``identity_lag_s`` and ``roles_judged`` (of
+:mod:`planner.sandbox.aws.principals`).
 """
 
 from __future__ import annotations
@@ -30,8 +35,11 @@ from planner.sandbox.aws.sagemaker_store import (
     BUSY,
     SimulatedEndpoint,
     arn_of,
+    changing,
+    listed,
     missing,
     page,
+    seen,
     stores,
     tags_of,
     taken,
@@ -102,9 +110,10 @@ class SageMaker:
         arn = arn_of(call.region, "Endpoint", name)
         if name in store.endpoints:
             raise taken(call.region, "Endpoint", name)
-        config = self._parts.find(call, "EndpointConfig", call.parameters["EndpointConfigName"])
+        config = self._parts.look(call, "EndpointConfig", call.parameters["EndpointConfigName"])
         self._limits.check(call.region, config["ProductionVariants"], store.used())
         now = self._world.now()
+        changing(self._world, call.region, "Endpoint", name)
         store.endpoints[name] = SimulatedEndpoint(
             name=name,
             config=config["EndpointConfigName"],
@@ -117,7 +126,10 @@ class SageMaker:
         return {"EndpointArn": arn}
 
     def _describe_endpoint(self, call: AwsCall) -> dict[str, Any]:
-        endpoint = self._endpoint(call)
+        name = call.parameters["EndpointName"]
+        endpoint = seen(self._world, call.region, "Endpoint", name)
+        if endpoint is None:
+            raise missing(call.region, "Endpoint", name)
         store = stores(self._world, call.region)
         config = store.parts["EndpointConfig"].get(endpoint.config, {})
         running = endpoint.status in {"InService", "Updating", "RollingBack"}
@@ -141,7 +153,7 @@ class SageMaker:
     def _update_endpoint(self, call: AwsCall) -> dict[str, Any]:
         endpoint = self._endpoint(call)
         sagemaker_course.refuse_if_busy(call.region, endpoint, BUSY)
-        config = self._parts.find(call, "EndpointConfig", call.parameters["EndpointConfigName"])
+        config = self._parts.look(call, "EndpointConfig", call.parameters["EndpointConfigName"])
         now = self._world.now()
         used = stores(self._world, call.region).used(without=endpoint.name)
         self._limits.check(call.region, config["ProductionVariants"], used)
@@ -160,7 +172,7 @@ class SageMaker:
         wanted = call.parameters.get("StatusEquals")
         found = [
             _summary(call.region, endpoint)
-            for endpoint in stores(self._world, call.region).endpoints.values()
+            for endpoint in listed(self._world, call.region, "Endpoint").values()
             if call.parameters.get("NameContains", "") in endpoint.name
             and wanted in {None, endpoint.status}
         ]

@@ -24,9 +24,12 @@ from planner.sandbox.aws.sagemaker_store import (
     SimulatedComponent,
     Store,
     arn_of,
+    changing,
     for_components,
+    listed,
     missing,
     page,
+    seen,
     stores,
     tags_of,
     taken,
@@ -71,6 +74,7 @@ class Components:
             raise AwsError(
                 "ValidationException", "Inference components copy count an integer larger than 0"
             )
+        changing(self._world, call.region, _KIND, name)
         store.components[name] = SimulatedComponent(
             name=name,
             endpoint=endpoint.name,
@@ -89,7 +93,10 @@ class Components:
 
     def describe(self, call: AwsCall) -> dict[str, Any]:
         """Describe a component."""
-        component = self._find(call)
+        name = call.parameters["InferenceComponentName"]
+        component = seen(self._world, call.region, _KIND, name)
+        if component is None:
+            raise missing(call.region, _KIND, name)
         return {
             **_summary(call.region, component),
             "Specification": component.specification,
@@ -105,7 +112,7 @@ class Components:
         wanted = call.parameters.get("EndpointNameEquals")
         found = [
             _summary(call.region, component)
-            for component in stores(self._world, call.region).components.values()
+            for component in listed(self._world, call.region, _KIND).values()
             if wanted in {None, component.endpoint}
             and call.parameters.get("NameContains", "") in component.name
         ]

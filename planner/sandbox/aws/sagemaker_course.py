@@ -1,6 +1,8 @@
 """What happens by itself in the simulated SageMaker: starts, failures, deletions, expiries.
 
 Nothing runs in the background: each call first lets everything happen that is due by then.
+Documented: the container's log is written as the execution role, an expiry acts as the
+schedule's; what they may not do does not happen, and nobody is told.
 """
 
 from __future__ import annotations
@@ -8,15 +10,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from planner.sandbox.aws import sagemaker_idle, sagemaker_logs
-from planner.sandbox.aws.protocol import AwsError
+from planner.sandbox.aws import principals, sagemaker_idle, sagemaker_logs
+from planner.sandbox.aws.protocol import ACCOUNT, AwsError
 from planner.sandbox.aws.sagemaker_failures import FAILURES, STARTS, Failure
+from planner.sandbox.aws.sagemaker_logs import Order
 from planner.sandbox.aws.sagemaker_store import (
     BUSY,
     SimulatedComponent,
     SimulatedEndpoint,
     Store,
     arn_of,
+    changing,
     for_components,
     stores,
 )
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 
 # Target tracking takes a component away after 15 minutes without a request (AWS's alarm has
 # 90 periods of 10 s; measured by users: 11 to 15 minutes).
+_COMPONENT = "deleteInferenceComponent"
 _SCALES_IN_AFTER = timedelta(minutes=15)
 
 
@@ -37,17 +42,25 @@ def settle(world: World, region: str) -> None:
     for endpoint in list(store.endpoints.values()):
         if not _is_for_components(store, endpoint):
             group = f"/aws/sagemaker/Endpoints/{endpoint.name}"
-            sagemaker_logs.write(region, group, endpoint, _progress(endpoint, now))
+            model = store.variant(endpoint).get("ModelName", "")
+            if _may_log(world, region, model, group):
+                sagemaker_logs.write(region, group, endpoint, _progress(endpoint, now))
         if endpoint.ready is not None and endpoint.ready <= now:
-            _arrive(store, region, endpoint)
+            _arrive(world, region, endpoint)
     for component in list(store.components.values()):
         group = f"/aws/sagemaker/InferenceComponents/{component.name}"
-        sagemaker_logs.write(region, group, component, _progress(component, now))
+        model = component.specification.get("ModelName", "")
+        if _may_log(world, region, model, group):
+            sagemaker_logs.write(region, group, component, _progress(component, now))
         if component.ready is not None and component.ready <= now:
-            _arrive_component(store, region, component)
+            _arrive_component(world, region, component)
         _scale_in(store, component, now)
-    sagemaker_logs.expire(region, now, lambda action, name: _expire(world, region, action, name))
-    sagemaker_idle.run_machines(world, region, lambda name: _expire(world, region, "", name))
+    sagemaker_logs.expire(region, now, lambda order: _expire(world, region, order))
+    sagemaker_idle.run_machines(
+        world,
+        region,
+        lambda name, role: _expire(world, region, Order("deleteEndpoint", name, role, now)),
+    )
 
 
 def course(
@@ -101,30 +114,44 @@ def refuse_if_busy(region: str, endpoint: SimulatedEndpoint, busy: set[str]) -> 
         raise AwsError("ValidationException", f'Cannot update in-progress endpoint "{arn}".')
 
 
-def _expire(world: World, region: str, action: str, name: str) -> None:
+def _may_log(world: World, region: str, model: str, group: str) -> bool:
+    """Tell whether the role of a model's container may write its log."""
+    role = stores(world, region).parts["Model"].get(model, {}).get("ExecutionRoleArn", "")
+    arn = f"arn:aws:logs:{region}:{ACCOUNT}:log-group:{group}"
+    return principals.may(world, role, "logs:PutLogEvents", arn)
+
+
+def _expire(world: World, region: str, order: Order) -> None:
     """Do what EventBridge was told; a refusal is tried again at the next turn."""
     store = stores(world, region)
+    kind = "InferenceComponent" if order.action.endswith(_COMPONENT) else "Endpoint"
+    arn = arn_of(region, kind, order.name)
+    tags = principals.tags_context(store.tags.get(arn, {}))
+    if not principals.may(world, order.role, f"sagemaker:Delete{kind}", arn, tags):
+        return
     try:
-        if action.endswith("deleteInferenceComponent"):
-            component = store.components.get(name)
-            if component is not None:
-                delete_component(world, region, component)
-                # Nobody looks while it goes: by the next look it is gone.
-                _arrive_component(store, region, component)
-            return
-        endpoint = store.endpoints.get(name)
-        if endpoint is not None:
+        component = store.components.get(order.name)
+        endpoint = store.endpoints.get(order.name)
+        # Nobody looks while it goes: by the next look it is gone.
+        if kind == "InferenceComponent" and component is not None:
+            delete_component(world, region, component)
+            component.ready = max(order.at, component.created)
+            _arrive_component(world, region, component)
+        elif kind == "Endpoint" and endpoint is not None:
             delete(world, region, endpoint)
-            _arrive(store, region, endpoint)
+            endpoint.ready = max(order.at, endpoint.created)
+            _arrive(world, region, endpoint)
     except AwsError:
         return
 
 
-def _arrive(store: Store, region: str, endpoint: SimulatedEndpoint) -> None:
+def _arrive(world: World, region: str, endpoint: SimulatedEndpoint) -> None:
+    store = stores(world, region)
     endpoint.used = endpoint.used or endpoint.ready
     endpoint.arrived = endpoint.ready
     endpoint.ready = None
     if endpoint.status == "Deleting":
+        changing(world, region, "Endpoint", endpoint.name, endpoint.arrived)
         del store.endpoints[endpoint.name]
         store.tags.pop(arn_of(region, "Endpoint", endpoint.name), None)
     elif endpoint.status == "Creating":
@@ -138,9 +165,11 @@ def _arrive(store: Store, region: str, endpoint: SimulatedEndpoint) -> None:
         endpoint.coming = ""
 
 
-def _arrive_component(store: Store, region: str, component: SimulatedComponent) -> None:
+def _arrive_component(world: World, region: str, component: SimulatedComponent) -> None:
+    store = stores(world, region)
     arrived, component.ready = component.ready, None
     if component.status == "Deleting":
+        changing(world, region, "InferenceComponent", component.name, arrived)
         del store.components[component.name]
         store.tags.pop(arn_of(region, "InferenceComponent", component.name), None)
         return

@@ -17,8 +17,9 @@ import jsonata
 from moto.scheduler.models import scheduler_backends
 from moto.stepfunctions.models import stepfunctions_backends
 
+from planner.sandbox.aws import principals
 from planner.sandbox.aws.protocol import ACCOUNT
-from planner.sandbox.aws.sagemaker_store import stores
+from planner.sandbox.aws.sagemaker_store import arn_of, stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +34,14 @@ class _FailedError(Exception):
     """A task failed, and the execution with it."""
 
 
-def run_machines(world: World, region: str, delete: Callable[[str], None]) -> None:
-    """Run the state machines that schedules start."""
+def run_machines(world: World, region: str, delete: Callable[[str, str], None]) -> None:
+    """Run the state machines that schedules start, where their roles may.
+
+    Args:
+        world: The simulation.
+        region: Where.
+        delete: Deletes an endpoint of that name, as that role.
+    """
     machines = {m.arn: m for m in stepfunctions_backends[ACCOUNT][region].state_machines}
     if not machines:
         return
@@ -44,17 +51,24 @@ def run_machines(world: World, region: str, delete: Callable[[str], None]) -> No
                 continue
             order = json.loads(schedule.target["Input"])
             machine = machines.get(order["StateMachineArn"])
-            if machine is not None:
-                _Execution(world, region, delete).run(
-                    json.loads(machine.definition), json.loads(order["Input"])
-                )
+            role = schedule.target["RoleArn"]
+            if machine is None or not principals.may(
+                world, role, "states:StartExecution", machine.arn
+            ):
+                continue
+            _Execution(world, region, machine.roleArn, delete).run(
+                json.loads(machine.definition), json.loads(order["Input"])
+            )
 
 
 class _Execution:
     """One execution of a machine."""
 
-    def __init__(self, world: World, region: str, delete: Callable[[str], None]) -> None:
-        self._store, self._now, self._delete = stores(world, region), world.now(), delete
+    def __init__(
+        self, world: World, region: str, role: str, delete: Callable[[str, str], None]
+    ) -> None:
+        self._world, self._region, self._role, self._delete = world, region, role, delete
+        self._store, self._now = stores(world, region), world.now()
 
     def run(self, definition: dict[str, Any], given: dict[str, Any]) -> None:
         states, name = definition["States"], definition["StartAt"]
@@ -79,7 +93,7 @@ class _Execution:
         kind = resource.rpartition(":")[2]
         name = given.get("EndpointName") or given["Dimensions"][0]["Value"]
         endpoint = self._store.endpoints.get(name)
-        if endpoint is None:
+        if endpoint is None or not self._may(kind, name):
             raise _FailedError
         if kind == "describeEndpoint":
             return {
@@ -93,9 +107,17 @@ class _Execution:
             # An endpoint that nobody asked has no data points, not zeros.
             return {"Datapoints": [{"Timestamp": _iso(used), "Sum": 1.0}] if asked and used else []}
         if kind == "deleteEndpoint":
-            self._delete(name)
+            self._delete(name, self._role)
             return {}
         raise _FailedError
+
+    def _may(self, kind: str, name: str) -> bool:
+        action, resource = f"{kind[0].upper()}{kind[1:]}", "*"
+        if kind == "getMetricStatistics":
+            return principals.may(self._world, self._role, f"cloudwatch:{action}", resource)
+        arn = arn_of(self._region, "Endpoint", name)
+        tags = principals.tags_context(self._store.tags.get(arn, {}))
+        return principals.may(self._world, self._role, f"sagemaker:{action}", arn, tags)
 
 
 def _value(template: Any, known: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.logs.models import logs_backends
@@ -59,8 +59,17 @@ def count(region: str, at: datetime, metric: str, **dimensions: str) -> None:
     )
 
 
-def expire(region: str, now: datetime, act: Callable[[str, str], None]) -> None:
-    """Act on the schedules that are due, with what to call and on whom; the over are gone."""
+class Order(NamedTuple):
+    """What a schedule that is due calls, on which thing, as which role, since when."""
+
+    action: str
+    name: str
+    role: str
+    at: datetime
+
+
+def expire(region: str, now: datetime, act: Callable[[Order], None]) -> None:
+    """Act on the schedules that are due; those whose end is past are gone."""
     backend = scheduler_backends[ACCOUNT][region]
     for group in backend.schedule_groups.values():
         for schedule in list(group.schedules.values()):
@@ -68,7 +77,9 @@ def expire(region: str, now: datetime, act: Callable[[str, str], None]) -> None:
             if action not in _DELETES or schedule.start_date is None:
                 continue
             if moment(schedule.start_date) <= now:
-                act(action, json.loads(schedule.target["Input"])[_DELETES[action]])
+                name = json.loads(schedule.target["Input"])[_DELETES[action]]
+                since = moment(schedule.start_date)
+                act(Order(action, name, schedule.target["RoleArn"], since))
             if schedule.end_date is not None and moment(schedule.end_date) <= now:
                 group.delete_schedule(schedule.name)
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from moto.iam.models import iam_backends
-
 from planner.endpoints.deploying import containers
-from planner.sandbox.aws.protocol import ACCOUNT, AwsCall, AwsError
+from planner.sandbox.aws import principals
+from planner.sandbox.aws.protocol import AwsCall, AwsError
 from planner.sandbox.aws.sagemaker_store import (
     KINDS,
     Store,
     arn_of,
+    changing,
     for_components,
+    listed,
     missing,
     page,
+    seen,
     stores,
     tags_of,
     taken,
@@ -38,9 +40,10 @@ class Parts:
         if name in store.parts[kind]:
             raise taken(call.region, kind, name)
         if kind == "Model":
-            _check_role(call.parameters["ExecutionRoleArn"])
+            self._check_role(call.parameters["ExecutionRoleArn"])
         else:
             self._check_variants(store, call)
+        changing(self._world, call.region, kind, name)
         body = {k: v for k, v in call.parameters.items() if k != "Tags"}
         store.parts[kind][name] = {**body, f"{kind}Arn": arn, "CreationTime": self._world.now()}
         store.tags[arn] = tags_of(call)
@@ -48,23 +51,35 @@ class Parts:
 
     def describe(self, call: AwsCall, kind: str) -> dict[str, Any]:
         """Describe a model or a configuration."""
-        return dict(self.find(call, kind))
+        return dict(self.look(call, kind, call.parameters[KINDS[kind][0]]))
 
     def delete(self, call: AwsCall, kind: str) -> dict[str, Any]:
         """Delete a model or a configuration."""
         part = self.find(call, kind)
         store = stores(self._world, call.region)
+        changing(self._world, call.region, kind, part[KINDS[kind][0]])
         del store.parts[kind][part[KINDS[kind][0]]]
         store.tags.pop(part[f"{kind}Arn"], None)
         return {}
 
-    def find(self, call: AwsCall, kind: str, name: str = "") -> dict[str, Any]:
-        """Return a model or a configuration.
+    def look(self, call: AwsCall, kind: str, name: str) -> dict[str, Any]:
+        """Return a model or a configuration as a reader sees it, who may be behind.
+
+        Raises:
+            AwsError: They see none of that name.
+        """
+        found: dict[str, Any] | None = seen(self._world, call.region, kind, name)
+        if found is None:
+            raise missing(call.region, kind, name)
+        return found
+
+    def find(self, call: AwsCall, kind: str) -> dict[str, Any]:
+        """Return the model or the configuration that the call names, as it is.
 
         Raises:
             AwsError: There is none of that name.
         """
-        name = name or call.parameters[KINDS[kind][0]]
+        name = call.parameters[KINDS[kind][0]]
         found = stores(self._world, call.region).parts[kind].get(name)
         if found is None:
             raise missing(call.region, kind, name)
@@ -76,7 +91,7 @@ class Parts:
         members = (key, f"{kind}Arn", "CreationTime")
         found = [
             {name: part[name] for name in members}
-            for part in stores(self._world, call.region).parts[kind].values()
+            for part in listed(self._world, call.region, kind).values()
             if call.parameters.get("NameContains", "") in part[key]
         ]
         return page(call, f"{kind}s", found)
@@ -118,6 +133,15 @@ class Parts:
                     f"VolumeSizeInGB is not supported for the instance type {kind}.",
                 )
 
+    def _check_role(self, arn: str) -> None:
+        """Refuse a role that SageMaker cannot assume, or not yet."""
+        if not principals.assumable(self._world, arn, "sagemaker.amazonaws.com"):
+            raise AwsError(
+                "ValidationException",
+                f"Could not assume role {arn}. Please ensure that the role exists and allows "
+                "principal 'sagemaker.amazonaws.com' to assume the role.",
+            )
+
     def _check_scaling(self, region: str, variant: dict[str, Any], *, components: bool) -> None:
         scaling = variant.get("ManagedInstanceScaling")
         if scaling is None:
@@ -134,18 +158,6 @@ class Parts:
                 "Min instance count needs to be greater than 0 for enabled managed instance "
                 "scaling",
             )
-
-
-def _check_role(arn: str) -> None:
-    """Refuse a role that SageMaker cannot assume."""
-    name = arn.rsplit("/", 1)[-1]
-    role = next((r for r in iam_backends[ACCOUNT]["aws"].roles.values() if r.name == name), None)
-    if role is None or "sagemaker.amazonaws.com" not in str(role.assume_role_policy_document):
-        raise AwsError(
-            "ValidationException",
-            f"Could not assume role {arn}. Please ensure that the role exists and allows "
-            "principal 'sagemaker.amazonaws.com' to assume the role.",
-        )
 
 
 def _as_list(tags: dict[str, str]) -> list[dict[str, str]]:

@@ -130,6 +130,33 @@ def stores(world: World, region: str) -> Store:
     return store
 
 
+def changing(world: World, region: str, kind: str, name: str, at: datetime | None = None) -> None:
+    """Note what a thing is, just before it is made or goes: readers see that for a while."""
+    before = _kept(world, region, kind).get(name)
+    world.lag.changing(("sagemaker", region, kind), name, before, at)
+
+
+def seen(world: World, region: str, kind: str, name: str) -> Any:  # noqa: ANN401 - of any kind
+    """Return a thing as who looks at it by its name sees it; None where they see none."""
+    there = _kept(world, region, kind).get(name)
+    return world.lag.seen(("sagemaker", region, kind), name, there, world.scenario.read_lag_s)
+
+
+def listed(world: World, region: str, kind: str) -> dict[str, Any]:
+    """Return all things of a kind as their list shows them."""
+    kept, delay = _kept(world, region, kind), world.scenario.list_lag_s
+    return world.lag.all_seen(("sagemaker", region, kind), kept, delay)
+
+
+def _kept(world: World, region: str, kind: str) -> dict[str, Any]:
+    store = stores(world, region)
+    own: dict[str, dict[str, Any]] = {
+        "Endpoint": store.endpoints,
+        "InferenceComponent": store.components,
+    }
+    return own.get(kind) or store.parts.get(kind, {})
+
+
 def for_components(config: dict[str, Any]) -> bool:
     """Tell whether a configuration is for inference components: its variant names no model."""
     return not any(variant.get("ModelName") for variant in config["ProductionVariants"])

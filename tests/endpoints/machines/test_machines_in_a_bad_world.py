@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from planner.endpoints.interface import adapter
 from planner.endpoints.machines import console as product_console
 from planner.endpoints.model import State
 from planner.endpoints.watching import failures
+from planner.errors import OutOfTouchError
 from planner.sandbox import console
 from planner.sandbox.boot import Script
 from planner.sandbox.faults import Fault, Kind
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
     from vm_rig import Rig
 
     from planner.plan import Plan
+
+
+@pytest.fixture(autouse=True)
+def _no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS's SDK waits seconds between its attempts; the simulated cloud needs no rest."""
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
+
 
 LATE = {"read_lag_s": 30, "list_lag_s": 60}
 
@@ -143,6 +152,37 @@ def test_an_expired_sign_in_is_an_error_of_access(bench: Rig, plan: Plan) -> Non
     error = attempt(bench, plan, "late")
     assert error is not None
     assert error.exit_code == 5
+
+
+@pytest.mark.parametrize("seconds", [12, 300])
+def test_a_line_that_breaks_while_it_starts_ends_nothing(
+    seconds: int, bench: Rig, plan: Plan
+) -> None:
+    bench.scenario(endpoint_startup_s=1200, outage_after_s=120, outage_s=seconds)
+    assert bench.deploy(plan).reply is not None
+
+
+def test_a_line_that_stays_broken_leaves_what_is_guarded(bench: Rig, plan: Plan) -> None:
+    bench.scenario(endpoint_startup_s=1200, outage_after_s=120, outage_s=4 * 3600)
+    error = attempt(bench, plan, "alone")
+    assert isinstance(error, OutOfTouchError)
+    assert "the cloud removes it at" in error.why
+    assert "planner resume alone" in error.advice
+    bench.scenario(outage_s=0)
+    (left,) = adapter(bench.service).endpoints(plan.region)
+    assert left.guarded
+
+
+def test_a_sign_in_that_ends_is_waited_for(bench: Rig, plan: Plan) -> None:
+    bench.scenario(endpoint_startup_s=1200, sign_in_s=600, signs_in_after_s=240)
+    assert bench.deploy(plan).reply is not None
+
+
+def test_calls_that_break_now_and_then_are_repeated(bench: Rig, plan: Plan) -> None:
+    bench.scenario(lose_every=7, reset_every=5)
+    assert bench.deploy(plan).reply is not None
+    bench.destroy(plan.model, plan.region)
+    assert bench.left() == []
 
 
 def test_new_lines_are_found_in_a_console_that_has_scrolled() -> None:

@@ -132,6 +132,8 @@ def test_a_component_that_outlived_its_endpoint_is_found_and_removed(
 ) -> None:
     sandbox.deploy(plan, ZERO)
     aws.client("sagemaker", plan.region).delete_endpoint(EndpointName=NAME)
+    sandbox.world.clock.advance(timedelta(seconds=1))
+    sandbox.scenario(read_lag_s=0, list_lag_s=0)
     (left,) = adapter("sagemaker").endpoints(plan.region)
     assert left.state is State.LEFTOVER
     assert any(part.startswith("component:") for part in left.parts)

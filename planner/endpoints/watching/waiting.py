@@ -19,6 +19,28 @@ _T = TypeVar("_T")
 _EVERY_S = 2
 
 
+class Absence:
+    """Believes that a thing is gone when it was missing for a while: reads are behind writes.
+
+    Args:
+        settle_s: For how long, on the clouds' time.
+    """
+
+    def __init__(self, settle_s: float) -> None:
+        self._settle_s = settle_s
+        self._since: float | None = None
+
+    def believed(self, *, missing: bool) -> bool:
+        """Take in one look; tell whether the thing is gone."""
+        if not missing:
+            self._since = None
+            return False
+        now = clock.monotonic()
+        if self._since is None:
+            self._since = now
+        return now - self._since >= self._settle_s
+
+
 def until(shown: Callable[[], bool], context: Context) -> bool:
     """Look until something shows; return whether it did before the time to settle was over."""
     deadline = clock.monotonic() + context.pace.settle_s
