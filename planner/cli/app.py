@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "throughput": ("planner.cli.throughput", "Estimate tokens per second, with its band."),
     "quota": ("planner.cli.quota.group", "Check, request and follow GPU quotas."),
     "deploy": ("planner.cli.deploy.command", "Deploy a model, prove it answers, or leave nothing."),
+    "resume": ("planner.cli.resume", "Wait for an endpoint's first answer, whoever made it."),
     "status": ("planner.cli.status", "Show every endpoint: state, spend, time left."),
     "chat": ("planner.cli.chat", "Talk to an endpoint."),
     "logs": ("planner.cli.logs", "Print what an endpoint's container writes."),

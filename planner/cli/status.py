@@ -50,7 +50,7 @@ def status(
     if burn:
         note(f"All together: ${burn:,.2f} an hour.")
     for item in found.endpoints:
-        if item.billed and not item.guarded:
+        if item.billed and not item.guarded and item.guard is None:
             note(f"{item.name} in {item.region} has no expiry: planner extend {item.name} 8h")
         if item.asleep:
             note(f"{item.name} has no machine now: planner chat {item.name} --wait wakes it")
@@ -63,6 +63,7 @@ def status(
 
 
 def _record(endpoint: Endpoint, now: datetime) -> dict[str, Any]:
+    proof = endpoint.guard
     left = None if endpoint.expires_at is None else (endpoint.expires_at - now).total_seconds()
     return {
         "name": endpoint.name,
@@ -83,6 +84,9 @@ def _record(endpoint: Endpoint, now: datetime) -> dict[str, Any]:
         "expires_at": endpoint.expires_at,
         "seconds_left": left,
         "guarded": endpoint.guarded,
+        "guard": None
+        if proof is None
+        else {"by": proof.by, "acts_at": proof.acts_at, "may_act": proof.may_act, "why": proof.why},
         "last_request_at": endpoint.last_request_at,
         "last_request_s": None
         if endpoint.last_request_at is None
@@ -103,6 +107,7 @@ def _columns() -> list[Column]:
         Column("hourly_usd", "$/hour", "right", lambda r: _money(r, "hourly_usd")),
         Column("spent_usd", "Spent $", "right", _spent),
         Column("seconds_left", "Left", "right", _left),
+        Column("guard", "Guard", show=_guard, drop_below=100),
         Column("last_request_s", "Last request", "right", _last),
         Column("owner", "Owner", drop_below=110),
     ]
@@ -126,6 +131,16 @@ def _left(record: Mapping[str, Any]) -> str:
     if record["seconds_left"] is None:
         return "no expiry"
     return _span(record["seconds_left"]) if record["seconds_left"] > 0 else "is due"
+
+
+def _guard(record: Mapping[str, Any]) -> str:
+    """Say whether what ends it was proved just now to be there and to be allowed to."""
+    if not record["billed"]:
+        return ""
+    if not record["guarded"]:
+        return "none" if record["guard"] is None else "may not act"
+    known = record["guard"] is not None and record["guard"]["may_act"]
+    return "verified" if known else "not known"
 
 
 def _last(record: Mapping[str, Any]) -> str:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from planner.endpoints.deploying.interruption import Interruption
     from planner.endpoints.deploying.lifecycle import Step
     from planner.endpoints.deploying.preflight import Check
-    from planner.endpoints.model import Container, DeploymentSpec, Endpoint, Weights
+    from planner.endpoints.model import Awaited, Container, DeploymentSpec, Endpoint, Weights
+    from planner.endpoints.watching.guard import GuardProof
     from planner.plan import Plan
 
 SERVICES = {
@@ -129,7 +130,7 @@ class EndpointAdapter(Protocol):
     ) -> list[Step]:
         """Return the steps that give an endpoint new settings, with the way back."""
 
-    def wait(self, spec: DeploymentSpec, context: Context) -> None:
+    def wait(self, awaited: Awaited, context: Context) -> None:
         """Return when an endpoint that is being made is in service.
 
         Raises:
@@ -147,6 +148,9 @@ class EndpointAdapter(Protocol):
 
     def with_use(self, endpoint: Endpoint) -> Endpoint:
         """Return the endpoint with the time of its last request."""
+
+    def guard(self, endpoint: Endpoint) -> GuardProof:
+        """Return whether what ends the endpoint is there, and may do so: asked of the cloud."""
 
     def remove(self, endpoint: Endpoint, context: Context) -> None:
         """Remove all parts of an endpoint; what is gone already is no error."""

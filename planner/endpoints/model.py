@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from planner.endpoints.watching.guard import Guard
+from planner.endpoints.watching.guard import Guard, GuardProof
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +24,7 @@ TAG_PRECISION = "planner:precision"
 TAG_SETTINGS = "planner:settings"
 TAG_HOURLY = "planner:hourly-usd"
 TAG_GUARD = "planner:guard"
+_CONFIG = "endpoint_config:"
 NEVER = "never"
 """Value of the expiry tag of an endpoint that the user keeps without one."""
 
@@ -108,6 +109,30 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """What is known of an endpoint whose first answer is waited for, whoever made it.
+
+    Attributes:
+        run: Of the deploy that made it; empty where the service does not tell.
+        startup_timeout_s: How long it may take from now on.
+        to_zero: Whether its model is an inference component, which starts after the machine.
+    """
+
+    name: str
+    service: str
+    region: str
+    model: str
+    run: str = ""
+    startup_timeout_s: int = 3600
+    to_zero: bool = False
+
+    @property
+    def component(self) -> str:
+        """Return its SageMaker inference component; empty where it has none."""
+        return f"{self.name}-{self.run}" if self.to_zero else ""
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentSpec:
     """All that one deploy will make.
 
@@ -145,9 +170,17 @@ class DeploymentSpec:
         return self.plan.region
 
     @property
-    def component(self) -> str:
-        """Return its SageMaker inference component; empty where it has none."""
-        return f"{self.name}-{self.run}" if self.guard.to_zero else ""
+    def awaited(self) -> Awaited:
+        """Return what is needed to wait for it."""
+        return Awaited(
+            name=self.name,
+            service=self.plan.service,
+            region=self.region,
+            model=self.plan.model,
+            run=self.run,
+            startup_timeout_s=self.startup_timeout_s,
+            to_zero=self.guard.to_zero,
+        )
 
     @property
     def settings(self) -> dict[str, str]:
@@ -199,6 +232,7 @@ class Endpoint:
         created_at: Of leftovers, when the youngest part was made; None where that is not known.
         expires_at: When the cloud will remove it; None: never, or not known.
         guarded: Whether the cloud really has an order to remove it.
+        guard: What was found out about that order; None where nobody asked.
         last_request_at: None where there was none lately, or it is not known.
         use_known: Whether the service tells when it was last asked; machines do not.
         parts: Ids of what belongs to it.
@@ -222,6 +256,7 @@ class Endpoint:
     created_at: datetime | None = None
     expires_at: datetime | None = None
     guarded: bool = False
+    guard: GuardProof | None = None
     last_request_at: datetime | None = None
     use_known: bool = False
     settings_hash: str = ""
@@ -229,6 +264,19 @@ class Endpoint:
     scales_to_zero: bool = False
     occupied: bool = False
     problem: str = ""
+
+    @property
+    def awaited(self) -> Awaited:
+        """Return what is needed to wait for it, without the deploy that made it."""
+        configs = (part.rpartition("-")[2] for part in self.parts if part.startswith(_CONFIG))
+        return Awaited(
+            name=self.name,
+            service=self.service,
+            region=self.region,
+            model=self.model,
+            run=next(configs, ""),
+            to_zero=self.scales_to_zero,
+        )
 
     @property
     def billed(self) -> bool:

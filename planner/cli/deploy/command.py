@@ -105,7 +105,7 @@ def _go(plan: Plan, given: Mapping[str, Any], options: Options, ledger: Ledger) 
         confirm(f"{verb} {prepared.spec.name} for {price}?", costs=price)
     cleanup = f"planner destroy {prepared.spec.name} --region {prepared.spec.region}"
     with (
-        view.Progress(prepared) as progress,
+        view.Progress(view.usual_time(prepared)) as progress,
         Interruption(on_first=progress.say, cleanup=cleanup) as interruption,
     ):
         progress.watch(interruption)

@@ -58,7 +58,7 @@ def run(plans: Sequence[Plan], given: Mapping[str, Any], options: Options, ledge
             f"Deploy {first.spec.name} to the first of these with room, for {most}?", costs=most
         )
     with (
-        view.Progress(first) as progress,
+        view.Progress(view.usual_time(first)) as progress,
         Interruption(
             on_first=progress.say, cleanup=f"planner destroy {first.spec.name}"
         ) as interruption,

@@ -58,7 +58,7 @@ def run(given: Mapping[str, Any], options: Options) -> int:
             note("Nothing was started (--plan).")
             return 0
         with (
-            view.Progress(prepared) as progress,
+            view.Progress(view.usual_time(prepared)) as progress,
             Interruption(
                 on_first=progress.say, cleanup=f"planner destroy {prepared.spec.name}"
             ) as interruption,
@@ -152,7 +152,7 @@ def _expiry(expires_at: datetime | None) -> str:
 
 def _hand_over(outcome: Outcome) -> None:
     """Print the answer, its speed, how to talk to the endpoint, and how to be rid of it."""
-    from planner.endpoints.deploying.deployment import PROMPT
+    from planner.endpoints.deploying.proving import PROMPT
     from planner.endpoints.local import record
 
     spec, reply = outcome.spec, outcome.reply

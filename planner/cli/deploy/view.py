@@ -11,10 +11,10 @@ import click
 from planner.cli.next_command import pasteable
 from planner.cli.output import console, note
 from planner.endpoints.deploying.choices import Attempt, Observers, Outcome, Prepared
-from planner.endpoints.deploying.deployment import PROMPT
 from planner.endpoints.deploying.lifecycle import Phase
 from planner.endpoints.deploying.places import reason
 from planner.endpoints.deploying.preflight import Status
+from planner.endpoints.deploying.proving import PROMPT
 from planner.endpoints.talking import snippets
 from planner.endpoints.watching import locate
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from planner.endpoints.deploying.interruption import Interruption
-    from planner.endpoints.model import DeploymentSpec
+    from planner.endpoints.model import Awaited, DeploymentSpec
+    from planner.endpoints.talking.client import Reply
     from planner.plan import Plan
 
 _MINUTE_S = 60
@@ -245,43 +246,55 @@ def hand_over(outcome: Outcome) -> None:
     spec, reply = outcome.spec, outcome.reply
     if reply is None:
         click.echo(f"{spec.name} is being created in {spec.region}.")
+        click.echo(pasteable(f"  planner resume {spec.name}     waits for its first answer"))
         click.echo(pasteable("  planner status    shows how far it is"))
         click.echo(pasteable(f"  planner destroy {spec.name}"))
         return
+    hand_over_awaited(spec.awaited, reply)
+
+
+def hand_over_awaited(awaited: Awaited, reply: Reply) -> None:
+    """Print likewise what is known of an endpoint that another run has made."""
     speed = (
         f"{reply.tokens_per_second:,.1f} tokens/s" if reply.tokens_per_second else "speed not told"
     )
     first = f", first token after {reply.first_token_s:.2f} s" if reply.first_token_s else ""
-    click.echo(f"{spec.name} answers in {spec.region} ({speed} for one request{first}).")
+    name = awaited.name
+    click.echo(f"{name} answers in {awaited.region} ({speed} for one request{first}).")
     click.echo(f"  Q: {PROMPT}")
     click.echo(f"  A: {reply.text.strip()}")
-    codes = snippets.snippets(spec.name, spec.region, spec.plan.model, spec.component)
-    for title, code in codes.items() if spec.plan.service == "sagemaker" else ():
+    codes = snippets.snippets(name, awaited.region, awaited.model, awaited.component)
+    for title, code in codes.items() if awaited.service == "sagemaker" else ():
         click.echo(f"\n# {title}\n{code}")
-    commands = (f"planner chat {spec.name}", "planner status", f"planner destroy {spec.name}")
+    commands = (f"planner chat {name}", "planner status", f"planner destroy {name}")
     click.echo(f"\n{'      '.join(map(pasteable, commands))}")
+
+
+def usual_time(prepared: Prepared) -> str:
+    """Say how long a start takes: as measured from this machine before, else at most."""
+    typical = prepared.typical_s
+    if typical and typical > _MINUTE_S:
+        return f"usually {typical / 60:.0f} min"
+    return f"up to {prepared.spec.startup_timeout_s / 60:.0f} min"
 
 
 class Progress:
     """Shows steps and stages with the time they take; to stderr.
 
+    Args:
+        usual: How long it takes, in words; empty where not known.
+
     Where nobody reads any more (a closed pipe) it interrupts, because what goes on unseen may
     cost money unseen; it never raises, as a rollback may be under way.
     """
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, usual: str = "") -> None:
         self._when_gone: Callable[[], None] = lambda: None
         self._gone = False
         self._started = time.monotonic()
         self._stage = ""
         self._status: Any = None
-        typical = prepared.typical_s
-        limit = prepared.spec.startup_timeout_s / 60
-        self._usual = (
-            f"usually {typical / 60:.0f} min"
-            if typical and typical > _MINUTE_S
-            else f"up to {limit:.0f} min"
-        )
+        self._usual = usual
         self.observers = Observers(
             step=self._step, stage=self._show, attempt=self._attempt, waiting=self._waiting
         )
@@ -322,7 +335,8 @@ class Progress:
     def _show(self, stage: str, lines: Sequence[str]) -> None:
         del lines
         if self._status is not None:
-            self._status.update(f"{stage} [{self._elapsed()}, {self._usual}]".replace("[", "\\["))
+            times = ", ".join(filter(None, [self._elapsed(), self._usual]))
+            self._status.update(f"{stage} [{times}]".replace("[", "\\["))
         if stage != self._stage:
             self._stage = stage
             self._line(f"    {stage}")

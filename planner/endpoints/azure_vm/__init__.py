@@ -32,6 +32,7 @@ class Adapter(MachineAdapter):
     title = "Azure"
     longest_name = requests.LONGEST_NAME
     provisioning_models = requests.MODELS
+    ended_by = "a Logic App"
     console_title = "serial console"
 
     def regions(self) -> list[str]:

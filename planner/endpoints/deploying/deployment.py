@@ -9,7 +9,14 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from planner.clouds import settings
-from planner.endpoints.deploying import access, containers, lifecycle, plan_checks, preflight
+from planner.endpoints.deploying import (
+    access,
+    containers,
+    lifecycle,
+    plan_checks,
+    preflight,
+    proving,
+)
 from planner.endpoints.deploying.choices import (
     DEFAULT_LIFE,
     Attempt,
@@ -19,9 +26,10 @@ from planner.endpoints.deploying.choices import (
     Prepared,
 )
 from planner.endpoints.interface import Context, Pace
-from planner.endpoints.model import DeploymentSpec, Endpoint, State
-from planner.endpoints.talking.client import ChatClient, Reply
-from planner.errors import CloudError, OutOfTouchError, PlannerError, UsageError
+from planner.endpoints.model import DeploymentSpec, State
+from planner.endpoints.watching import waiting
+from planner.endpoints.watching.guard import GuardProof
+from planner.errors import CloudError, OutOfTouchError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,13 +38,13 @@ if TYPE_CHECKING:
     from planner.endpoints.deploying.interruption import Interruption
     from planner.endpoints.deploying.preflight import Finding
     from planner.endpoints.interface import EndpointAdapter
-    from planner.endpoints.model import Container
+    from planner.endpoints.model import Container, Endpoint
+    from planner.endpoints.talking.client import Reply
     from planner.ledger import Ledger
     from planner.plan import Plan
 
 __all__ = [
     "DEFAULT_LIFE",
-    "PROMPT",
     "Attempt",
     "Observers",
     "Options",
@@ -50,9 +58,6 @@ __all__ = [
     "typical_start_s",
 ]
 
-PROMPT = "In one sentence: why is the sky blue?"
-_PROOF_TOKENS = 64
-_PROOF_ATTEMPTS = 3
 _MAKING_TIME = timedelta(minutes=15)
 
 
@@ -174,7 +179,8 @@ def deploy(
     existing = prepared.existing
     if existing is not None and prepared.is_same:
         there = _as_it_runs(prepared)
-        reply = _follow(there, adapter, interruption, seen) if options.wait else None
+        context = Context(interruption=interruption, progress=seen.stage, pace=Pace.current())
+        reply = proving.follow(there.awaited, adapter, context) if options.wait else None
         return Outcome(there, changed=False, reply=reply)
     spec = adapter.prepare(prepared.spec, create_roles=True)
     context = Context(interruption=interruption, progress=seen.stage, pace=Pace.current())
@@ -187,6 +193,8 @@ def deploy(
         if existing is not None and prepared.is_update
         else adapter.steps(spec, context)
     )
+    if spec.expires_at is not None and not prepared.is_update:
+        steps.append(_guard_step(spec, adapter, context))
     proof: list[Reply] = []
     if options.wait:
         steps += _proof(spec, adapter, context, proof)
@@ -272,54 +280,47 @@ def _note_start(ledger: Ledger, spec: DeploymentSpec) -> None:
             ledger.mark_removed(record.id)
 
 
+def _guard_step(spec: DeploymentSpec, adapter: EndpointAdapter, context: Context) -> lifecycle.Step:
+    """Return the step that proves that what ends the endpoint is there and may act."""
+
+    def prove() -> str:
+        seen: list[GuardProof] = []
+
+        def holds() -> bool:
+            found = adapter.find(spec.name, spec.region)
+            shows = found is not None and found.state is not State.LEFTOVER
+            seen.append(adapter.guard(found) if found and shows else GuardProof("", None))
+            return seen[-1].holds
+
+        # Roles and what they may do are known late.
+        if context.patience.ask(lambda: waiting.until(holds, context)):
+            return ""
+        raise CloudError(
+            f"nothing would end {spec.name} when its time is up",
+            why=seen[-1].why or "the cloud shows neither it nor the order to remove it",
+            advice="planner doctor --permissions",
+        )
+
+    return lifecycle.Step("prove that its end is ordered", prove)
+
+
 def _proof(
     spec: DeploymentSpec, adapter: EndpointAdapter, context: Context, proof: list[Reply]
 ) -> list[lifecycle.Step]:
     """Return the steps that wait for the endpoint and ask it something."""
 
     def wait() -> str:
-        adapter.wait(spec, context)
+        adapter.wait(spec.awaited, context)
         return ""
 
     def ask() -> str:
-        proof.append(_ask_again(spec, adapter, context))
+        proof.append(proving.ask(spec.awaited, adapter, context))
         return ""
 
     return [
         lifecycle.Step("wait until it is in service", wait),
         lifecycle.Step("ask it something", ask),
     ]
-
-
-def _ask_again(spec: DeploymentSpec, adapter: EndpointAdapter, context: Context) -> Reply:
-    """Ask, and again where the answer was cut off: a tunnel breaks more easily than an engine."""
-    for _ in range(_PROOF_ATTEMPTS - 1):
-        try:
-            return context.patience.ask(lambda: _ask(spec, adapter))
-        except CloudError as error:
-            context.progress(f"{error}: asking again", ())
-        context.interruption.pause(context.pace.poll_s)
-    return context.patience.ask(lambda: _ask(spec, adapter))
-
-
-def _ask(spec: DeploymentSpec, adapter: EndpointAdapter) -> Reply:
-    there = Endpoint(
-        name=spec.name,
-        cloud=adapter.cloud,
-        service=adapter.service,
-        region=spec.region,
-        state=State.IN_SERVICE,
-        scales_to_zero=spec.guard.to_zero,
-        # By name: the list of components is behind.
-        parts=(f"component:{spec.component}",) if spec.component else (),
-    )
-    client = ChatClient(adapter.transport(there), spec.plan.model)
-    reply = client.ask([{"role": "user", "content": PROMPT}], max_tokens=_PROOF_TOKENS)
-    if not reply.text.strip():
-        raise PlannerError(
-            f"{spec.name} is in service but answered nothing", advice=f"planner logs {spec.name}"
-        )
-    return reply
 
 
 def _as_it_runs(prepared: Prepared) -> DeploymentSpec:
@@ -333,15 +334,6 @@ def _as_it_runs(prepared: Prepared) -> DeploymentSpec:
         prepared.spec.run,
     )
     return replace(prepared.spec, run=run)
-
-
-def _follow(
-    spec: DeploymentSpec, adapter: EndpointAdapter, interruption: Interruption, seen: Observers
-) -> Reply:
-    """Wait for an endpoint that is there already, or is being made by another run."""
-    context = Context(interruption=interruption, progress=seen.stage, pace=Pace.current())
-    adapter.wait(spec, context)
-    return _ask_again(spec, adapter, context)
 
 
 def _existing(

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from planner.clouds import aws
+from planner.endpoints.aws import guard
 from planner.endpoints.ec2 import (
     checks,
     expiry,
@@ -25,6 +26,7 @@ from planner.endpoints.ec2.machine import Ec2Machine
 from planner.endpoints.machines import watch
 from planner.endpoints.machines.adapter import MachineAdapter
 from planner.endpoints.model import TAG_EXPIRES
+from planner.endpoints.watching.guard import GuardProof
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,6 +47,7 @@ class Adapter(MachineAdapter):
     title = "EC2"
     longest_name = requests.LONGEST_NAME
     provisioning_models = requests.MODELS
+    ended_by = "EventBridge Scheduler"
     console_title = "console"
 
     def regions(self) -> list[str]:
@@ -75,6 +78,16 @@ class Adapter(MachineAdapter):
     def steps(self, spec: DeploymentSpec, context: Context) -> list[Step]:
         """Return the steps that make the endpoint."""
         return steps.create(spec, context, partial(self.keep, spec.name, spec.region))
+
+    def guard(self, endpoint: Endpoint) -> GuardProof:
+        """Return whether its schedule is there, and the schedule's role may end the machine."""
+        region = endpoint.region
+        named = {kind: name for part in endpoint.parts for kind, _, name in [part.partition(":")]}
+        if "schedule" not in named:
+            return GuardProof(guard.BY, None, may_act=False, why="it has no schedule")
+        arn = f"arn:aws:ec2:{region}:{aws.account()}:instance/{named.get('instance', '*')}"
+        action = "ec2:TerminateInstances"
+        return guard.prove(named["schedule"], region, endpoint.name, action, arn)
 
     def locate(self, name: str, region: str) -> Ec2Machine:
         """Return the machine of an endpoint, by the account's list.

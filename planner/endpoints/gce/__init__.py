@@ -34,6 +34,7 @@ class Adapter(MachineAdapter):
     title = "Compute Engine"
     longest_name = requests.LONGEST_NAME
     provisioning_models = requests.MODELS
+    ended_by = "Compute Engine"
     console_title = "serial port 1"
 
     def regions(self) -> list[str]:

@@ -30,6 +30,7 @@ from planner.endpoints.model import (
 )
 from planner.endpoints.talking.http_transport import HttpTransport
 from planner.endpoints.watching import failures
+from planner.endpoints.watching.guard import GuardProof
 from planner.errors import CloudError, NotFoundError, PlannerError, UsageError
 from planner.ledger import Resource
 
@@ -39,9 +40,10 @@ if TYPE_CHECKING:
     from planner.endpoints.deploying.preflight import Check
     from planner.endpoints.interface import Context
     from planner.endpoints.local.record import Record
-    from planner.endpoints.model import Container, DeploymentSpec, Weights
+    from planner.endpoints.model import Awaited, Container, DeploymentSpec, Weights
     from planner.plan import Plan
 
+_ENDED_BY = "a process on this machine"
 _LOOK_EVERY_S = 0.2
 # What llama.cpp and vLLM log when they have answered.
 _REQUEST = re.compile(r"slot +release|POST /v1/(chat/)?completions")
@@ -112,23 +114,30 @@ class Adapter:
 
         return [Step(f"start {spec.name} with the new settings", change, back, _resource(spec))]
 
-    def wait(self, spec: DeploymentSpec, context: Context) -> None:
+    def guard(self, endpoint: Endpoint) -> GuardProof:
+        """Return whether the process that ends it runs."""
+        if endpoint.guarded:
+            return GuardProof(_ENDED_BY, endpoint.expires_at)
+        why = "the process that would end it is gone"
+        return GuardProof(_ENDED_BY, endpoint.expires_at, may_act=False, why=why)
+
+    def wait(self, awaited: Awaited, context: Context) -> None:
         """Return when the engine serves the model.
 
         Raises:
             CloudError: It ended, or takes too long; with the telling lines of its log.
         """
-        deadline = time.monotonic() + spec.startup_timeout_s
-        while not _serves(_written(spec.name)):
-            lines = [_split(line)[1] for line in record.log(spec.name)]
+        deadline = time.monotonic() + awaited.startup_timeout_s
+        while not _serves(_written(awaited.name)):
+            lines = [_split(line)[1] for line in record.log(awaited.name)]
             context.progress(_stage(lines), lines)
-            why = record.ended(spec.name)
-            if not why and record.process(spec.name) is None:
+            why = record.ended(awaited.name)
+            if not why and record.process(awaited.name) is None:
                 why = "the process that runs it is gone"
             if not why and time.monotonic() > deadline:
-                why = f"it did not answer within {spec.startup_timeout_s / 60:.0f} minutes"
+                why = f"it did not answer within {awaited.startup_timeout_s / 60:.0f} minutes"
             if why:
-                raise _failure(spec, why, lines)
+                raise _failure(awaited, why, lines)
             context.interruption.pause_here(_LOOK_EVERY_S)
 
     def settle(self, before: Endpoint) -> None:
@@ -313,12 +322,13 @@ def _serves(written: Record) -> bool:
         return False
 
 
-def _failure(spec: DeploymentSpec, why: str, lines: list[str]) -> PlannerError:
-    found = failures.diagnose(why, lines, model=spec.plan.model, name=spec.name, service="local")
+def _failure(awaited: Awaited, why: str, lines: list[str]) -> PlannerError:
+    name, model = awaited.name, awaited.model
+    found = failures.diagnose(why, lines, model=model, name=name, service="local")
     telling = [f"log: {line}" for line in found.lines]
     known = found.text if found.cause != "unknown" else why
     return CloudError(
-        f"{spec.name} failed to start on this machine: {known}",
+        f"{name} failed to start on this machine: {known}",
         code=found.cause,
         why="\n".join([found.reason, *telling]),
         advice=found.advice

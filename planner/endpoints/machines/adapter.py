@@ -8,10 +8,12 @@ changed in place, nobody sees its requests, its console tells how far it is.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from planner.endpoints.machines import checks, console, found, removal, watch
 from planner.endpoints.model import Container, State
+from planner.endpoints.watching.guard import GuardProof
 from planner.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from planner.endpoints.deploying.lifecycle import Step
     from planner.endpoints.deploying.preflight import Check
     from planner.endpoints.interface import Context, LogLine
-    from planner.endpoints.model import DeploymentSpec, Endpoint, Weights
+    from planner.endpoints.model import Awaited, DeploymentSpec, Endpoint, Weights
     from planner.endpoints.talking.http_transport import HttpTransport
     from planner.plan import Plan
 
@@ -56,6 +58,8 @@ class MachineAdapter(ABC):
     """What people call it: ``Compute Engine``."""
     longest_name: ClassVar[int]
     provisioning_models: ClassVar[tuple[str, ...]]
+    ended_by: ClassVar[str]
+    """Who keeps the order that ends an endpoint: ``a Logic App``."""
     console_title: ClassVar[str]
     """What the cloud calls the console: ``serial port 1``."""
 
@@ -184,9 +188,10 @@ class MachineAdapter(ABC):
             advice=f"another --name, or planner destroy {endpoint.name} first",
         )
 
-    def wait(self, spec: DeploymentSpec, context: Context) -> None:
+    def wait(self, awaited: Awaited, context: Context) -> None:
         """Return when the endpoint is in service."""
-        watch.follow(spec, context, self.machine(spec.name, spec.region))
+        find = partial(self.machine, awaited.name, awaited.region)
+        watch.follow(awaited, context, context.patience.ask(find))
 
     def settle(self, before: Endpoint) -> None:
         """Do nothing: nothing is updated in place."""
@@ -195,6 +200,13 @@ class MachineAdapter(ABC):
     def with_use(self, endpoint: Endpoint) -> Endpoint:
         """Return the endpoint as it is: the cloud does not see its requests."""
         return endpoint
+
+    def guard(self, endpoint: Endpoint) -> GuardProof:
+        """Return what the cloud shows of the endpoint's end: its lists tell whether it may act."""
+        if endpoint.guarded:
+            return GuardProof(self.ended_by, endpoint.expires_at)
+        why = f"{self.ended_by} has no order, or may not remove it"
+        return GuardProof(self.ended_by, endpoint.expires_at, may_act=False, why=why)
 
     def remove(self, endpoint: Endpoint, context: Context) -> None:
         """Remove all parts of an endpoint.

@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
     from planner.endpoints.interface import Context
     from planner.endpoints.machines.adapter import Handle
-    from planner.endpoints.model import DeploymentSpec
+    from planner.endpoints.model import Awaited
 
 PROVISION_S = 900
 """How long a machine may take until it starts vLLM, beside the time that vLLM may take."""
 
 
-def follow(spec: DeploymentSpec, context: Context, machine: Handle) -> None:
+def follow(awaited: Awaited, context: Context, machine: Handle) -> None:
     """Return when the machine serves the model.
 
     Args:
-        spec: What it was made of.
+        awaited: The endpoint.
         context: How to wait, and whom to tell.
         machine: What to look at.
 
     Raises:
         CloudError: It failed, is gone, or takes too long; with the telling lines.
     """
-    deadline = clock.monotonic() + spec.startup_timeout_s + PROVISION_S
+    deadline = clock.monotonic() + awaited.startup_timeout_s + PROVISION_S
     absence, seen = Absence(context.pace.settle_s), list[str]()
     while True:
         ended, lines = context.patience.ask(lambda: _look(machine, absence))
@@ -43,11 +43,11 @@ def follow(spec: DeploymentSpec, context: Context, machine: Handle) -> None:
         if now == console.READY:
             return
         if now.startswith(console.FAILED):
-            raise _failure(spec, now, lines)
+            raise _failure(awaited, now, lines)
         if ended:
-            raise _failure(spec, ended, lines)
+            raise _failure(awaited, ended, lines)
         if clock.monotonic() > deadline:
-            raise _failure(spec, f"not ready in time: still {now}", lines)
+            raise _failure(awaited, f"not ready in time: still {now}", lines)
         context.interruption.pause(context.pace.poll_s)
 
 
@@ -81,9 +81,10 @@ def gone(name: str, cloud: str) -> NotFoundError:
     )
 
 
-def _failure(spec: DeploymentSpec, why: str, lines: Sequence[str]) -> PlannerError:
-    plan = spec.plan
-    found = failures.diagnose(why, lines, model=plan.model, name=spec.name, service=plan.service)
+def _failure(awaited: Awaited, why: str, lines: Sequence[str]) -> PlannerError:
+    found = failures.diagnose(
+        why, lines, model=awaited.model, name=awaited.name, service=awaited.service
+    )
     if found.cause == "unknown":
         found = replace(found, text=why)
-    return failures.failure(found, spec.name)
+    return failures.failure(found, awaited.name)

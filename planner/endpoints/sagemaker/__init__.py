@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from planner.clouds import aws, settings
+from planner.endpoints.aws import guard
 from planner.endpoints.deploying import containers
 from planner.endpoints.model import NEVER, TAG_EXPIRES, State
 from planner.endpoints.sagemaker import (
@@ -29,6 +30,7 @@ from planner.endpoints.sagemaker import (
     steps,
     watch,
 )
+from planner.endpoints.watching.guard import GuardProof
 from planner.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from planner.endpoints.deploying.lifecycle import Step
     from planner.endpoints.deploying.preflight import Check
     from planner.endpoints.interface import Context, LogLine, Transport
-    from planner.endpoints.model import Container, DeploymentSpec, Endpoint, Weights
+    from planner.endpoints.model import Awaited, Container, DeploymentSpec, Endpoint, Weights
     from planner.plan import Plan
 
 _ZERO = "guard:zero"
@@ -97,9 +99,9 @@ class Adapter:
         """Return the steps that give an endpoint new settings."""
         return steps.update(spec, endpoint, aws.account(), context)
 
-    def wait(self, spec: DeploymentSpec, context: Context) -> None:
+    def wait(self, awaited: Awaited, context: Context) -> None:
         """Return when the endpoint is in service."""
-        watch.in_service(spec, context)
+        watch.in_service(awaited, context)
 
     def settle(self, before: Endpoint) -> None:
         """Remove the configuration and the models that an update has replaced."""
@@ -122,6 +124,21 @@ class Adapter:
             return endpoint
         used = lookup.last_request(endpoint, settings.now())
         return replace(endpoint, last_request_at=used, use_known=True)
+
+    def guard(self, endpoint: Endpoint) -> GuardProof:
+        """Return whether its schedules are there, and their role may delete it.
+
+        An endpoint with a component has two, and both must hold.
+        """
+        region, account = endpoint.region, aws.account()
+        names = [n for n in _named(endpoint.parts, "schedule") if not requests.is_idle(n)]
+        if not names:
+            return GuardProof(guard.BY, None, may_act=False, why="it has no schedule")
+        proofs = []
+        for name in names:
+            action, resource = requests.ended_by(name, endpoint.name, region, account)
+            proofs.append(guard.prove(name, region, endpoint.name, action, resource))
+        return next((item for item in proofs if item.may_act is not True), proofs[0])
 
     def remove(self, endpoint: Endpoint, context: Context) -> None:
         """Remove the endpoint and all its parts; the expiry goes last.

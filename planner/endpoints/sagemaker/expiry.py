@@ -7,7 +7,7 @@ for a day, because SageMaker refuses to delete an endpoint that is just being ch
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from planner.clouds import settings
@@ -16,6 +16,8 @@ from planner.endpoints.watching import waiting
 from planner.errors import CloudError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from planner.endpoints.interface import Context
     from planner.endpoints.model import DeploymentSpec
 
@@ -54,12 +56,12 @@ def delete(name: str, region: str) -> None:
     api.delete("scheduler", region, "delete_schedule", "remove the expiry", Name=name)
 
 
-def schedules(endpoint: str, region: str) -> dict[str, datetime | None]:
-    """Return the schedules of an endpoint (all endpoints': "") and when each begins to act."""
+def schedules(endpoint: str, region: str) -> list[str]:
+    """Return the names of the schedules of an endpoint (all endpoints': "")."""
     prefix = f"{requests.SCHEDULE_PREFIX}.{endpoint}." if endpoint else requests.SCHEDULE_PREFIX
     found = api.pages("scheduler", region, "list_schedules", "list the expiries", NamePrefix=prefix)
     names = [item["Name"] for page in found for item in page["Schedules"]]
-    return {name: _start(name, region) for name in names if requests.endpoint_of_schedule(name)}
+    return [name for name in names if requests.endpoint_of_schedule(name)]
 
 
 def bring_forward(spec: DeploymentSpec) -> None:
@@ -83,14 +85,3 @@ def role_of(name: str, region: str) -> str:
     """Return the role that a schedule acts as."""
     found = api.call("scheduler", region, "get_schedule", "read the expiry", Name=name)
     return str(found["Target"]["RoleArn"])
-
-
-def _start(name: str, region: str) -> datetime | None:
-    try:
-        found = api.call("scheduler", region, "get_schedule", "read the expiry", Name=name)
-    except CloudError as error:
-        if api.is_missing(error):
-            return None
-        raise
-    start = found.get("StartDate")
-    return start.astimezone(UTC) if isinstance(start, datetime) else None

@@ -43,7 +43,10 @@ _NOT_SECRET = {"MAX_TOTAL_TOKENS", "MAX_INPUT_TOKENS"}
 def endpoints(region: str) -> list[Endpoint]:
     """Return planner's endpoints in a region, leftovers last."""
     found = {}
-    for name in _names(region, "list_endpoints", "Endpoints", "EndpointName"):
+    listed = _names(region, "list_endpoints", "Endpoints", "EndpointName")
+    # The list is behind: what was just made has its expiry already.
+    ordered = map(requests.endpoint_of_schedule, expiry.schedules("", region))
+    for name in dict.fromkeys([*listed, *ordered]):
         made = find(name, region)
         if made is not None:
             found[name] = made

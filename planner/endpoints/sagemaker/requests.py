@@ -14,7 +14,7 @@ from planner.endpoints.sagemaker import component_requests
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from planner.endpoints.model import DeploymentSpec
+    from planner.endpoints.model import Awaited, DeploymentSpec
 
 VARIANT = "AllTraffic"
 LONGEST_NAME = 45
@@ -29,7 +29,7 @@ REPEAT = "rate(15 minutes)"
 REPEAT_FOR = timedelta(hours=24)
 
 
-def part_name(spec: DeploymentSpec) -> str:
+def part_name(spec: DeploymentSpec | Awaited) -> str:
     """Return the name of the model and of the configuration: theirs alone."""
     return f"{spec.name}-{spec.run}"
 
@@ -170,9 +170,7 @@ def schedule(name: str, endpoint: str, role: str, expires_at: datetime) -> dict[
     What is deleted, the endpoint or its inference component, shows in the schedule's name.
     """
     expires_at = expires_at.astimezone(UTC)
-    kind, target = "Endpoint", endpoint
-    if name.endswith(f".{_COMPONENT}"):
-        kind, target = "InferenceComponent", f"{endpoint}-{name.split('.')[-2]}"
+    kind, target = _ends(name, endpoint)
     return {
         "Name": name,
         "Description": f"planner: deletes {target} on SageMaker when the time of {endpoint} is up",
@@ -189,6 +187,20 @@ def schedule(name: str, endpoint: str, role: str, expires_at: datetime) -> dict[
             "RetryPolicy": {"MaximumEventAgeInSeconds": 900, "MaximumRetryAttempts": 5},
         },
     }
+
+
+def ended_by(name: str, endpoint: str, region: str, account: str) -> tuple[str, str]:
+    """Return what a schedule calls, in IAM's words, and the ARN of what it ends."""
+    kind, target = _ends(name, endpoint)
+    part = {"Endpoint": "endpoint", "InferenceComponent": "inference-component"}[kind]
+    return f"sagemaker:Delete{kind}", f"arn:aws:sagemaker:{region}:{account}:{part}/{target}"
+
+
+def _ends(name: str, endpoint: str) -> tuple[str, str]:
+    """Return the kind of what a schedule ends, in SageMaker's word, and its name."""
+    if name.endswith(f".{_COMPONENT}"):
+        return "InferenceComponent", f"{endpoint}-{name.split('.')[-2]}"
+    return "Endpoint", endpoint
 
 
 def idle_schedule(spec: DeploymentSpec, account: str, role: str) -> dict[str, Any]:

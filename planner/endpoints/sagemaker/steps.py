@@ -84,7 +84,7 @@ def _component(spec: DeploymentSpec, account: str, context: Context) -> list[Ste
     name = requests.part_name(spec)
 
     def wait_for_machine() -> str:
-        watch.machine_in_service(spec, context)
+        watch.machine_in_service(spec.awaited, context)
         return ""
 
     return [
@@ -248,7 +248,7 @@ def _limit(spec: DeploymentSpec, error: QuotaShortError) -> PlannerError:
 
 
 def _wait(spec: DeploymentSpec, context: Context) -> str:
-    watch.in_service(spec, context)
+    watch.in_service(spec.awaited, context)
     return ""
 
 

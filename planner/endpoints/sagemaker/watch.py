@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from planner.endpoints.interface import Context
-    from planner.endpoints.model import DeploymentSpec
+    from planner.endpoints.model import Awaited
 
 _CHANGING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
 # Beside the container's own time: finding a machine, pulling the image.
@@ -45,37 +45,37 @@ class _Subject:
     component: str = ""
 
 
-def in_service(spec: DeploymentSpec, context: Context) -> None:
+def in_service(awaited: Awaited, context: Context) -> None:
     """Return when the endpoint is in service with this run's configuration.
 
     Raises:
         CapacityError: There is no machine for it.
         CloudError: It failed, with the reason and the telling lines of its log.
     """
-    machine_in_service(spec, context)
-    if spec.guard.to_zero:
-        name = requests.part_name(spec)
-        look = partial(api.describe_component, name, spec.region)
-        title = f"the inference component of {spec.name}"
-        _follow(spec, context, _Subject(title, look, "InferenceComponentStatus", name))
+    machine_in_service(awaited, context)
+    if awaited.to_zero:
+        name = requests.part_name(awaited)
+        look = partial(api.describe_component, name, awaited.region)
+        title = f"the inference component of {awaited.name}"
+        _follow(awaited, context, _Subject(title, look, "InferenceComponentStatus", name))
 
 
-def machine_in_service(spec: DeploymentSpec, context: Context) -> None:
+def machine_in_service(awaited: Awaited, context: Context) -> None:
     """Return when the endpoint itself is in service: with a component, that is an empty machine.
 
     Raises:
         CapacityError: There is no machine for it.
         CloudError: It failed, with the reason and the telling lines of its log.
     """
-    look = partial(api.describe, spec.name, spec.region)
-    _require_own(spec, _follow(spec, context, _Subject(spec.name, look, "EndpointStatus")))
+    look = partial(api.describe, awaited.name, awaited.region)
+    _require_own(awaited, _follow(awaited, context, _Subject(awaited.name, look, "EndpointStatus")))
 
 
-def _follow(spec: DeploymentSpec, context: Context, subject: _Subject) -> dict[str, Any]:
+def _follow(awaited: Awaited, context: Context, subject: _Subject) -> dict[str, Any]:
     """Return the description once it is in service."""
-    deadline = clock.monotonic() + spec.startup_timeout_s + _PROVISION_S
+    deadline = clock.monotonic() + awaited.startup_timeout_s + _PROVISION_S
     absence, patience = Absence(context.pace.settle_s), context.patience
-    log = _Log(spec, subject, context)
+    log = _Log(awaited, subject, context)
     seen = 0
     while True:
         described = patience.ask(subject.describe)
@@ -92,13 +92,13 @@ def _follow(spec: DeploymentSpec, context: Context, subject: _Subject) -> dict[s
         if status == "InService":
             return described
         if status not in _CHANGING:
-            raise _failure(spec, described, subject, lines)
+            raise _failure(awaited, described, subject, lines)
         if clock.monotonic() > deadline:
             raise CloudError(
                 f"{subject.title} was not ready in time",
-                why=f"after {(spec.startup_timeout_s + _PROVISION_S) / 60:.0f} minutes it is "
+                why=f"after {(awaited.startup_timeout_s + _PROVISION_S) / 60:.0f} minutes it is "
                 f"still {status}",
-                advice=f"planner logs {spec.name}",
+                advice=f"planner logs {awaited.name}",
             )
         context.interruption.pause(context.pace.poll_s)
 
@@ -107,13 +107,13 @@ class _Log:
     """The container's log of one start. It decorates: an endpoint lives without it.
 
     Args:
-        spec: The deployment.
+        awaited: The endpoint.
         subject: What writes it.
         context: How to wait, and whom to tell.
     """
 
-    def __init__(self, spec: DeploymentSpec, subject: _Subject, context: Context) -> None:
-        self._spec, self._subject, self._context = spec, subject, context
+    def __init__(self, awaited: Awaited, subject: _Subject, context: Context) -> None:
+        self._awaited, self._subject, self._context = awaited, subject, context
         self._since: datetime | None = None
         self._denied = False
 
@@ -131,8 +131,8 @@ class _Log:
             return []
 
     def _lines(self) -> list[LogLine]:
-        spec = self._spec
-        return logs(spec.name, spec.region, self._since, self._subject.component)
+        awaited = self._awaited
+        return logs(awaited.name, awaited.region, self._since, self._subject.component)
 
 
 def _gone(subject: _Subject) -> CloudError:
@@ -196,31 +196,31 @@ def _stage(status: str, lines: list[str]) -> str:
     return status.lower()
 
 
-def _require_own(spec: DeploymentSpec, described: dict[str, Any]) -> None:
+def _require_own(awaited: Awaited, described: dict[str, Any]) -> None:
     """Raise where SageMaker has gone back to the old settings after a failed update."""
-    if described["EndpointConfigName"] != requests.part_name(spec):
+    if described["EndpointConfigName"] != requests.part_name(awaited):
         raise failures.failure(
             failures.diagnose(
                 described.get("FailureReason", "SageMaker kept the old settings"),
-                [line.text for line in _recent(spec)],
-                model=spec.plan.model,
-                name=spec.name,
+                [line.text for line in _recent(awaited)],
+                model=awaited.model,
+                name=awaited.name,
             ),
-            spec.name,
+            awaited.name,
         )
 
 
-def _recent(spec: DeploymentSpec) -> list[LogLine]:
-    return logs(spec.name, spec.region, datetime.now(UTC) - timedelta(hours=1))
+def _recent(awaited: Awaited) -> list[LogLine]:
+    return logs(awaited.name, awaited.region, datetime.now(UTC) - timedelta(hours=1))
 
 
 def _failure(
-    spec: DeploymentSpec, described: dict[str, Any], subject: _Subject, lines: list[str]
+    awaited: Awaited, described: dict[str, Any], subject: _Subject, lines: list[str]
 ) -> PlannerError:
     diagnosis = failures.diagnose(
         described.get("FailureReason", f"it is {described[subject.status]}"),
         lines,
-        model=spec.plan.model,
-        name=spec.name,
+        model=awaited.model,
+        name=awaited.name,
     )
-    return failures.failure(diagnosis, spec.name)
+    return failures.failure(diagnosis, awaited.name)

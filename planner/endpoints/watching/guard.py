@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +57,25 @@ class Guard:
             "zero": self.to_zero,
         }
         return tuple(kind for kind, on in wanted.items() if on)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardProof:
+    """What was found out about the order that ends an endpoint.
+
+    Attributes:
+        by: Who keeps the order: ``EventBridge Scheduler``.
+        acts_at: When it begins to act; None where there is no order.
+        may_act: Whether it may do what it is told; None where that cannot be found out.
+        why: Why it would not act, or why it is not known.
+    """
+
+    by: str
+    acts_at: datetime | None
+    may_act: bool | None = True
+    why: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether something ends the endpoint, as far as one can know."""
+        return self.acts_at is not None and self.may_act is not False

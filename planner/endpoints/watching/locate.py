@@ -131,7 +131,7 @@ def _find(name: str, made: EndpointAdapter, regions: Iterable[str]) -> list[Endp
 
 
 def _in(made: EndpointAdapter, region: str) -> list[Endpoint]:
-    return [_with_use(made, item) for item in made.endpoints(region)]
+    return [_with_guard(made, _with_use(made, item)) for item in made.endpoints(region)]
 
 
 def _with_use(made: EndpointAdapter, endpoint: Endpoint) -> Endpoint:
@@ -140,6 +140,18 @@ def _with_use(made: EndpointAdapter, endpoint: Endpoint) -> Endpoint:
         return made.with_use(endpoint)
     except PlannerError as error:
         return replace(endpoint, problem=endpoint.problem or str(error))
+
+
+def _with_guard(made: EndpointAdapter, endpoint: Endpoint) -> Endpoint:
+    """Add whether what ends it is there and may act; that it is not is a problem to show."""
+    if not endpoint.guarded or not endpoint.billed:
+        return endpoint
+    try:
+        proof = made.guard(endpoint)
+    except PlannerError as error:
+        return replace(endpoint, problem=endpoint.problem or str(error))
+    problem = "" if proof.holds else f"its end is ordered, but would not happen: {proof.why}"
+    return replace(endpoint, guard=proof, guarded=proof.holds, problem=endpoint.problem or problem)
 
 
 def _look(look: Callable[[], list[_T]]) -> list[_T] | PlannerError:

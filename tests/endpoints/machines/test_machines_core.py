@@ -14,7 +14,7 @@ from planner.endpoints.deploying.interruption import Interruption
 from planner.endpoints.deploying.lifecycle import NotMadeError
 from planner.endpoints.interface import Context
 from planner.endpoints.machines import console, found, removal, steps, watch
-from planner.endpoints.model import State
+from planner.endpoints.model import Awaited, State
 from planner.errors import CapacityError, CloudError, NotFoundError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Spec:
 
 
 SPEC = Spec()
+AWAITED = Awaited("here", "gce", "us-central1", "llama-2-70b")
 
 
 def context(told: list[str] | None = None) -> Context:
@@ -162,7 +163,7 @@ def quick() -> Context:
 
 def test_a_machine_is_followed_to_its_first_answer() -> None:
     seen = Watched("boot", "planner: stage: starting vLLM", "planner: ready")
-    watch.follow(SPEC, quick(), seen)
+    watch.follow(AWAITED, quick(), seen)
     assert seen.seen == 3
 
 
@@ -173,15 +174,17 @@ def test_a_machine_that_fails_stops_or_goes_ends_the_wait_with_the_reason(
     monkeypatch.setattr(clock, "monotonic", itertools.count(0.0, 10.0).__next__)
     with pytest.raises(CloudError) as caught:
         watch.follow(
-            SPEC, quick(), Watched("CUDA out of memory", "planner: failed: vLLM ended with code 1")
+            AWAITED,
+            quick(),
+            Watched("CUDA out of memory", "planner: failed: vLLM ended with code 1"),
         )
     assert caught.value.code == "out-of-memory"
     assert "sagemaker" not in caught.value.advice
     with pytest.raises(CloudError, match="stopped the machine"):
-        watch.follow(SPEC, quick(), Watched(stopped="the cloud has stopped the machine"))
+        watch.follow(AWAITED, quick(), Watched(stopped="the cloud has stopped the machine"))
     # It is a failed deploy, not a question for something that is not there.
     with pytest.raises(CloudError, match="is gone") as lost:
-        watch.follow(SPEC, quick(), Watched(gone=True))
+        watch.follow(AWAITED, quick(), Watched(gone=True))
     assert not isinstance(lost.value, NotFoundError)
     assert lost.value.exit_code == 1
 
