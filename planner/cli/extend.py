@@ -10,19 +10,23 @@ from planner.cli.duration import to_duration
 from planner.cli.quota.options import account_options, use_accounts
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
+
+    from planner.endpoints.model import Endpoint
 
 
 @click.command()
 @click.argument("name")
 @click.argument("span", metavar="DURATION", required=False, callback=to_duration)
 @click.option("--no-expiry", is_flag=True, help="Let it run, and cost, until someone deletes it.")
+@click.option("--shorten", is_flag=True, help="Let it end earlier than it would now.")
 @click.option("--region", default="", metavar="NAME", help="Where it is, if there are several.")
 @account_options
 def extend(
     name: str,
     span: timedelta | None,
     no_expiry: bool,
+    shorten: bool,
     region: str,
     **options: Any,  # noqa: ANN401 - mirrors the options
 ) -> None:
@@ -30,7 +34,7 @@ def extend(
 
     \b
     planner extend llama-2-70b 8h
-    planner extend llama-2-70b 30m
+    planner extend llama-2-70b 30m --shorten
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     use_accounts(options)
     if (span is None) is not no_expiry:
@@ -43,6 +47,8 @@ def extend(
         found = locate.one(name, ledger, region=region)
         now = locate.now(found.service).replace(microsecond=0)
         expires_at = None if span is None else now + span
+        if expires_at is not None and not shorten:
+            _refuse_earlier(found, expires_at, now)
         adapter(found.service).extend(found, expires_at)
         for item in ledger.resources(endpoint=name):
             if item.region == found.region:
@@ -54,3 +60,28 @@ def extend(
         click.echo(
             f"{name} in {found.region} is removed at {expires_at:%Y-%m-%d %H:%M} UTC{price}."
         )
+
+
+def _refuse_earlier(endpoint: Endpoint, expires_at: datetime, now: datetime) -> None:
+    """Raise where the new end comes before the present one: extend means more time.
+
+    Raises:
+        UsageError: It would be shortened.
+    """
+    from planner.errors import UsageError
+
+    before = endpoint.expires_at
+    if before is None or expires_at >= before:
+        return
+    left = int((before - now).total_seconds() // 60)
+    span = int((expires_at - now).total_seconds() // 60)
+    raise UsageError(
+        f"{endpoint.name} would end earlier: it has {left // 60} h {left % 60} min left, "
+        f"and the new time is {span // 60} h {span % 60} min from now",
+        why="extend gives more time unless you say --shorten",
+        advice=f"planner extend {endpoint.name} {_duration(span)} --shorten",
+    )
+
+
+def _duration(minutes: int) -> str:
+    return f"{minutes}m" if minutes % 60 else f"{minutes // 60}h"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from planner.endpoints.deploying.choices import Options
 
+_SHORTEST_LIFE = timedelta(minutes=5)
 CLOUD_SERVICES = ("sagemaker", "ec2", "gce", "azure-vm")
 _OF_CLOUD = {"aws": "sagemaker", "azure": "azure-vm", "gcp": "gce", "google": "gce"}
 CLUSTERS = ("gke", "eks", "aks")
@@ -278,6 +280,8 @@ def options_of(given: Mapping[str, Any]) -> Options:
     from planner.endpoints.watching.guard import Guard
 
     ceiling = given["max_hourly"]
+    if not given["no_expiry"] and given["expires"] < _SHORTEST_LIFE:
+        raise click.UsageError("--expires takes five minutes or more; --no-expiry leaves it out")
     same = (
         "name",
         "engine",

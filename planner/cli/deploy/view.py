@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -99,8 +100,8 @@ def _facts(prepared: Prepared) -> list[tuple[str, str]]:
         ("Price", _price(plan)),
         ("Layout", _layout(plan)),
         ("Speed", _speed(plan)),
-        ("Expires", _expiry(spec)),
-        ("Makes", _makes(spec)),
+        ("Expires", _expiry(_as_it_is(prepared))),
+        ("Makes", "nothing: it is there" if prepared.is_same else _makes(spec)),
     ]
     pays = plan.break_even_hours_per_month is not None and plan.pricing_model == "on_demand"
     if pays and plan.committed_1y_monthly_usd is not None:
@@ -111,6 +112,14 @@ def _facts(prepared: Prepared) -> list[tuple[str, str]]:
         )
         facts.insert(4, ("Committed", hint))
     return facts
+
+
+def _as_it_is(prepared: Prepared) -> DeploymentSpec:
+    """Return the specification with the end that is in force, where nothing is made anew."""
+    there = prepared.existing
+    if there is None or not prepared.is_same:
+        return prepared.spec
+    return replace(prepared.spec, expires_at=there.expires_at)
 
 
 def _price(plan: Plan) -> str:
@@ -183,7 +192,7 @@ def _makes(spec: DeploymentSpec) -> str:
 
 def plan_record(prepared: Prepared) -> dict[str, Any]:
     """Return the plan as JSON."""
-    spec = prepared.spec
+    spec = _as_it_is(prepared)
     return {
         "name": spec.name,
         "cloud": spec.plan.cloud,

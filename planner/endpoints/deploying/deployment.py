@@ -324,16 +324,12 @@ def _proof(
 
 
 def _as_it_runs(prepared: Prepared) -> DeploymentSpec:
-    """Return the specification with the mark of the run that made what is there."""
-    run = next(
-        (
-            part.rpartition("-")[2]
-            for part in (prepared.existing.parts if prepared.existing else ())
-            if part.startswith("endpoint_config:")
-        ),
-        prepared.spec.run,
-    )
-    return replace(prepared.spec, run=run)
+    """Return the specification with the run and the end of what is there already."""
+    there = prepared.existing
+    if there is None:
+        return prepared.spec
+    run = there.awaited.run or prepared.spec.run
+    return replace(prepared.spec, run=run, expires_at=there.expires_at)
 
 
 def _existing(

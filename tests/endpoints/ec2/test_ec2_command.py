@@ -32,7 +32,10 @@ def test_deploy_status_chat_extend_destroy_on_a_sandbox_that_runs_on(
         spoken = installed_planner("chat", "llama-2-70b", "why?", "--max-tokens", "4", **token)
         assert spoken.returncode == 0, spoken.stderr
         assert spoken.stdout.strip()
-        later = installed_planner("extend", "llama-2-70b", "4h", **token)
+        refused = installed_planner("extend", "llama-2-70b", "4h", **token)
+        assert refused.returncode == 2
+        assert "planner --sandbox extend llama-2-70b 4h --shorten" in refused.stderr
+        later = installed_planner("extend", "llama-2-70b", "4h", "--shorten", **token)
         assert later.returncode == 0, later.stderr
         gone = installed_planner("destroy", "llama-2-70b", "--yes", **token)
         assert gone.returncode == 0, gone.stderr
