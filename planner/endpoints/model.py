@@ -86,6 +86,11 @@ class Weights:
         """Tell whether they lie in a bucket of the user's."""
         return self.location.startswith("s3://")
 
+    @property
+    def needs_token(self) -> bool:
+        """Tell whether the container must be given a token of Hugging Face."""
+        return self.gated and not self.in_s3
+
 
 @dataclass(frozen=True, slots=True)
 class Container:

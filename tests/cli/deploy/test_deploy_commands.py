@@ -223,7 +223,8 @@ def test_bench_compares_with_the_prediction_and_keeps_nothing_simulated(
 
 @pytest.mark.parametrize("kind", ["cloudformation", "terraform"])
 def test_templates_are_written_without_a_cloud(kind: str, installed_planner: Planner) -> None:
-    done = installed_planner("deploy", "llama-2-70b", "--emit", kind, HF_TOKEN=TOKEN)
+    bucket = ("--weights", "s3://bucket/llama/") if kind == "terraform" else ()
+    done = installed_planner("deploy", "llama-2-70b", *bucket, "--emit", kind, HF_TOKEN=TOKEN)
     assert done.returncode == 0
     assert "ml.g7e.12xlarge" in done.stdout
     assert TOKEN not in done.stdout

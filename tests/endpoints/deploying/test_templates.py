@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from rig import OPTIONS, TOKEN, cheapest
 
 from planner.endpoints.deploying import deployment, templates
+from planner.endpoints.deploying.cloudformation import cloudformation
+from planner.endpoints.deploying.terraform import terraform
 from planner.endpoints.model import Secret
 from planner.endpoints.sagemaker import requests
 from planner.endpoints.watching.guard import Guard
@@ -66,7 +69,7 @@ def test_cfn_lint_would_notice_a_wrong_machine(plan: Plan, tmp_path: Path) -> No
 
 
 def test_cloudformation_orders_the_same_as_a_deploy(spec: DeploymentSpec) -> None:
-    resources = templates.cloudformation(spec)["Resources"]
+    resources = cloudformation(spec)["Resources"]
     (variant,) = resources["EndpointConfig"]["Properties"]["ProductionVariants"]
     assert {k: v for k, v in variant.items() if k != "ModelName"} == requests.variant(spec)
     environment = dict(resources["Model"]["Properties"]["PrimaryContainer"]["Environment"])
@@ -77,30 +80,88 @@ def test_cloudformation_orders_the_same_as_a_deploy(spec: DeploymentSpec) -> Non
         assert resources["Endpoint"]["DependsOn"] == "Expiry"
 
 
-@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
-def test_terraform_is_laid_out_as_terraform_fmt_lays_it_out(
-    spec: DeploymentSpec, tmp_path: Path
-) -> None:
-    (tmp_path / "main.tf").write_text(templates.emit(spec, "terraform"))
-    done = subprocess.run(
-        ["terraform", "fmt", "-check", "-diff", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, "")
+class TestMoments:
+    """A template is used on another day: it holds no moment."""
+
+    @pytest.mark.parametrize("kind", templates.FORMATS)
+    def test_none_is_written_down(self, kind: str, plan: Plan) -> None:
+        spec = deployment.specify(plan, replace(OPTIONS, weights="s3://bucket/llama/"))
+        assert spec.expires_at is not None
+        text = templates.emit(spec, kind)
+        assert not re.search(rf"{spec.expires_at:%Y-%m}-\d\dT", text)
+
+    def test_cloudformation_takes_it_as_a_parameter_without_a_default(self, plan: Plan) -> None:
+        made = cloudformation(deployment.specify(plan, OPTIONS))
+        parameter = made["Parameters"]["ExpiresAt"]
+        assert "Default" not in parameter
+        assert re.fullmatch(parameter["AllowedPattern"], "2026-11-27T18:00:00Z")
+        schedule = made["Resources"]["Expiry"]["Properties"]
+        assert schedule["StartDate"] == {"Ref": "ExpiresAt"}
+        tags = made["Resources"]["Endpoint"]["Properties"]["Tags"]
+        assert {"Key": "planner:expires", "Value": {"Ref": "ExpiresAt"}} in tags
+
+    def test_terraform_counts_it_from_each_apply(self, plan: Plan) -> None:
+        options = replace(OPTIONS, weights="s3://bucket/llama/", life=timedelta(hours=3))
+        made = terraform(deployment.specify(plan, options))
+        assert made["variable"]["expires_in"]["default"] == "3h"
+        assert "plantimestamp()" in made["locals"]["expires_at"]
+        schedule = made["resource"]["aws_scheduler_schedule"]["expiry"]
+        assert schedule["start_date"] == "${local.expires_at}"
+        endpoint = made["resource"]["aws_sagemaker_endpoint"]["this"]
+        assert "aws_scheduler_schedule.expiry" in endpoint["depends_on"]
 
 
-def test_terraform_names_each_setting_of_the_container(spec: DeploymentSpec) -> None:
-    text = templates.emit(spec, "terraform")
-    for name, value in spec.container.environment.items():
-        assert any(name in line and json.dumps(value) in line for line in text.splitlines())
+class TestTerraform:
+    @pytest.fixture(params=["s3", "no expiry"])
+    def made(self, request: pytest.FixtureRequest, plan: Plan) -> dict[str, Any]:
+        chosen = {"weights": "s3://bucket/llama/", **VARIANTS[request.param]}
+        return terraform(deployment.specify(plan, replace(OPTIONS, **chosen)))
+
+    @pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
+    def test_terraform_reads_it(self, made: dict[str, Any], tmp_path: Path) -> None:
+        (tmp_path / "main.tf.json").write_text(json.dumps(made))
+        done = subprocess.run(
+            ["terraform", "fmt", "-check", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (0, "")
+
+    def test_each_reference_names_what_is_there(self, made: dict[str, Any]) -> None:
+        there = {f"{kind}.{name}" for kind, named in made["resource"].items() for name in named}
+        there |= {f"local.{name}" for name in made.get("locals", {})}
+        there |= {f"var.{name}" for name in made.get("variable", {})}
+        text = json.dumps(made)
+        named = set(re.findall(r"\b(?:aws_\w+|local|var)\.\w+", text))
+        assert named <= there
+
+    def test_it_orders_the_same_as_a_deploy(self, plan: Plan) -> None:
+        spec = deployment.specify(plan, replace(OPTIONS, weights="s3://bucket/llama/"))
+        made = terraform(spec)["resource"]
+        (container,) = made["aws_sagemaker_model"]["this"]["primary_container"]
+        assert container["environment"] == spec.container.environment
+        (variant,) = made["aws_sagemaker_endpoint_configuration"]["this"]["production_variants"]
+        assert set(requests.variant(spec).values()) <= set(variant.values())
+        policy = made["aws_iam_role_policy"]["expiry"]["policy"]
+        assert "sagemaker:DeleteEndpoint" in policy
+
+    def test_what_would_keep_a_token_in_the_state_is_refused(self, plan: Plan) -> None:
+        spec = replace(deployment.specify(plan, OPTIONS), token=Secret(TOKEN))
+        with pytest.raises(UsageError) as caught:
+            templates.emit(spec, "terraform")
+        assert "--weights s3://" in caught.value.advice
+
+    def test_texts_that_look_like_expressions_are_taken_as_they_are(self, plan: Plan) -> None:
+        options = replace(OPTIONS, weights="s3://bucket/${x}/", owner="%{y}")
+        text = json.dumps(terraform(deployment.specify(plan, options)))
+        assert "$${x}" in text
+        assert "%%{y}" in text
 
 
-@pytest.mark.parametrize("kind", templates.FORMATS)
-def test_no_template_holds_the_token(kind: str, plan: Plan) -> None:
+def test_cloudformation_does_not_hold_the_token(plan: Plan) -> None:
     spec = replace(deployment.specify(plan, OPTIONS), token=Secret(TOKEN))
-    assert TOKEN not in templates.emit(spec, kind)
+    assert TOKEN not in templates.emit(spec, "cloudformation")
 
 
 @pytest.mark.parametrize("kind", templates.FORMATS)

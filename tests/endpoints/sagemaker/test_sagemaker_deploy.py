@@ -299,7 +299,7 @@ def test_the_token_shows_nowhere(
 ) -> None:
     sandbox.deploy(plan)
     spec = deployment.specify(plan, OPTIONS)
-    shown = [repr(spec), templates.emit(spec, "cloudformation"), templates.emit(spec, "terraform")]
+    shown = [repr(spec), templates.emit(spec, "cloudformation")]
     sandbox.destroy(NAME, plan.region)
     for name in ("gated", "role"):
         sandbox.scenario(endpoint_failure=name)
