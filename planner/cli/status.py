@@ -40,12 +40,14 @@ def status(
     from planner.ledger import Ledger
 
     with Ledger() as ledger:
+        # It may be another computer's, or lost: then it says nothing of what runs.
+        empty = not (regions or all_regions or ledger.resources(include_removed=True))
         found = locate.all_endpoints(ledger, regions=regions, everywhere=all_regions)
     records = [_record(item, locate.now(item.service)) for item in found.endpoints]
     if records or output_format != "table":
         emit(records, _columns(), output_format, fields=list(records[0]) if records else None)
     else:
-        click.echo("No endpoints.")
+        click.echo("No endpoints are known here." if empty else "No endpoints.")
     burn = sum(r["hourly_usd"] or 0 for r in records if r["billed"])
     if burn:
         note(f"All together: ${burn:,.2f} an hour.")
@@ -58,7 +60,12 @@ def status(
             note(f"{item.name} in {item.region}: {item.problem}")
     for region, error in found.failures:
         note(f"{region}: {error}")
-    if not all_regions and not regions:
+    if empty:
+        note(
+            "This computer's ledger has never known an endpoint, so no cloud was looked at: "
+            "planner status --all-regions looks everywhere."
+        )
+    elif not all_regions and not regions:
         note("Looked where planner made something; planner status --all-regions looks everywhere.")
 
 

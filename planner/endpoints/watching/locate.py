@@ -30,7 +30,11 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Endpoints, and the regions that could not be looked at."""
+    """Endpoints, and the regions that could not be looked at.
+
+    Attributes:
+        failures: Regions, or services where not even the regions are known, and why.
+    """
 
     endpoints: tuple[Endpoint, ...]
     failures: tuple[tuple[str, PlannerError], ...] = ()
@@ -69,15 +73,22 @@ def all_endpoints(
         places += [(made, region) for region in look_in if _may_have(made.cloud, region)]
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="status") as pool:
         answers = pool.map(lambda place: _look(lambda: _in(*place)), places)
-        for (_, region), answer in zip(places, answers, strict=True):
+        seen = False
+        for (made, region), answer in zip(places, answers, strict=True):
             if isinstance(answer, PlannerError):
                 failures.append((region, answer))
             else:
                 found += answer
-    for _, error in failures:
-        if isinstance(error, AccessError) and not isinstance(error, NotEnabledError) and not found:
-            raise error
+                seen = seen or made.cloud != _LOCAL
+    # Who has an account with one cloud alone is shown what is there, and what was not looked at.
+    denied = [error for _, error in failures if _is_denied(error)]
+    if denied and not found and not seen:
+        raise denied[0]
     return Found(tuple(found), tuple(failures))
+
+
+def _is_denied(error: PlannerError) -> bool:
+    return isinstance(error, AccessError) and not isinstance(error, NotEnabledError)
 
 
 def one(name: str, ledger: Ledger, *, region: str = "") -> Endpoint:
