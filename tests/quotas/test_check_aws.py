@@ -98,7 +98,7 @@ def role() -> str:
 
 
 def test_endpoints_in_use_are_counted(sandbox: Sandbox) -> None:
-    turn(sandbox, gpu_instances=2)
+    turn(sandbox, gpu_instances=2, identity_lag_s=0, read_lag_s=0, list_lag_s=0)
     sagemaker = aws.client("sagemaker", WEST)
     sagemaker.create_model(
         ModelName="m",

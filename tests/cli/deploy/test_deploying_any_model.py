@@ -31,7 +31,9 @@ def world(sandbox: Sandbox, own_state_folder: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PLANNER_SANDBOX", "1")
     monkeypatch.delenv("HF_TOKEN", raising=False)
     process.write_state(sandbox.endpoints)
-    base = scenarios.with_settings(scenarios.get("approved"), {"endpoint_startup_s": "0"})
+    base = scenarios.with_settings(
+        scenarios.get("approved"), {"endpoint_startup_s": "0", "list_lag_s": "0"}
+    )
     sandbox.world.reset(base)
     return sandbox
 

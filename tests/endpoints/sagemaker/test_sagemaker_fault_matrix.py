@@ -107,8 +107,10 @@ def test_a_failure_of_any_call_leaves_nothing_and_the_next_run_succeeds(
         cases += 1
         bench.faults.expect(fault(index, kind))
         error = attempt(bench, plan, replace(options, name=case.name))
-        # Preflight's calls go out at once, in any order.
-        case = replace(case, operation=bench.faults.operations[index])
+        # Preflight's calls go out at once, in any order; and how often a run looks until something
+        # is known differs, so that one may come to fewer calls.
+        made = bench.faults.operations
+        case = replace(case, operation=made[index] if index < len(made) else "")
         bench.faults.expect(None)
         left = bench.left(plan.region)
         if error is None:
@@ -127,7 +129,7 @@ def test_a_failure_of_any_call_leaves_nothing_and_the_next_run_succeeds(
             f"\nfault matrix ({shape}): {len(operations)} calls, {cases} failures and throttles, "
             f"{succeeded} survived, {leaks} leaks"
         )
-    asked = len(ANSWERS) * (len(operations) if shape == "plain" else 4)
+    asked = len(ANSWERS) * (len(operations) if shape == "plain" else 3)
     assert cases >= asked // (1 if turns.whole() else turns.EVERY)
     assert leaks == 0
 
