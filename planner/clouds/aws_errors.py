@@ -187,4 +187,4 @@ def _not_sent(error: Exception, what: str) -> PlannerError:
 
 
 def _sign_in() -> str:
-    return settings.sign_in("aws sso login, aws configure, or export AWS_PROFILE=...")
+    return settings.sign_in_advice("aws sso login, aws configure, or export AWS_PROFILE=...")

@@ -108,7 +108,7 @@ def translate(
     why = redact(str(error).split("\n", 1)[0])
     if isinstance(error, exceptions.ClientAuthenticationError):
         return NoCredentialsError(
-            f"{what}: no Azure credentials", why=why, advice=settings.sign_in(_SIGN_IN)
+            f"{what}: no Azure credentials", why=why, advice=settings.sign_in_advice(_SIGN_IN)
         )
     return TransientError(
         f"{what}: Azure cannot be reached", why=why, advice="check the network, or --sandbox"
@@ -156,7 +156,7 @@ def _no_access(
         return ExpiredCredentialsError(
             f"{what}: the Azure sign-in is no longer valid",
             why=why,
-            advice=settings.sign_in(_SIGN_IN),
+            advice=settings.sign_in_advice(_SIGN_IN),
         )
     if code in DENIED or (error.status_code == 403 and not code):  # noqa: PLR2004 - Forbidden
         found = _ACTION.search(why)

@@ -46,13 +46,13 @@ def translate(
         return NoCredentialsError(
             f"{what}: no Google Cloud credentials",
             why=redact(str(error)),
-            advice=settings.sign_in(_SIGN_IN),
+            advice=settings.sign_in_advice(_SIGN_IN),
         )
     if isinstance(error, auth.RefreshError | auth.ReauthFailError):
         return ExpiredCredentialsError(
             f"{what}: the Google Cloud sign-in is no longer valid",
             why=redact(str(error)),
-            advice=settings.sign_in(_SIGN_IN),
+            advice=settings.sign_in_advice(_SIGN_IN),
         )
     if isinstance(error, exceptions.RetryError) and isinstance(error.cause, Exception):
         return translate(error.cause, what=what.removeprefix("could not "), action=action, api=api)
@@ -75,7 +75,7 @@ def _refused(
         return ExpiredCredentialsError(
             f"{what}: the Google Cloud sign-in is no longer valid",
             why=why,
-            advice=settings.sign_in(_SIGN_IN),
+            advice=settings.sign_in_advice(_SIGN_IN),
         )
     if isinstance(error, exceptions.Forbidden):
         return _forbidden(error, what, why, action, api)

@@ -99,7 +99,7 @@ def use(settings: CloudSettings | None) -> None:
     """
     global _chosen  # noqa: PLW0603 - one process works with one set of accounts at a time
     _chosen = settings
-    renew()
+    forget_clients()
 
 
 def on_change(forget: Callable[[], None]) -> None:
@@ -107,14 +107,14 @@ def on_change(forget: Callable[[], None]) -> None:
     _forget_clients.append(forget)
 
 
-def sign_in(command: str) -> str:
+def sign_in_advice(command: str) -> str:
     """Return how to sign in again: with the cloud's own command, or in the sandbox."""
     simulated = "planner sandbox sign-in; for the real clouds: "
     return f"{simulated}{command}" if current().simulated else command
 
 
-def renew() -> None:
-    """Make all clients anew at their next use: they then read the sign-in again."""
+def forget_clients() -> None:
+    """Drop all clients: those that are made next read the sign-in again."""
     for forget in _forget_clients:
         forget()
 

@@ -177,9 +177,11 @@ class _Run:
 
     def look_at_guard(self) -> str:
         there = self._there()
-        if there.expires_at is None or not there.guarded:
+        proof = self._adapter.guard(there)
+        if there.expires_at is None or not there.guarded or not proof.holds:
             raise PlannerError(
                 "nothing in the cloud deletes it when its time is up, or may not",
+                why=proof.why,
                 advice="planner doctor --permissions",
             )
         return f"until {there.expires_at:%H:%M} UTC"

@@ -62,6 +62,14 @@ def is_missing(error: PlannerError) -> bool:
     )
 
 
+def is_unknown_yet(error: PlannerError, kind: str) -> bool:
+    """Tell whether SageMaker does not find what a request names: ``endpoint configuration``.
+
+    The quote tells a model from the data of a model, which is never found by waiting.
+    """
+    return is_missing(error) and f'Could not find {kind} "' in error.why
+
+
 def is_role_unknown(error: PlannerError) -> bool:
     """Tell whether AWS cannot assume a role; new roles take seconds to be known."""
     return isinstance(error, CloudError | PermissionDeniedError) and any(

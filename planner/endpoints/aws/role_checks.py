@@ -65,12 +65,30 @@ def _policy(
     except PermissionDeniedError as error:
         text = f"{role.name} is there; whether it has its policy is not known ({error})"
         return Finding(name, Status.UNKNOWN, text, error.advice, PermissionDeniedError)
-    if now == wanted(now):
+    must = wanted(now)
+    if now == must:
         return good(name, role.name)
-    if now is None and not may_create:
-        text = f"{role.name} has no policy: it can do nothing ({role.purpose})"
-        return Finding(name, Status.BAD, text, _CREATE, UsageError)
     what = "no policy" if now is None else "another policy than this planner gives it"
     if may_create:
         return good(name, f"{role.name} has {what}; it will be given its own")
+    if now is None:
+        text = f"{role.name} has no policy: it can do nothing ({role.purpose})"
+        return Finding(name, Status.BAD, text, _CREATE, UsageError)
+    if lacks := _missing(now, must):
+        text = f"{role.name} lacks {'; '.join(lacks)}"
+        return Finding(name, Status.BAD, text, _CREATE, UsageError)
     return Finding(name, Status.WARNING, f"{role.name} has {what}", _CREATE)
+
+
+def _missing(now: dict[str, Any], must: dict[str, Any]) -> list[str]:
+    """Return the statements of a policy that another has no counterpart of, in words."""
+    there = {item.get("Sid") for item in now.get("Statement", [])}
+    return [
+        f"{_words(item['Action'])} on {_words(item['Resource'])}"
+        for item in must["Statement"]
+        if item["Sid"] not in there
+    ]
+
+
+def _words(listed: str | list[str]) -> str:
+    return listed if isinstance(listed, str) else ", ".join(listed)

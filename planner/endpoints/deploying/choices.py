@@ -100,6 +100,7 @@ class Prepared:
         existing: planner's endpoint of that name, where there is one.
         differences: Settings that an update would change: (what, now, then).
         typical_s: How long it took before, from this machine; None where it never did.
+        may_create_roles: Whether roles may be made, and given the policies that they lack.
     """
 
     spec: DeploymentSpec
@@ -107,6 +108,7 @@ class Prepared:
     existing: Endpoint | None = None
     differences: tuple[tuple[str, str, str], ...] = ()
     typical_s: float | None = None
+    may_create_roles: bool = False
 
     @property
     def is_same(self) -> bool:

@@ -129,9 +129,8 @@ def prepare(
         preflight.Check("price", lambda: plan_checks.price(spec, options.max_hourly)),
         *access.checks(spec, model, accepted=options.accept_license),
     ]
-    findings = preflight.run(
-        [*own, *adapter.checks(spec, may_create_roles=may_create_roles or options.create_roles)]
-    )
+    may_create = may_create_roles or options.create_roles
+    findings = preflight.run([*own, *adapter.checks(spec, may_create_roles=may_create)])
     existing = _existing(spec, adapter, findings)
     if existing is not None and existing.settings_hash == spec.settings_hash:
         # Its own machines are what fills the quota.
@@ -142,6 +141,7 @@ def prepare(
         existing=existing,
         differences=_differences(spec, existing, adapter),
         typical_s=typical_start_s(ledger, spec),
+        may_create_roles=may_create,
     )
 
 
@@ -182,7 +182,7 @@ def deploy(
         context = Context(interruption=interruption, progress=seen.stage, pace=Pace.current())
         reply = proving.follow(there.awaited, adapter, context) if options.wait else None
         return Outcome(there, changed=False, reply=reply)
-    spec = adapter.prepare(prepared.spec, create_roles=True)
+    spec = adapter.prepare(prepared.spec, create_roles=prepared.may_create_roles)
     context = Context(interruption=interruption, progress=seen.stage, pace=Pace.current())
     if existing is not None and not prepared.is_update and not _may_be_of_another_run(existing):
         # It failed, or only free parts are left: out of the way with it.
@@ -193,6 +193,7 @@ def deploy(
         if existing is not None and prepared.is_update
         else adapter.steps(spec, context)
     )
+    # An update keeps the end that it has until it stands: a new one that would fail ends nothing.
     if spec.expires_at is not None and not prepared.is_update:
         steps.append(_guard_step(spec, adapter, context))
     proof: list[Reply] = []
@@ -219,17 +220,8 @@ def deploy(
 
 def _left_alone(spec: DeploymentSpec, error: OutOfTouchError) -> OutOfTouchError:
     """Say what goes on while planner cannot look, and how to take it up again."""
-    price = f" at ${spec.plan.hourly_usd:,.2f} an hour" if spec.plan.hourly_usd else ""
-    end = (
-        f"the cloud removes it at {spec.expires_at:%Y-%m-%d %H:%M} UTC"
-        if spec.expires_at is not None
-        else "nothing ends it but you: it has no expiry"
-    )
-    return OutOfTouchError(
-        f"lost touch with {spec.name}: {error}",
-        cause=error.cause,
-        why=f"what was made of it goes on{price}; {end}",
-        advice=f"planner resume {spec.name} --region {spec.region}, once the cloud answers again",
+    return proving.lost_touch(
+        spec.awaited, error, proving.goes_on(spec.plan.hourly_usd, spec.expires_at)
     )
 
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from planner.clouds import settings
 from planner.endpoints.model import Endpoint, State
 from planner.endpoints.talking.client import ChatClient, Reply
-from planner.errors import CloudError, NotFoundError, OutOfTouchError, PlannerError
+from planner.errors import (
+    CloudError,
+    InterruptedByUserError,
+    NotFoundError,
+    OutOfTouchError,
+    PlannerError,
+)
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
     from planner.endpoints.interface import Context, EndpointAdapter
     from planner.endpoints.model import Awaited
 
@@ -45,7 +53,7 @@ def resume(endpoint: Endpoint, adapter: EndpointAdapter, context: Context) -> Re
 
     Raises:
         NotFoundError: There is no machine of it, or not for long.
-        CloudError: It has failed, or fails; it is not taken back without being asked for.
+        PlannerError: It has failed, or fails; it is not taken back without being asked for.
         OutOfTouchError: The cloud could not be asked for too long.
     """
     destroy = f"planner destroy {endpoint.name} --region {endpoint.region}"
@@ -55,35 +63,50 @@ def resume(endpoint: Endpoint, adapter: EndpointAdapter, context: Context) -> Re
     if endpoint.state not in _COMING:
         raise NotFoundError(
             f"nothing of {endpoint.name} runs: it is {endpoint.state}",
-            why="its deploy ended before it had a machine, or after it was gone",
-            advice=f"the same planner deploy again, or {destroy}",
+            why="its deploy ended before it had a machine, or it is gone",
+            advice=f"{destroy}, then planner deploy again",
         )
     try:
         return follow(endpoint.awaited, adapter, context)
     except OutOfTouchError as error:
-        raise OutOfTouchError(
-            f"lost touch with {endpoint.name}: {error}",
-            cause=error.cause,
-            why=_goes_on(endpoint),
-            advice=f"planner resume {endpoint.name} --region {endpoint.region}",
-        ) from error
-    except CloudError as error:
-        why = "\n".join(filter(None, [error.why, _goes_on(endpoint)]))
-        advice = f"{error.advice}; then {destroy}" if error.advice else destroy
-        raise CloudError(str(error), code=error.code, why=why, advice=advice) from error
+        raise lost_touch(endpoint.awaited, error, _goes_on(endpoint)) from error
+    except InterruptedByUserError:
+        raise
+    except PlannerError as error:
+        there = context.patience.ask(lambda: adapter.find(endpoint.name, endpoint.region))
+        error.why = "\n".join(filter(None, [error.why, _goes_on(there) if there else ""]))
+        error.advice = f"{error.advice}\n       {destroy}".strip()
+        raise
+
+
+def lost_touch(awaited: Awaited, error: OutOfTouchError, why: str) -> OutOfTouchError:
+    """Return the error of an endpoint that cannot be looked at any more.
+
+    Args:
+        awaited: The endpoint.
+        error: What ended the wait.
+        why: What goes on meanwhile, as :func:`goes_on` says it.
+    """
+    return OutOfTouchError(
+        f"lost touch with {awaited.name}: {error}",
+        cause=error.cause,
+        why=why,
+        advice=f"planner resume {awaited.name} --region {awaited.region}",
+    )
+
+
+def goes_on(hourly_usd: Decimal | None, expires_at: datetime | None) -> str:
+    """Say what an endpoint costs while nobody takes it away, and what ends it."""
+    price = f" at ${hourly_usd:,.2f} an hour" if hourly_usd else ""
+    if expires_at is None:
+        return f"it goes on{price}; nothing ends it but you: it has no expiry"
+    end = f"its end is ordered for {expires_at:%Y-%m-%d %H:%M} UTC"
+    return f"what was made of it goes on{price}; {end}"
 
 
 def _goes_on(endpoint: Endpoint) -> str:
-    """Say what an endpoint costs while nobody takes it away, and what ends it."""
-    price = f" at ${endpoint.hourly_usd:,.2f} an hour" if endpoint.hourly_usd else ""
-    if endpoint.expires_at is None:
-        return f"it goes on{price}; nothing ends it but you: it has no expiry"
-    left = endpoint.expires_at > settings.now()
-    return (
-        f"it goes on{price}; the cloud removes it at {endpoint.expires_at:%Y-%m-%d %H:%M} UTC"
-        if left
-        else f"it goes on{price}; its time is up, and the cloud has not removed it yet"
-    )
+    """Say likewise of an endpoint that the cloud shows; nothing where it costs nothing."""
+    return goes_on(endpoint.hourly_usd, endpoint.expires_at) if endpoint.billed else ""
 
 
 def _ask(awaited: Awaited, adapter: EndpointAdapter) -> Reply:

@@ -104,11 +104,16 @@ class Adapter:
         watch.in_service(awaited, context)
 
     def settle(self, before: Endpoint) -> None:
-        """Remove the configuration and the models that an update has replaced."""
+        """Remove the configuration, the models and the expiries that an update has replaced.
+
+        Not before it stands: an update that fails leaves the endpoint with its old ones.
+        """
         for part in before.parts:
             kind, _, name = part.partition(":")
             if kind in {"model", "endpoint_config"}:
                 removal.part(kind, name, before.region)
+            elif kind == "schedule" and not requests.is_idle(name):
+                expiry.delete(name, before.region)
 
     def settings(self, endpoint: Endpoint) -> dict[str, str]:
         """Return the settings of an endpoint in the words of ``DeploymentSpec.settings``."""

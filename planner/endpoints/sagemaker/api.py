@@ -11,6 +11,7 @@ from planner.endpoints.aws.calls import (
     is_missing,
     is_refused_for_certain,
     is_role_unknown,
+    is_unknown_yet,
     pages,
 )
 from planner.errors import CloudError
@@ -29,6 +30,7 @@ __all__ = [
     "is_refused_for_certain",
     "is_role_unknown",
     "is_taken",
+    "is_unknown_yet",
     "pages",
 ]
 

@@ -21,17 +21,17 @@ class Hold:
     """Whether the endpoint may use what this run has made.
 
     Attributes:
-        may_be: From the request that makes or changes the endpoint, until it is known that it was
-            not made, is gone, or has its old settings back.
+        endpoint_may_exist: From the request that makes or changes the endpoint, until it is
+            known that it was not made, is gone, or has its old settings back.
     """
 
-    may_be: bool = False
+    endpoint_may_exist: bool = False
 
     def unless_used(self, what: str, undo: Callable[[], None]) -> Callable[[], None]:
         """Return how to take a part back once the endpoint cannot use it."""
 
         def undo_if_free() -> None:
-            if self.may_be:
+            if self.endpoint_may_exist:
                 raise CloudError(f"{what} stays: the endpoint may still be there and need it")
             undo()
 

@@ -61,7 +61,7 @@ def find(name: str, region: str) -> Endpoint | None:
     described = api.describe(name, region)
     if described is None:
         return None
-    tags = _tags(str(described["EndpointArn"]), region)
+    tags = tags_of(str(described["EndpointArn"]), region)
     if tags.get(TAG_ENDPOINT) != name:
         return Endpoint(
             name=name,
@@ -160,7 +160,7 @@ def leftovers(region: str, living: set[str], only: str = "") -> list[Endpoint]:
                 continue
             if only not in {"", match["endpoint"]}:
                 continue
-            tags = _tags(arn, region)
+            tags = tags_of(arn, region)
             if tags.get(TAG_ENDPOINT) == match["endpoint"]:
                 found = parts.setdefault(match["endpoint"], [])
                 found.append(f"{kind}:{name}")
@@ -198,7 +198,7 @@ def _lost_components(region: str, living: set[str], only: str) -> dict[str, str]
     for item in (item for page in found for item in page["InferenceComponents"]):
         name, endpoint = item["InferenceComponentName"], item["EndpointName"]
         wanted = endpoint not in living and only in {"", endpoint}
-        if wanted and _tags(item["InferenceComponentArn"], region).get(TAG_ENDPOINT) == endpoint:
+        if wanted and tags_of(item["InferenceComponentArn"], region).get(TAG_ENDPOINT) == endpoint:
             lost[name] = endpoint
     return lost
 
@@ -287,7 +287,8 @@ def _config(name: str, region: str) -> dict[str, Any]:
         raise
 
 
-def _tags(arn: str, region: str) -> dict[str, str]:
+def tags_of(arn: str, region: str) -> dict[str, str]:
+    """Return the tags of a thing; none where it is gone."""
     try:
         found = api.call("sagemaker", region, "list_tags", "read the tags", ResourceArn=arn)
     except PlannerError as error:

@@ -29,7 +29,7 @@ def endpoint_of_run(spec: DeploymentSpec, context: Context, hold: Hold) -> None:
 
     One that was asked for and does not show is waited for: reads are behind writes.
     """
-    if not hold.may_be:
+    if not hold.endpoint_may_exist:
         return
     shown: list[dict[str, Any]] = []
 
@@ -40,7 +40,7 @@ def endpoint_of_run(spec: DeploymentSpec, context: Context, hold: Hold) -> None:
 
     if waiting.until(look, context) and _is_of_run(spec, shown[0]):
         endpoint(spec.name, spec.region, context, on_busy=lambda: expiry.bring_forward(spec))
-    hold.may_be = False
+    hold.endpoint_may_exist = False
 
 
 def _is_of_run(spec: DeploymentSpec, described: dict[str, Any]) -> bool:

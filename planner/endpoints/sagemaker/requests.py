@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from planner.endpoints.sagemaker import component_requests
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from planner.endpoints.model import Awaited, DeploymentSpec
@@ -89,8 +90,13 @@ def log_group(endpoint: str, component: str = "") -> str:
 
 
 def tags(spec: DeploymentSpec) -> list[dict[str, str]]:
-    """Return the tags in AWS's form."""
-    return [{"Key": key, "Value": value} for key, value in spec.tags.items()]
+    """Return the tags of a deployment in AWS's form."""
+    return as_tags(spec.tags)
+
+
+def as_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags in AWS's form."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def model(spec: DeploymentSpec) -> dict[str, Any]:

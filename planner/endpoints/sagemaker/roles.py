@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
@@ -23,7 +24,7 @@ __all__ = [
     "trust",
     "trusts",
 ]
-_WEIGHTS = "ReadTheWeights"
+_READ = "ReadTheWeights"
 
 EXECUTION = Role(
     "planner-sagemaker-execution",
@@ -63,29 +64,25 @@ def policy(role: Role, weights: Weights, now: dict[str, Any] | None = None) -> d
         now: The policy in force: the role is shared, so what other endpoints read stays.
     """
     document = roles.rights(role)
-    if role is not EXECUTION:
-        return document
-    places = {*_places(now or {}), *(_arns(weights) if weights.in_s3 else ())}
-    if places:
-        document["Statement"].append(
-            {
-                "Sid": _WEIGHTS,
-                "Effect": "Allow",
-                "Action": ["s3:GetObject", "s3:ListBucket"],
-                "Resource": sorted(places),
-            }
-        )
+    if role is EXECUTION:
+        kept = {item["Sid"]: item for item in (now or {}).get("Statement", []) if _is_read(item)}
+        own = [_read(weights)] if weights.in_s3 else []
+        document["Statement"] += {**kept, **{item["Sid"]: item for item in own}}.values()
     return document
 
 
-def _arns(weights: Weights) -> list[str]:
+def _read(weights: Weights) -> dict[str, Any]:
+    """Return the statement that lets the container read its weights: one for each place."""
     place = urlparse(weights.location)
-    prefix = place.path.strip("/")
-    bucket = f"arn:aws:s3:::{place.netloc}"
-    return [bucket, f"{bucket}/{prefix}/*" if prefix else f"{bucket}/*"]
+    bucket, prefix = f"arn:aws:s3:::{place.netloc}", place.path.strip("/")
+    mark = hashlib.sha256(f"{place.netloc}/{prefix}".encode()).hexdigest()[:8]
+    return {
+        "Sid": f"{_READ}{mark}",
+        "Effect": "Allow",
+        "Action": ["s3:GetObject", "s3:ListBucket"],
+        "Resource": [bucket, f"{bucket}/{prefix}/*" if prefix else f"{bucket}/*"],
+    }
 
 
-def _places(document: dict[str, Any]) -> list[str]:
-    """Return what a policy lets the container read."""
-    named = (s for s in document.get("Statement", []) if s.get("Sid") == _WEIGHTS)
-    return [place for statement in named for place in statement["Resource"]]
+def _is_read(statement: dict[str, Any]) -> bool:
+    return str(statement.get("Sid", "")).startswith(_READ)

@@ -17,6 +17,7 @@ from planner.endpoints.sagemaker import (
     components,
     expiry,
     idle,
+    lookup,
     removal,
     requests,
     scaling,
@@ -28,7 +29,7 @@ from planner.errors import CloudError, PlannerError, QuotaShortError, UsageError
 from planner.ledger import Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from decimal import Decimal
 
     from planner.endpoints.interface import Context
@@ -58,9 +59,15 @@ def update(spec: DeploymentSpec, endpoint: Endpoint, account: str, context: Cont
     """Return the steps that give an endpoint new settings, and the old ones back on failure."""
     described = api.describe(endpoint.name, endpoint.region) or {}
     before, hold = str(described.get("EndpointConfigName", "")), Hold()
+    arn = str(described.get("EndpointArn", ""))
+    tags_before = lookup.tags_of(arn, endpoint.region)
 
     def change() -> str:
         _ask_for_endpoint(spec, "update", context, hold)
+        return ""
+
+    def retag() -> str:
+        _tag(spec, arn, spec.tags)
         return ""
 
     return [
@@ -73,9 +80,9 @@ def update(spec: DeploymentSpec, endpoint: Endpoint, account: str, context: Cont
         Step("follow the update", lambda: _wait(spec, context)),
         Step(
             "write down the new settings",
-            lambda: _retag(spec, str(described.get("EndpointArn", ""))),
+            retag,
+            lambda: _tag(spec, arn, tags_before),
         ),
-        Step("claim the name", lambda: _claim(spec)),
     ]
 
 
@@ -162,7 +169,7 @@ def _create_part(spec: DeploymentSpec, kind: str, context: Context) -> str:
                 **make[kind](spec),
             ),
             context,
-            lambda error: api.is_role_unknown(error) or api.is_missing(error),
+            lambda error: api.is_role_unknown(error) or api.is_unknown_yet(error, "model"),
         )
     except CloudError as error:
         if "Min instance count needs to be greater than 0" in error.why:
@@ -188,20 +195,20 @@ def _create_endpoint(spec: DeploymentSpec, context: Context, hold: Hold) -> str:
         if not api.is_taken(error):
             raise
         if not _is_own(spec, context):
-            hold.may_be = False
+            hold.endpoint_may_exist = False
             raise NotMadeError(
                 f"{spec.name} in {spec.region} was made by someone else in the meantime",
                 why="another deploy of the same name got there first; nothing of it was touched",
                 advice=f"planner status, or deploy under another --name than {spec.name}",
             ) from error
-        hold.may_be = True
+        hold.endpoint_may_exist = True
     return spec.name
 
 
 def _ask_for_endpoint(spec: DeploymentSpec, verb: str, context: Context, hold: Hold) -> None:
     """Create or update the endpoint; its configuration is known a while after it was made."""
     body = {"EndpointName": spec.name, "EndpointConfigName": requests.part_name(spec)}
-    hold.may_be = True
+    hold.endpoint_may_exist = True
     try:
         waiting.once_known(
             lambda: api.call(
@@ -212,10 +219,10 @@ def _ask_for_endpoint(spec: DeploymentSpec, verb: str, context: Context, hold: H
                 **(requests.endpoint(spec) if verb == "create" else body),
             ),
             context,
-            api.is_missing,
+            lambda error: api.is_unknown_yet(error, "endpoint configuration"),
         )
     except PlannerError as error:
-        hold.may_be = not api.is_refused_for_certain(error)
+        hold.endpoint_may_exist = not api.is_refused_for_certain(error)
         if isinstance(error, QuotaShortError):
             raise _limit(spec, error) from error
         raise
@@ -268,7 +275,7 @@ def _back_to(spec: DeploymentSpec, before: str, context: Context, hold: Hold) ->
     """Give the endpoint its old settings back, unless it has them."""
     described = watch.until_settled(spec.name, spec.region, context)
     if described is None or described.get("EndpointConfigName") == before:
-        hold.may_be = False
+        hold.endpoint_may_exist = False
         return
     api.call(
         "sagemaker",
@@ -279,19 +286,18 @@ def _back_to(spec: DeploymentSpec, before: str, context: Context, hold: Hold) ->
         EndpointConfigName=before,
     )
     watch.until_settled(spec.name, spec.region, context)
-    hold.may_be = False
+    hold.endpoint_may_exist = False
 
 
-def _retag(spec: DeploymentSpec, arn: str) -> str:
+def _tag(spec: DeploymentSpec, arn: str, tags: Mapping[str, str]) -> None:
     api.call(
         "sagemaker",
         spec.region,
         "add_tags",
         f"tag {spec.name}",
         ResourceArn=arn,
-        Tags=requests.tags(spec),
+        Tags=requests.as_tags(tags),
     )
-    return ""
 
 
 def _record(

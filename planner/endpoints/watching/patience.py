@@ -57,7 +57,7 @@ class Patience:
                 told = self._bear(error, began, self._pace.outage_s, told)
             except (ExpiredCredentialsError, NoCredentialsError) as error:
                 told = self._bear(error, began, self._pace.sign_in_s, told)
-                settings.renew()
+                settings.forget_clients()
             else:
                 if told:
                     self._say(f"the cloud answers again, after {_words(clock.monotonic() - began)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -116,17 +115,6 @@ class TestTerraform:
     def made(self, request: pytest.FixtureRequest, plan: Plan) -> dict[str, Any]:
         chosen = {"weights": "s3://bucket/llama/", **VARIANTS[request.param]}
         return terraform(deployment.specify(plan, replace(OPTIONS, **chosen)))
-
-    @pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
-    def test_terraform_reads_it(self, made: dict[str, Any], tmp_path: Path) -> None:
-        (tmp_path / "main.tf.json").write_text(json.dumps(made))
-        done = subprocess.run(
-            ["terraform", "fmt", "-check", str(tmp_path)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode, done.stdout) == (0, "")
 
     def test_each_reference_names_what_is_there(self, made: dict[str, Any]) -> None:
         there = {f"{kind}.{name}" for kind, named in made["resource"].items() for name in named}

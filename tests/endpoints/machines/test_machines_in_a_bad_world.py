@@ -166,7 +166,7 @@ def test_a_line_that_stays_broken_leaves_what_is_guarded(bench: Rig, plan: Plan)
     bench.scenario(endpoint_startup_s=1200, outage_after_s=120, outage_s=4 * 3600)
     error = attempt(bench, plan, "alone")
     assert isinstance(error, OutOfTouchError)
-    assert "the cloud removes it at" in error.why
+    assert "its end is ordered for" in error.why
     assert "planner resume alone" in error.advice
     bench.scenario(outage_s=0)
     (left,) = adapter(bench.service).endpoints(plan.region)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -122,6 +124,24 @@ def test_where_the_endpoint_cannot_be_deleted_all_that_it_needs_stays(
         }
 
 
+def test_an_update_that_fails_after_it_was_made_leaves_the_endpoint_guarded(
+    sandbox: Rig, plan: Plan
+) -> None:
+    sandbox.deploy(plan)
+    before = shown(plan)
+
+    def on_step(told: str) -> None:
+        if told.startswith("started ask it something"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    error = failure(sandbox, plan, replace(OPTIONS, context=2048), on_step=on_step)
+    assert error.exit_code == 130, error
+    after = shown(plan)
+    assert after.settings_hash == before.settings_hash
+    assert after.guarded
+    assert adapter("sagemaker").guard(after).holds
+
+
 class TestRoles:
     def test_a_role_that_lost_its_policy_gets_it_back(self, sandbox: Rig, plan: Plan) -> None:
         sandbox.deploy(plan)
@@ -140,6 +160,33 @@ class TestRoles:
         error = failure(sandbox, plan, replace(OPTIONS, create_roles=False))
         assert isinstance(error, PreflightError)
         assert "can do nothing" in error.why
+        assert "--create-roles" in error.advice
+
+    def test_scripts_that_may_not_make_roles_do_not_change_them(
+        self, sandbox: Rig, plan: Plan
+    ) -> None:
+        sandbox.deploy(plan)
+        sandbox.destroy(NAME, plan.region)
+        own = roles.in_force(roles.EXPIRY)
+        assert own is not None
+        own["Statement"].append(
+            {"Sid": "Ours", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
+        )
+        aws.client("iam", HOME).put_role_policy(
+            RoleName=roles.EXPIRY.name, PolicyName="planner", PolicyDocument=json.dumps(own)
+        )
+        sandbox.deploy(plan, replace(OPTIONS, create_roles=False))
+        assert roles.in_force(roles.EXPIRY) == own
+
+    def test_a_bucket_that_the_role_may_not_read_is_named_before(
+        self, sandbox: Rig, plan: Plan
+    ) -> None:
+        sandbox.deploy(plan)
+        sandbox.destroy(NAME, plan.region)
+        options = replace(OPTIONS, create_roles=False, weights="s3://one/llama/")
+        error = failure(sandbox, plan, options)
+        assert isinstance(error, PreflightError)
+        assert "arn:aws:s3:::one/llama/*" in error.why
         assert "--create-roles" in error.advice
 
     def test_an_expiry_whose_role_may_not_delete_does_nothing(
@@ -218,7 +265,7 @@ class TestOutages:
         sandbox.scenario(**{**OUTAGE, "outage_s": 4 * 3600})
         error = failure(sandbox, plan)
         assert isinstance(error, OutOfTouchError)
-        assert "the cloud removes it at" in error.why
+        assert "its end is ordered for" in error.why
         assert "planner resume llama-2-70b" in error.advice
         sandbox.scenario(outage_s=0)
         assert shown(plan).guarded
