@@ -210,7 +210,7 @@ def rent_or_buy(
     Only offers that are known to serve decide; said is the answer in a sentence.
     """
     from planner import planning
-    from planner.cli.against_api import against_api_of
+    from planner.cli.compare.against_api import against_api_of
 
     request = planning.Request(
         model,

@@ -17,40 +17,40 @@ from planner.cli.next_command import pasteable, remember_sandbox
 from planner.cli.surprises import DeclinedError, explain, speak_any_encoding
 from planner.errors import InterruptedByUserError, PlannerError, nearest
 
-# command -> (module with a click command of the same name, one-line help)
+# command -> (module of planner.cli with a click command of the same name, one-line help)
 COMMANDS: dict[str, tuple[str, str]] = {
-    "compare": ("planner.cli.compare", "Rank the places that can serve a model, by cost."),
-    "prices": ("planner.cli.prices", "List the price offers themselves."),
-    "models": ("planner.cli.models", "List the models planner knows."),
-    "gpus": ("planner.cli.gpus", "List the accelerators planner knows."),
-    "regions": ("planner.cli.regions", "List the regions planner knows."),
-    "size": ("planner.cli.size.command", "Find the fleet that carries a load, and how to buy it."),
-    "fit": ("planner.cli.fit", "Explain why instance types can or cannot serve a model."),
-    "throughput": ("planner.cli.throughput", "Estimate tokens per second, with its band."),
-    "quota": ("planner.cli.quota.group", "Check, request and follow GPU quotas."),
-    "deploy": ("planner.cli.deploy.command", "Deploy a model, prove it answers, or leave nothing."),
-    "resume": ("planner.cli.resume", "Wait for an endpoint's first answer, whoever made it."),
-    "status": ("planner.cli.status", "Show every endpoint: state, spend, time left."),
-    "chat": ("planner.cli.chat", "Talk to an endpoint."),
-    "logs": ("planner.cli.logs", "Print what an endpoint's container writes."),
-    "bench": ("planner.cli.bench", "Load an endpoint and compare it with the prediction."),
-    "extend": ("planner.cli.extend", "Give an endpoint more time, or less."),
-    "destroy": ("planner.cli.destroy", "Take an endpoint away, with all that belongs to it."),
-    "sweep": ("planner.cli.sweep", "Find what should not be there, in every region."),
+    "compare": ("compare.command", "Rank the places that can serve a model, by cost."),
+    "prices": ("prices.command", "List the price offers themselves."),
+    "models": ("models", "List the models planner knows."),
+    "gpus": ("gpus", "List the accelerators planner knows."),
+    "regions": ("regions", "List the regions planner knows."),
+    "size": ("size.command", "Find the fleet that carries a load, and how to buy it."),
+    "fit": ("fit", "Explain why instance types can or cannot serve a model."),
+    "throughput": ("throughput", "Estimate tokens per second, with its band."),
+    "quota": ("quota.group", "Check, request and follow GPU quotas."),
+    "deploy": ("deploy.command", "Deploy a model, prove it answers, or leave nothing."),
+    "resume": ("endpoints.resume", "Wait for an endpoint's first answer, whoever made it."),
+    "status": ("endpoints.status", "Show every endpoint: state, spend, time left."),
+    "chat": ("endpoints.chat", "Talk to an endpoint."),
+    "logs": ("endpoints.logs", "Print what an endpoint's container writes."),
+    "bench": ("endpoints.bench", "Load an endpoint and compare it with the prediction."),
+    "extend": ("endpoints.extend", "Give an endpoint more time, or less."),
+    "destroy": ("endpoints.destroy", "Take an endpoint away, with all that belongs to it."),
+    "sweep": ("endpoints.sweep", "Find what should not be there, in every region."),
     "actuals": (
-        "planner.cli.actuals.command",
+        "actuals.command",
         "Show what was really billed and served, and what to change.",
     ),
-    "config": ("planner.cli.config", "Say who you are and whom to tell, once."),
-    "doctor": ("planner.cli.doctor", "Show what works per cloud, and what is missing."),
-    "verify": ("planner.cli.verify", "Prove in your own account that a deploy works."),
-    "sandbox": ("planner.cli.sandbox", "Simulated clouds, to rehearse with no account."),
-    "mcp": ("planner.cli.mcp", "Answer assistants, over the Model Context Protocol."),
-    "report": ("planner.cli.report", "Write a report for people: page, workbook, Markdown."),
-    "serve": ("planner.cli.serve", "Explore prices live in the browser."),
-    "refresh": ("planner.cli.refresh", "Bring today's prices from the clouds."),
-    "history": ("planner.cli.history", "Show how prices moved; alert on a price."),
-    "completion": ("planner.cli.completion", "Print the shell completion script."),
+    "config": ("config", "Say who you are and whom to tell, once."),
+    "doctor": ("doctor", "Show what works per cloud, and what is missing."),
+    "verify": ("endpoints.verify", "Prove in your own account that a deploy works."),
+    "sandbox": ("sandbox.command", "Simulated clouds, to rehearse with no account."),
+    "mcp": ("mcp", "Answer assistants, over the Model Context Protocol."),
+    "report": ("report.command", "Write a report for people: page, workbook, Markdown."),
+    "serve": ("serve", "Explore prices live in the browser."),
+    "refresh": ("prices.refresh", "Bring today's prices from the clouds."),
+    "history": ("prices.history", "Show how prices moved; alert on a price."),
+    "completion": ("completion", "Print the shell completion script."),
 }
 
 
@@ -88,7 +88,7 @@ class LazyGroup(click.Group):
                 ctx.fail(f"No such command {cmd_name!r}; nearest: {', '.join(close)}")
             return None
         module, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(import_module(module), cmd_name)
+        command: click.Command = getattr(import_module(f"planner.cli.{module}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -147,7 +147,7 @@ def cli(ctx: click.Context, debug: bool, sandbox: bool) -> None:
     ctx.obj = {"debug": debug}
     remember_sandbox(given=sandbox)
     if sandbox and ctx.invoked_subcommand not in {"sandbox", "completion"}:
-        from planner.cli.sandbox_mode import enter
+        from planner.cli.sandbox.mode import enter
 
         enter(ctx)
 

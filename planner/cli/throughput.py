@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.compare.measured_here import finder, words
 from planner.cli.layout_options import memory_options
-from planner.cli.measured_here import finder, words
 from planner.cli.options import model_argument, one_accelerator_option
 from planner.cli.output import emit, emit_json, format_option, note
 from planner.cli.tables import Column

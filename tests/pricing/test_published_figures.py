@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from planner.cli.prices import prices
+from planner.cli.prices.command import prices
 
 FILE = Path(__file__).with_name("published.csv")
 PAYMENTS = ("no_upfront", "partial_upfront", "all_upfront")

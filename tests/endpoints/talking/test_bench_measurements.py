@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from planner.cli.compare import compare
+from planner.cli.compare.command import compare
 from planner.cli.throughput import throughput
 from planner.endpoints.model import Endpoint, State
 from planner.endpoints.talking import bench, own_measurements

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli import refresh_view as view
 from planner.cli.output import console, emit, format_option, note
+from planner.cli.prices import refresh_view as view
 from planner.cli.words import Choice
 from planner.errors import InterruptedByUserError, UnknownNameError, UsageError
 

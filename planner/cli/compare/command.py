@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.against_api import against_api_of, in_short
-from planner.cli.measured_here import finder, words
+from planner.cli.compare.against_api import against_api_of, in_short
+from planner.cli.compare.measured_here import finder, words
 from planner.cli.output import console, emit, emit_json, format_option, grouped_warnings, note
 from planner.cli.quota.column import annotated, beside, with_quota_option
 from planner.cli.request_options import request_of, request_options
@@ -99,21 +99,21 @@ def compare(
 
 
 def _show_answer(result: Comparison, request: Request, catalog: Catalog) -> None:
-    from planner.cli import compare_answer
+    from planner.cli.compare import first_lines
     from planner.planning.answer import answer, at_another_precision
 
     out = console()
     out.print(_title(result), style="bold", markup=False)
     if request.pricing_model != "on_demand":
-        parts = [("Cheapest", compare_answer.by_the_hour(result, request.pricing_model))]
+        parts = [("Cheapest", first_lines.by_the_hour(result, request.pricing_model))]
     else:
         found = answer(result.every)
         pick = found.pick
         other = at_another_precision(request, result, pick, catalog) if pick else None
         bought = in_short(result, request)
-        parts = list(compare_answer.lines(result, found, other, bought))
+        parts = list(first_lines.lines(result, found, other, bought))
     for label, sentence in parts:
-        out.print(compare_answer.text(label, sentence, out.width), markup=False)
+        out.print(first_lines.text(label, sentence, out.width), markup=False)
 
 
 def _show_remarks(remarks: list[str], output_format: str, *, whole: bool) -> None:

@@ -100,12 +100,12 @@ def report(
         files.write(found, advised, output)
         return
     if question is not None:
-        from planner.cli import report_decision
+        from planner.cli.report import decision
 
         advice = "planner size MODEL --load FILE ... --save FILE changes it"
         _only(ctx, "--size", _OF_DECISION, advice)
         day = None if since is None else since.date()
-        report_decision.write(question, output, against=against, since=day, command=_command(ctx))
+        decision.write(question, output, against=against, since=day, command=_command(ctx))
         return
     _check_model(ctx, options["model"])
     from planner.reporting import make_report

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from planner.cli.prices import prices
+from planner.cli.prices.command import prices
 from planner.pricing.offer import Commitment
 
 if TYPE_CHECKING:

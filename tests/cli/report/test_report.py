@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
-from planner.cli.compare import compare
-from planner.cli.report import report
+from planner.cli.compare.command import compare
+from planner.cli.report.command import report
 from planner.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:

@@ -58,7 +58,7 @@ def sweep(
         for place, error in found.failures:
             note(f"{place}: {error}")
         if remove and (going := [item.endpoint for item in listed if item.removable]):
-            from planner.cli.destroy import take_away
+            from planner.cli.endpoints.destroy import take_away
 
             take_away(going, ledger, yes=yes)
             listed = [item for item in listed if not item.removable]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from planner.cli import compare as compare_module
+from planner.cli.compare import command as compare_module
 from planner.pricing.offer import Commitment
 
 if TYPE_CHECKING:

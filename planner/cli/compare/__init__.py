@@ -1,0 +1,1 @@
+"""``planner compare``: the question, the answer first, the table."""

@@ -1,0 +1,1 @@
+"""Commands that live with endpoints: status, talk, measure, extend, remove."""

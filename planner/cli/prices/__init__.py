@@ -1,0 +1,1 @@
+"""``planner prices``, ``history`` and ``refresh``: the prices themselves."""

@@ -1,0 +1,1 @@
+"""``planner report``: pages, workbooks and Markdown for people."""

@@ -1,0 +1,1 @@
+"""``planner sandbox``, and what ``planner --sandbox`` puts in force."""
