@@ -70,7 +70,11 @@ def status(
 
 
 def _record(endpoint: Endpoint, now: datetime) -> dict[str, Any]:
+    from planner.endpoints.model import State
+
     proof = endpoint.guard
+    # It has failed and runs no more; until when it did is told nowhere.
+    ended = endpoint.state is State.FAILED and not endpoint.billed
     left = None if endpoint.expires_at is None else (endpoint.expires_at - now).total_seconds()
     return {
         "name": endpoint.name,
@@ -83,8 +87,8 @@ def _record(endpoint: Endpoint, now: datetime) -> dict[str, Any]:
         "owner": endpoint.owner,
         "instance_type": endpoint.instance_type,
         "instances": endpoint.instances,
-        "hourly_usd": 0 if endpoint.asleep else endpoint.hourly_usd,
-        "spent_usd": endpoint.spend_usd(now),
+        "hourly_usd": 0 if endpoint.asleep or ended else endpoint.hourly_usd,
+        "spent_usd": None if ended else endpoint.spend_usd(now),
         "spent_at_most": endpoint.scales_to_zero,
         "billed": endpoint.billed,
         "created_at": endpoint.created_at,

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, TypeVar
 from planner.clouds import settings
 from planner.endpoints.interface import SERVICES, adapter
 from planner.endpoints.model import Endpoint, State
-from planner.errors import AccessError, NotEnabledError, NotFoundError, PlannerError, UsageError
+from planner.errors import (
+    AccessError,
+    CloudError,
+    NotEnabledError,
+    NotFoundError,
+    PlannerError,
+    UnknownNameError,
+    UsageError,
+)
 from planner.pricing import regions as known_regions
 
 if TYPE_CHECKING:
@@ -96,9 +104,21 @@ def one(name: str, ledger: Ledger, *, region: str = "") -> Endpoint:
 
     Raises:
         NotFoundError: There is none.
+        UnknownNameError: There is none, and no region of that name is known.
         UsageError: There are several, in different regions.
         PlannerError: It could not be looked for.
     """
+    try:
+        return _one(name, ledger, region)
+    except (CloudError, NotFoundError) as error:
+        # Looked first: a region may be newer than the list, and an endpoint there cost money.
+        known = [each for cloud in _CLOUDS for each in _regions(cloud)]
+        if region and region not in known:
+            raise UnknownNameError("region", region, known, advice="planner regions") from error
+        raise
+
+
+def _one(name: str, ledger: Ledger, region: str) -> Endpoint:
     no_access: list[PlannerError] = []
     for service in SERVICES:
         made = adapter(service)

@@ -38,6 +38,10 @@ def test_a_deploy_without_wait_is_taken_up_from_another_ledger(
         assert json.loads(done.stdout)["answered"] is True
         gone = installed_planner("destroy", "llama-2-70b", "--yes", **token)
         assert gone.returncode == 0, gone.stderr
+        for command in ("resume", "logs", "destroy"):
+            lost = installed_planner(command, "llama-2-70b", "--region", "us-east-9", **token)
+            assert lost.returncode == 2, (command, lost.stderr)
+            assert "unknown region 'us-east-9'" in lost.stderr
         nothing = installed_planner("resume", "llama-2-70b", *region, **token)
         assert nothing.returncode == 3
     finally:

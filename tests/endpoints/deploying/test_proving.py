@@ -74,8 +74,9 @@ class TestResume:
         assert "out of memory" in str(caught.value)
         assert f"planner destroy {NAME} --region" in caught.value.advice
         assert f"endpoint {NAME}" in sandbox.left(plan.region)
-        with pytest.raises(CloudError, match="has failed"):
+        with pytest.raises(CloudError, match="has failed") as told:
             resume(found(plan))
+        assert "goes on" not in told.value.why  # a failed endpoint of SageMaker runs no machine
 
     def test_parts_without_a_machine_are_named(self, sandbox: Rig, plan: Plan) -> None:
         sandbox.deploy(plan)
