@@ -49,25 +49,29 @@ class Patience:
             OutOfTouchError: There was no answer for too long.
             PlannerError: The cloud's answer is an error.
         """
-        began, every, told = clock.monotonic(), self._pace.poll_s, ""
+        every, told = self._pace.poll_s, ""
+        # From the first failure on: a question may itself take a quarter of an hour.
+        lost: float | None = None
         while True:
             try:
                 answer = question()
             except TransientError as error:
-                told = self._bear(error, began, self._pace.outage_s, told)
+                lost = clock.monotonic() if lost is None else lost
+                told = self._bear(error, lost, self._pace.outage_s, told)
             except (ExpiredCredentialsError, NoCredentialsError) as error:
-                told = self._bear(error, began, self._pace.sign_in_s, told)
+                lost = clock.monotonic() if lost is None else lost
+                told = self._bear(error, lost, self._pace.sign_in_s, told)
                 settings.forget_clients()
             else:
-                if told:
-                    self._say(f"the cloud answers again, after {_words(clock.monotonic() - began)}")
+                if lost is not None:
+                    self._say(f"the cloud answers again, after {_words(clock.monotonic() - lost)}")
                 return answer
             self._pause(every)
             every = min(2 * every, _LONGEST_PAUSE_S)
 
-    def _bear(self, error: PlannerError, began: float, limit: float, told: str) -> str:
+    def _bear(self, error: PlannerError, lost: float, limit: float, told: str) -> str:
         """Say once what is the matter and return it, unless it has lasted for too long."""
-        lasted = clock.monotonic() - began
+        lasted = clock.monotonic() - lost
         if lasted > limit:
             raise OutOfTouchError(f"{error}, for {_words(lasted)}", cause=error) from error
         signed_out = not isinstance(error, TransientError)
