@@ -101,6 +101,8 @@ class Container:
         cuda: The CUDA version it was built with; empty where not known.
         machine_image: What the host must run for that CUDA version; empty for the default.
         environment: Without any secret.
+        arguments: The user's own for vLLM, without dashes, where they are no part of the
+            environment.
         token_variable: The variable that carries the token, where one is needed.
     """
 
@@ -110,6 +112,7 @@ class Container:
     cuda: str = ""
     machine_image: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    arguments: dict[str, str] = field(default_factory=dict)
     token_variable: str = "HF_TOKEN"  # noqa: S105 - the variable's name
 
 
@@ -190,7 +193,8 @@ class DeploymentSpec:
     @property
     def settings(self) -> dict[str, str]:
         """Return what makes two deployments different, in words; no secret, no expiry."""
-        plan = self.plan
+        plan, told = self.plan, self.container.arguments
+        own = " ".join(f"--{name} {value}".strip() for name, value in sorted(told.items()))
         return {
             "model": plan.model,
             "weights": self.weights.location,
@@ -200,6 +204,7 @@ class DeploymentSpec:
             "image": self.container.image,
             "machine image": self.container.machine_image,
             "context": str(self.context),
+            **({"engine arguments": own} if own else {}),
             **({"scales to zero": "yes"} if self.guard.to_zero else {}),
             **{f"${name}": value for name, value in sorted(self.container.environment.items())},
         }

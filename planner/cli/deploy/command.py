@@ -48,6 +48,7 @@ def deploy(**given: Any) -> int:  # noqa: ANN401 - mirrors the options
         from planner.endpoints.deploying import outside
 
         given["model"] = outside.learn(given["model"], options.weights)
+    options = _with_adapters(given, options)
     if given["emit"] == "kubernetes":
         from planner.cli.deploy import kubernetes
 
@@ -67,6 +68,23 @@ def deploy(**given: Any) -> int:  # noqa: ANN401 - mirrors the options
 
             return hunt.run(question.plans, given, options, ledger)
         return _go(question.plans[0], given, options, ledger)
+
+
+def _with_adapters(given: Mapping[str, Any], options: Options) -> Options:
+    """Return the choices with the arguments that serve the adapters of ``--lora``."""
+    if not given["loras"]:
+        return options
+    from dataclasses import replace
+
+    from planner.endpoints.deploying import lora
+    from planner.serving import models
+
+    here = given["services"] == ("local",)
+    asked = lora.read(given["loras"], models.find(given["model"]), here=here)
+    for remark in asked.remarks:
+        note(remark)
+    told = {**asked.arguments, **options.engine_arguments}
+    return replace(options, engine_arguments=told)
 
 
 def _emit(question: Question, given: Mapping[str, Any], options: Options) -> int:

@@ -157,6 +157,21 @@ _OPTIONS = (
         metavar="WHERE",
         help="Hugging Face id, s3://bucket/prefix/, or (--to local) a file or folder.",
     ),
+    click.option(
+        "--engine-arg",
+        "engine_args",
+        multiple=True,
+        metavar="NAME[=VALUE]",
+        help="vLLM's own argument, held against the list of its release; again for more.",
+    ),
+    click.option(
+        "--lora",
+        "loras",
+        multiple=True,
+        metavar="NAME=WHERE",
+        help="Serve a LoRA adapter too, as the model NAME: its Hugging Face id, or (--to local) "
+        "its folder; again for more.",
+    ),
     click.option("--role", default="", metavar="ARN", help="Execution role of the container."),
     click.option("--create-roles", is_flag=True, help="Make missing IAM roles without asking."),
     click.option(
@@ -276,6 +291,7 @@ def options_of(given: Mapping[str, Any]) -> Options:
     import getpass
     from decimal import Decimal
 
+    from planner.endpoints.deploying import engine_arguments
     from planner.endpoints.deploying.choices import Options as Chosen
     from planner.endpoints.watching.guard import Guard
 
@@ -312,4 +328,5 @@ def options_of(given: Mapping[str, Any]) -> Options:
         life=None if given["no_expiry"] else given["expires"],
         max_hourly=None if ceiling is None else Decimal(str(ceiling)),
         guard=guard,
+        engine_arguments=engine_arguments.read(given["engine_args"]),
     )

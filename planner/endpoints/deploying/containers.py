@@ -14,12 +14,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from planner.bundled import deploy_templates
+from planner.endpoints.deploying import vllm_command
 from planner.endpoints.model import Container, Weights
 from planner.errors import NotFoundError, UnknownNameError, UsageError
-from planner.serving import checkpoint_support, checkpoints, engines, memory, models, table
-from planner.serving.models.adapters import served_rank
+from planner.serving import checkpoint_support, checkpoints, memory, models, table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from planner.plan import Plan
     from planner.serving.models import Model
 
@@ -32,7 +34,6 @@ _MACHINE_IMAGES = {
 }
 # The driver that a machine has without one of them, where it is good enough (same page).
 _DEFAULT_CUDA = {"p5e": "12.4", "p5en": "12.4"}
-_DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
 _LARGEST_VOLUME_GB = 512
 _SPARE_GB = 30  # the image and the system
 _LONG_DOWNLOAD_GB = 30
@@ -104,7 +105,13 @@ def _no_weights(model: Model, precision: str) -> UsageError:
 
 
 def container_for(
-    plan: Plan, weights: Weights, *, engine: str, context: int, machine_image: str = ""
+    plan: Plan,
+    weights: Weights,
+    *,
+    engine: str,
+    context: int,
+    machine_image: str = "",
+    arguments: Mapping[str, str] | None = None,
 ) -> Container:
     """Return the image and its settings for a plan.
 
@@ -114,9 +121,11 @@ def container_for(
         engine: One of :data:`ENGINES`.
         context: Tokens of one request.
         machine_image: Overrides the host image that the CUDA version asks for.
+        arguments: The user's own, for vLLM (:mod:`.engine_arguments`).
 
     Raises:
         UnknownNameError: No such engine.
+        UsageError: Arguments for another engine than vLLM.
         NotFoundError: The image is not published in the region.
     """
     if engine not in ENGINES:
@@ -128,7 +137,7 @@ def container_for(
         image=image_uri(engine, plan.region),
         cuda=row["cuda"],
         machine_image=machine_image or _machine_image(plan.instance_type, row["cuda"]),
-        environment=_ENVIRONMENTS[engine](plan, weights, context),
+        environment=_environment(engine, plan, weights, context, arguments or {}),
     )
 
 
@@ -148,70 +157,6 @@ def image_uri(engine: str, region: str) -> str:
         )
     account, domain = found
     return f"{account}.dkr.ecr.{region}.{domain}/{_images()[engine]['image']}"
-
-
-def vllm_flags(
-    plan: Plan, weights: Weights, context: int, *, copies: int | None = None
-) -> dict[str, str]:
-    """Return the flags of ``vllm serve`` for a plan, without their dashes; on any cloud.
-
-    A flag without a value has an empty one. Several copies of the model on one machine are
-    vLLM's data parallel ranks: one container and one address, the weights downloaded once, and
-    each request goes to the copy that has the fewest.
-
-    Args:
-        plan: What is to run.
-        weights: Where it comes from.
-        context: Tokens of one request.
-        copies: That one container serves; by default all of a machine.
-    """
-    location = "/opt/ml/model" if weights.in_s3 else weights.location
-    flags = {
-        "model": location,
-        "served-model-name": plan.model,
-        "tensor-parallel-size": str(plan.tensor_parallel),
-        "max-model-len": str(context),
-        "gpu-memory-utilization": f"{plan.gpu_memory_utilization or engines.VLLM_UTILIZATION:.2f}",
-        "dtype": _DTYPES.get(plan.precision, "auto"),
-    }
-    if plan.pipeline_parallel > 1:
-        flags["pipeline-parallel-size"] = str(plan.pipeline_parallel)
-    replicas = plan.replicas if copies is None else copies
-    if replicas > 1:
-        flags["data-parallel-size"] = str(replicas)
-    if plan.max_num_seqs is not None:
-        flags["max-num-seqs"] = str(plan.max_num_seqs)
-    if plan.kv_precision == "fp8":
-        flags["kv-cache-dtype"] = "fp8"
-    if weights.quantization:
-        flags["quantization"] = weights.quantization
-    return flags | _flags_of_model(plan)
-
-
-def _flags_of_model(plan: Plan) -> dict[str, str]:
-    """Return what the checkpoint asks of vLLM: whole experts on each GPU, or an adapter."""
-    try:
-        model = model_of(plan)
-    except UnknownNameError:  # learned by another process, and nothing is known of it here
-        return {}
-    flags: dict[str, str] = {}
-    if plan.precision == model.native_precision:
-        flags |= dict.fromkeys(checkpoint_support.splits(model, plan.tensor_parallel).flags, "")
-    adapter = model.adapter
-    if adapter is not None:
-        flags |= {
-            "enable-lora": "",
-            "lora-modules": f"{model.name}={adapter.location}",
-            "max-lora-rank": str(served_rank(adapter.rank)),
-            # The name of the plan is the adapter's; its base has a name of its own.
-            "served-model-name": adapter.base,
-        }
-    return flags
-
-
-def arguments(flags: dict[str, str]) -> list[str]:
-    """Return flags as words of a command line; one without a value stands alone."""
-    return [part for name, value in flags.items() for part in (f"--{name}", value) if part]
 
 
 def local_storage_gb(instance_type: str) -> float | None:
@@ -266,10 +211,18 @@ def _machine_image(instance_type: str, cuda: str) -> str:
     return "" if _DEFAULT_CUDA.get(family) == cuda else _MACHINE_IMAGES.get(cuda, "")
 
 
-def _vllm(plan: Plan, weights: Weights, context: int) -> dict[str, str]:
-    """``SM_VLLM_FOO_BAR=x`` becomes ``--foo-bar x`` in AWS's vLLM container."""
-    flags = vllm_flags(plan, weights, context)
-    return {f"SM_VLLM_{name.upper().replace('-', '_')}": value for name, value in flags.items()}
+def _environment(
+    engine: str, plan: Plan, weights: Weights, context: int, arguments: Mapping[str, str]
+) -> dict[str, str]:
+    if engine == "vllm":
+        told = vllm_command.flags(plan, weights, context, chosen=arguments)
+        return vllm_command.sagemaker_environment(told)
+    if arguments:
+        raise UsageError(
+            f"--engine-arg and --lora are vLLM's, and the container is {engine}",
+            advice="--engine vllm",
+        )
+    return _ENVIRONMENTS[engine](plan, weights, context)
 
 
 def _lmi(plan: Plan, weights: Weights, context: int) -> dict[str, str]:
@@ -294,7 +247,7 @@ def _tgi(plan: Plan, weights: Weights, context: int) -> dict[str, str]:
     }
 
 
-_ENVIRONMENTS = {"vllm": _vllm, "lmi": _lmi, "tgi": _tgi}
+_ENVIRONMENTS = {"lmi": _lmi, "tgi": _tgi}
 
 
 @cache

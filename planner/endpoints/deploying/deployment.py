@@ -85,7 +85,12 @@ def specify(
     context = options.context or plan.context or min(4096, model.max_context)
     many = plan_checks.times_instances(plan, options.instances)
     container = container_for(
-        many, weights, engine=options.engine, context=context, machine_image=options.machine_image
+        many,
+        weights,
+        engine=options.engine,
+        context=context,
+        machine_image=options.machine_image,
+        arguments=options.engine_arguments,
     )
     moment = (now or settings.now()).replace(microsecond=0)
     return DeploymentSpec(

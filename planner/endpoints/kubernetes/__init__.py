@@ -17,7 +17,7 @@ from planner.errors import NotFoundError, UsageError
 from planner.serving import accelerators
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from planner.endpoints.model import DeploymentSpec, Weights
     from planner.plan import Plan
@@ -49,7 +49,13 @@ def choose(plans: Iterable[Plan]) -> Plan:
 
 
 def container(
-    plan: Plan, weights: Weights, *, engine: str, context: int, machine_image: str
+    plan: Plan,
+    weights: Weights,
+    *,
+    engine: str,
+    context: int,
+    machine_image: str,
+    arguments: Mapping[str, str] | None = None,
 ) -> Container:
     """Return vLLM's own image, pinned in ``deploy_templates/kubernetes/settings.csv``.
 
@@ -66,7 +72,13 @@ def container(
             "manifests do not read weights from S3", advice="a Hugging Face id as --weights"
         )
     versions = pinned()
-    return Container("vllm", versions["version"], versions["image"], cuda=versions["cuda"])
+    return Container(
+        "vllm",
+        versions["version"],
+        versions["image"],
+        cuda=versions["cuda"],
+        arguments=dict(arguments or {}),
+    )
 
 
 def emit(spec: DeploymentSpec) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from planner.endpoints.deploying import containers
+from planner.endpoints.deploying import vllm_command
 from planner.endpoints.kubernetes import nodes
 from planner.endpoints.kubernetes.manifest import Manifest
 from planner.endpoints.kubernetes.serving import PORT
@@ -165,9 +165,9 @@ def disruption_budget(serving: Serving) -> Manifest:
 def command(serving: Serving, *more: str) -> list[str]:
     """Return what a container runs: ``vllm serve`` with the plan's flags, one copy a pod."""
     spec = serving.spec
-    flags = containers.vllm_flags(spec.plan, spec.weights, spec.context, copies=1)
+    flags = vllm_command.of(spec, copies=1)
     model = flags.pop("model")
-    given = [f"--{name}={value}" if value else f"--{name}" for name, value in flags.items()]
+    given = vllm_command.joined(flags)
     return ["vllm", "serve", model, f"--port={PORT}", *given, *more]
 
 

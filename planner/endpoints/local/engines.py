@@ -13,6 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from planner.endpoints.deploying import vllm_command
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -114,8 +116,7 @@ def _vllm(engine: Engine, serving: Serving) -> list[str]:
         else [engine.how, "serve", serving.weights]
     )
     flags = {name: value for name, value in serving.flags.items() if name != "model"}
-    words = [part for name, value in flags.items() for part in (f"--{name}", value) if part]
-    return [*program, *words]
+    return [*program, *vllm_command.words(flags)]
 
 
 def _installed() -> Iterator[Engine]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from planner.endpoints.deploying import access, containers, deployment, preflight
+from planner.endpoints.deploying import access, containers, deployment, preflight, vllm_command
 from planner.endpoints.deploying.preflight import Finding, Status, good
 from planner.endpoints.local import engines
 from planner.endpoints.model import Container, DeploymentSpec, Endpoint, Weights
@@ -200,6 +200,11 @@ def _engine(weights: str, wanted: str) -> Engine | None:
 
 def _specify(question: Question, choice: _Choice, engine: Engine | None) -> DeploymentSpec:
     source, options = question.source, question.options
+    if options.engine_arguments and engines.is_gguf(choice.weights.location):
+        raise UsageError(
+            "--engine-arg and --lora are vLLM's, and GGUF files are served by llama.cpp",
+            advice="a Hugging Face id as --weights",
+        )
     plan = _plan(question, choice)
     moment = datetime.now(UTC).replace(microsecond=0)
     gated = choice.weights.gated and not source.here
@@ -212,6 +217,7 @@ def _specify(question: Question, choice: _Choice, engine: Engine | None) -> Depl
             version=engine.version if engine else "",
             image=f"{engine.how} {engine.version}".strip() if engine else "",
             environment={"concurrency": str(question.wish.concurrency)},
+            arguments=options.engine_arguments,
         ),
         owner=options.owner,
         context=question.context,
@@ -383,5 +389,5 @@ def serving(spec: DeploymentSpec) -> engines.Serving:
         context=spec.context,
         parallel=int(spec.container.environment["concurrency"]),
         gpu=spec.plan.accelerator != "CPU",
-        flags=containers.vllm_flags(spec.plan, spec.weights, spec.context),
+        flags=vllm_command.of(spec),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from planner.bundled import deploy_templates
-from planner.endpoints.deploying import containers
+from planner.endpoints.deploying import vllm_command
 
 if TYPE_CHECKING:
     from planner.endpoints.model import DeploymentSpec
@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
 def vllm_arguments(spec: DeploymentSpec, host: str, port: int) -> list[str]:
     """Return the arguments of vLLM, one a line of the file they go into."""
-    flags = containers.vllm_flags(spec.plan, spec.weights, spec.context)
     return [
-        *containers.arguments(flags),
+        *vllm_command.words(vllm_command.of(spec)),
         *("--host", host, "--port", str(port)),
         # The clouds keep the last megabyte of a console: a line for each request would push
         # everything else out of it within hours.

@@ -37,7 +37,6 @@ _STATES = {
 _PART = re.compile(r"(?P<endpoint>.+)-[0-9a-f]{8}")
 _LAST_REQUEST_WITHIN = timedelta(days=1)
 _METRIC_PERIOD_S = 300
-_NOT_SECRET = {"MAX_TOTAL_TOKENS", "MAX_INPUT_TOKENS"}
 
 
 def endpoints(region: str) -> list[Endpoint]:
@@ -252,7 +251,7 @@ def settings(endpoint: Endpoint) -> dict[str, str]:
     environment = {
         f"${name}": value
         for name, value in container.get("Environment", {}).items()
-        if "TOKEN" not in name or name in _NOT_SECRET
+        if not name.endswith("TOKEN")  # HF_TOKEN; MAX_TOTAL_TOKENS is none
     }
     return {
         "model": endpoint.model,
