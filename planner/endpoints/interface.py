@@ -10,13 +10,20 @@ from planner.endpoints.watching.patience import Patience
 from planner.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from planner.endpoints.deploying.interruption import Interruption
     from planner.endpoints.deploying.lifecycle import Step
     from planner.endpoints.deploying.preflight import Check
-    from planner.endpoints.model import Awaited, Container, DeploymentSpec, Endpoint, Weights
+    from planner.endpoints.model import (
+        Awaited,
+        Container,
+        DeploymentSpec,
+        Endpoint,
+        Secret,
+        Weights,
+    )
     from planner.endpoints.watching.guard import GuardProof
     from planner.plan import Plan
 
@@ -83,6 +90,19 @@ class LogLine:
     stream: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an application reaches an endpoint.
+
+    Attributes:
+        url: What a client of OpenAI's API takes as its base URL; it ends in ``/v1``.
+        needs_key: Whether requests must carry a key (:meth:`EndpointAdapter.key`).
+    """
+
+    url: str
+    needs_key: bool = False
+
+
 class Transport(Protocol):
     """Carries requests in OpenAI's form to one endpoint and brings back its answers."""
 
@@ -104,7 +124,14 @@ class EndpointAdapter(Protocol):
         """Return the regions where endpoints may be."""
 
     def container(
-        self, plan: Plan, weights: Weights, *, engine: str, context: int, machine_image: str = ""
+        self,
+        plan: Plan,
+        weights: Weights,
+        *,
+        engine: str,
+        context: int,
+        machine_image: str = "",
+        arguments: Mapping[str, str] | None = None,
     ) -> Container:
         """Return what serves a plan there, and its settings."""
 
@@ -161,8 +188,27 @@ class EndpointAdapter(Protocol):
     def logs(self, endpoint: Endpoint, since: datetime | None) -> list[LogLine]:
         """Return the container's log, oldest first."""
 
-    def transport(self, endpoint: Endpoint) -> Transport:
-        """Return the way to talk to the endpoint."""
+    def transport(self, endpoint: Endpoint, *, local_port: int | None = None) -> Transport:
+        """Return the way to talk to the endpoint.
+
+        Args:
+            endpoint: As its cloud shows it.
+            local_port: Where a tunnel ends on this computer; a free port by default.
+        """
+
+    def address(self, endpoint: Endpoint) -> Address:
+        """Return where an application reaches the endpoint while planner does not run.
+
+        Raises:
+            UsageError: There is only the way through a tunnel.
+        """
+
+    def key(self, endpoint: Endpoint, lasts: timedelta) -> Secret:
+        """Return a key for applications.
+
+        Raises:
+            UsageError: The endpoint takes none, or none that lasts so long.
+        """
 
 
 def adapter(service: str) -> EndpointAdapter:

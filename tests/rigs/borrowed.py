@@ -31,24 +31,42 @@ print(json.dumps([
     for framework, version, region in json.load(sys.stdin)
 ]))
 """
+_SIGN = """
+import datetime, importlib.metadata, json, sys
+sys.modules["importlib_metadata"] = importlib.metadata
+from sagemaker.core.token_generator import generate_token
+region, seconds = json.load(sys.stdin)
+print(generate_token(region=region, expiry=datetime.timedelta(seconds=seconds)))
+"""
 
 
 def sdk_images(asked: Iterable[tuple[str, str, str]]) -> list[str]:
     """Return the images that the SageMaker SDK names for (framework, version, region)."""
+    images: list[str] = json.loads(_sdk(_ASK, json.dumps(list(asked))))
+    return images
+
+
+def sdk_token(region: str, seconds: int) -> str:
+    """Return a bearer token that the SageMaker SDK signs as the sandbox's user."""
+    return _sdk(_SIGN, json.dumps([region, seconds]))
+
+
+def _sdk(program: str, given: str) -> str:
+    """Return the last line that a program with the SDK prints."""
     if not _SDK.is_dir():
         pytest.skip(f"the SageMaker SDK's image data is not here: {_CURE}")
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _ASK],
-        input=json.dumps(list(asked)),
+        [sys.executable, "-W", "ignore", "-c", program],
+        input=given,
         env={"PYTHONPATH": str(_SDK), "AWS_DEFAULT_REGION": "us-east-1", "PATH": "/usr/bin:/bin",
-             "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(_FOLDER)},
+             "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(_FOLDER),
+             "AWS_ACCESS_KEY_ID": "sandbox", "AWS_SECRET_ACCESS_KEY": "sandbox"},
         capture_output=True,
         text=True,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    images: list[str] = json.loads(done.stdout.splitlines()[-1])
-    return images
+    return done.stdout.splitlines()[-1]
 
 
 def cloud_config_schema() -> dict[str, Any]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from planner.endpoints.talking.client import Reply
     from planner.plan import Plan
 
+_PORT = 8000  # where the printed commands bring an endpoint
 _MINUTE_S = 60
 _SERVICES = {
     "sagemaker": "SageMaker",
@@ -272,11 +273,24 @@ def hand_over_awaited(awaited: Awaited, reply: Reply) -> None:
     click.echo(f"{name} answers in {awaited.region} ({speed} for one request{first}).")
     click.echo(f"  Q: {PROMPT}")
     click.echo(f"  A: {reply.text.strip()}")
-    codes = snippets.snippets(name, awaited.region, awaited.model, awaited.component)
-    for title, code in codes.items() if awaited.service == "sagemaker" else ():
-        click.echo(f"\n# {title}\n{code}")
+    for title, code in _codes(awaited).items():
+        click.echo(f"\n# {title}\n{pasteable(code)}")
     commands = (f"planner chat {name}", "planner status", f"planner destroy {name}")
     click.echo(f"\n{'      '.join(map(pasteable, commands))}")
+
+
+def _codes(awaited: Awaited) -> dict[str, str]:
+    """Return how applications ask the endpoint."""
+    name, region, model = awaited.name, awaited.region, awaited.model
+    if awaited.service == "sagemaker":
+        from planner.endpoints.sagemaker import openai_route
+
+        url = openai_route.base_url(name, region, awaited.component)
+        return snippets.of_sagemaker(name, region, model, awaited.component, url=url)
+    if awaited.service == "local":
+        return {"Its address, for clients of OpenAI's API": f"planner url {name}"}
+    way = {"From this computer (until Ctrl-C)": f"planner connect {name} --port {_PORT}"}
+    return way | snippets.of_url(f"http://127.0.0.1:{_PORT}/v1", model)
 
 
 def usual_time(prepared: Prepared) -> str:

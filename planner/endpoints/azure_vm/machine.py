@@ -56,7 +56,7 @@ class AzureMachine:
         state = power(found)
         return "" if state in _RUNNING else f"Azure has stopped the machine ({state})"
 
-    def transport(self) -> HttpTransport:
+    def transport(self, local_port: int | None = None) -> HttpTransport:
         """Return the way to the engine of the machine; admits this computer's address first.
 
         Raises:
@@ -64,7 +64,8 @@ class AzureMachine:
         """
         access.admit(self.where)
         where = f"{self.where.name}/{self.name}"
-        return way_in.transport(self.name, where, settings.current().azure_endpoint, self._tunnel)
+        simulated = settings.current().azure_endpoint
+        return way_in.transport(self.name, where, simulated, self._tunnel, local_port)
 
     def _tunnel(self) -> way_in.Tunnel:
         address = _address(self.where)

@@ -46,14 +46,15 @@ class Ec2Machine:
         why = found.get("StateReason", {}).get("Message") or machines.state(found)
         return f"EC2 has stopped the machine ({why})"
 
-    def transport(self) -> HttpTransport:
+    def transport(self, local_port: int | None = None) -> HttpTransport:
         """Return the way to the engine of the machine.
 
         Raises:
             PlannerError: The AWS CLI is not installed, or cannot open the tunnel.
         """
         where = f"{self.region}/{self.id}"
-        return way_in.transport(self.name, where, settings.current().aws_endpoint, self._tunnel)
+        simulated = settings.current().aws_endpoint
+        return way_in.transport(self.name, where, simulated, self._tunnel, local_port)
 
     def _tunnel(self) -> way_in.Tunnel:
         profile = settings.current().aws_profile

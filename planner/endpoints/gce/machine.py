@@ -43,14 +43,15 @@ class GceMachine:
         status = found["status"]
         return f"Compute Engine has stopped the machine ({status})" if status in _GONE else ""
 
-    def transport(self) -> HttpTransport:
+    def transport(self, local_port: int | None = None) -> HttpTransport:
         """Return the way to the engine of the machine.
 
         Raises:
             PlannerError: gcloud is not installed, or cannot open the tunnel.
         """
         where = f"{gcp.project()}/{self.zone}/{self.name}"
-        return way_in.transport(self.name, where, settings.current().gcp_endpoint, self._tunnel)
+        simulated = settings.current().gcp_endpoint
+        return way_in.transport(self.name, where, simulated, self._tunnel, local_port)
 
     def _tunnel(self) -> way_in.Tunnel:
         project = gcp.project()

@@ -12,12 +12,12 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from planner.clouds import settings
 from planner.endpoints.deploying.lifecycle import NotMadeError, Step
-from planner.endpoints.interface import LogLine
+from planner.endpoints.interface import Address, LogLine
 from planner.endpoints.local import engines, preparation, record
 from planner.endpoints.model import (
     TAG_HOURLY,
@@ -35,12 +35,12 @@ from planner.errors import CloudError, NotFoundError, PlannerError, UsageError
 from planner.ledger import Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from planner.endpoints.deploying.preflight import Check
     from planner.endpoints.interface import Context
     from planner.endpoints.local.record import Record
-    from planner.endpoints.model import Awaited, Container, DeploymentSpec, Weights
+    from planner.endpoints.model import Awaited, Container, DeploymentSpec, Secret, Weights
     from planner.plan import Plan
 
 _ENDED_BY = "a process on this machine"
@@ -61,10 +61,17 @@ class Adapter:
         return [preparation.REGION]
 
     def container(
-        self, plan: Plan, weights: Weights, *, engine: str, context: int, machine_image: str = ""
+        self,
+        plan: Plan,
+        weights: Weights,
+        *,
+        engine: str,
+        context: int,
+        machine_image: str = "",
+        arguments: Mapping[str, str] | None = None,
     ) -> Container:
         """Refuse: what serves here depends on what is installed (:mod:`.preparation`)."""
-        del plan, weights, engine, context, machine_image
+        del plan, weights, engine, context, machine_image, arguments
         raise UsageError("a plan from a cloud's catalogue cannot be run on this machine")
 
     def checks(self, spec: DeploymentSpec, *, may_create_roles: bool) -> Sequence[Check]:
@@ -177,9 +184,25 @@ class Adapter:
         lines = [LogLine(*_split(line), stream="engine") for line in record.log(endpoint.name)]
         return [line for line in lines if since is None or line.at >= since]
 
-    def transport(self, endpoint: Endpoint) -> HttpTransport:
+    def transport(self, endpoint: Endpoint, *, local_port: int | None = None) -> HttpTransport:
         """Return the way to talk to the engine: loopback."""
+        del local_port  # no tunnel
         return _transport(_written(endpoint.name))
+
+    def address(self, endpoint: Endpoint) -> Address:
+        """Return the engine's own address, on this machine's loopback."""
+        return Address(f"{self.transport(endpoint).url}/v1")
+
+    def key(self, endpoint: Endpoint, lasts: timedelta) -> Secret:
+        """Refuse: nobody else reaches the engine.
+
+        Raises:
+            UsageError: Always.
+        """
+        del lasts
+        raise UsageError(
+            f"{endpoint.name} takes no key", why="it listens on this machine's loopback only"
+        )
 
 
 def _start(spec: DeploymentSpec) -> str:

@@ -18,12 +18,12 @@ from planner.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from planner.endpoints.deploying.lifecycle import Step
     from planner.endpoints.deploying.preflight import Check
-    from planner.endpoints.interface import Context, LogLine
-    from planner.endpoints.model import Awaited, DeploymentSpec, Endpoint, Weights
+    from planner.endpoints.interface import Address, Context, LogLine
+    from planner.endpoints.model import Awaited, DeploymentSpec, Endpoint, Secret, Weights
     from planner.endpoints.talking.http_transport import HttpTransport
     from planner.plan import Plan
 
@@ -41,8 +41,8 @@ class Handle(Protocol):
             PlannerError: It is gone.
         """
 
-    def transport(self) -> HttpTransport:
-        """Return the way to its engine."""
+    def transport(self, local_port: int | None = None) -> HttpTransport:
+        """Return the way to its engine, through this port of the computer or a free one."""
 
 
 class MachineAdapter(ABC):
@@ -136,7 +136,14 @@ class MachineAdapter(ABC):
         return self._own.get((name, region)) or self.locate(name, region)
 
     def container(
-        self, plan: Plan, weights: Weights, *, engine: str, context: int, machine_image: str = ""
+        self,
+        plan: Plan,
+        weights: Weights,
+        *,
+        engine: str,
+        context: int,
+        machine_image: str = "",
+        arguments: Mapping[str, str] | None = None,
     ) -> Container:
         """Return vLLM's own image and what pins it; how the machine is provisioned with it.
 
@@ -160,6 +167,7 @@ class MachineAdapter(ABC):
             cuda=pinned["cuda"],
             machine_image=machine_image or pinned["machine_image"],
             environment={checks.PROVISIONING: bought},
+            arguments=dict(arguments or {}),
         )
 
     def find(self, name: str, region: str) -> Endpoint | None:
@@ -225,6 +233,31 @@ class MachineAdapter(ABC):
             return []
         return console.log(machine.console(), self.console_title)
 
-    def transport(self, endpoint: Endpoint) -> HttpTransport:
+    def transport(self, endpoint: Endpoint, *, local_port: int | None = None) -> HttpTransport:
         """Return the way to talk to the endpoint: a tunnel."""
-        return self.machine(endpoint.name, endpoint.region).transport()
+        return self.machine(endpoint.name, endpoint.region).transport(local_port)
+
+    def address(self, endpoint: Endpoint) -> Address:
+        """Refuse: the machine takes nothing from outside.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError(
+            f"{endpoint.name} has no address of its own",
+            why="its machine takes nothing from outside; a tunnel of yours reaches it",
+            advice=f"planner connect {endpoint.name}",
+        )
+
+    def key(self, endpoint: Endpoint, lasts: timedelta) -> Secret:
+        """Refuse: your account is the key to the tunnel.
+
+        Raises:
+            UsageError: Always.
+        """
+        del lasts
+        raise UsageError(
+            f"{endpoint.name} takes no key",
+            why="whoever may open a tunnel to its machine may ask it",
+            advice=f"planner connect {endpoint.name}",
+        )

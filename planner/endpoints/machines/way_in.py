@@ -36,7 +36,11 @@ class Tunnel:
 
 
 def transport(
-    name: str, where: str, sandbox: str | None, tunnel: Callable[[], Tunnel]
+    name: str,
+    where: str,
+    sandbox: str | None,
+    tunnel: Callable[[], Tunnel],
+    local_port: int | None = None,
 ) -> HttpTransport:
     """Return the way to the engine of a machine; one tunnel to each, for as long as planner runs.
 
@@ -45,6 +49,7 @@ def transport(
         where: What tells the machine from all others: ``project/zone/name``.
         sandbox: Base URL of the simulated cloud, which has the engine behind ``where`` too.
         tunnel: Makes ready what a real cloud needs.
+        local_port: On this computer; None for a free one.
 
     Raises:
         PlannerError: The program is not installed, or cannot open the tunnel.
@@ -52,11 +57,11 @@ def transport(
     if settings.current().simulated:
         return HttpTransport(name, f"{sandbox}/sandbox-tunnel/{where}")
     if where not in _open:
-        _open[where] = _forward(name, tunnel())
+        _open[where] = _forward(name, tunnel(), local_port)
     return HttpTransport(name, f"http://127.0.0.1:{_open[where]}")
 
 
-def _forward(name: str, tunnel: Tunnel) -> int:
+def _forward(name: str, tunnel: Tunnel, local_port: int | None) -> int:
     program = shutil.which(tunnel.program)
     if program is None:
         raise PlannerError(
@@ -64,5 +69,8 @@ def _forward(name: str, tunnel: Tunnel) -> int:
             advice=tunnel.install,
         )
     return port_forward.forward(
-        name, lambda port: [program, *tunnel.arguments(port)], advice=tunnel.advice
+        name,
+        lambda port: [program, *tunnel.arguments(port)],
+        advice=tunnel.advice,
+        port=local_port,
     )

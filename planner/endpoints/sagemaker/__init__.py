@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from planner.clouds import aws, settings
 from planner.endpoints.aws import guard
 from planner.endpoints.deploying import containers
+from planner.endpoints.interface import Address
 from planner.endpoints.model import NEVER, TAG_EXPIRES, State
 from planner.endpoints.sagemaker import (
     api,
@@ -23,6 +24,7 @@ from planner.endpoints.sagemaker import (
     idle,
     invoke,
     lookup,
+    openai_route,
     removal,
     requests,
     roles,
@@ -34,13 +36,20 @@ from planner.endpoints.watching.guard import GuardProof
 from planner.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from planner.endpoints.deploying.lifecycle import Step
     from planner.endpoints.deploying.preflight import Check
     from planner.endpoints.interface import Context, LogLine, Transport
-    from planner.endpoints.model import Awaited, Container, DeploymentSpec, Endpoint, Weights
+    from planner.endpoints.model import (
+        Awaited,
+        Container,
+        DeploymentSpec,
+        Endpoint,
+        Secret,
+        Weights,
+    )
     from planner.plan import Plan
 
 _ZERO = "guard:zero"
@@ -59,11 +68,23 @@ class Adapter:
         return sorted(set(known) & aws.enabled_regions())
 
     def container(
-        self, plan: Plan, weights: Weights, *, engine: str, context: int, machine_image: str = ""
+        self,
+        plan: Plan,
+        weights: Weights,
+        *,
+        engine: str,
+        context: int,
+        machine_image: str = "",
+        arguments: Mapping[str, str] | None = None,
     ) -> Container:
         """Return AWS's image in the plan's region and its settings."""
         return containers.container_for(
-            plan, weights, engine=engine, context=context, machine_image=machine_image
+            plan,
+            weights,
+            engine=engine,
+            context=context,
+            machine_image=machine_image,
+            arguments=arguments,
         )
 
     def checks(self, spec: DeploymentSpec, *, may_create_roles: bool) -> Sequence[Check]:
@@ -210,12 +231,27 @@ class Adapter:
         component = lookup.component_of(endpoint)
         return watch.logs(endpoint.name, endpoint.region, since, component)
 
-    def transport(self, endpoint: Endpoint) -> Transport:
+    def address(self, endpoint: Endpoint) -> Address:
+        """Return SageMaker's own OpenAI route to the endpoint."""
+        name, region = endpoint.name, endpoint.region
+        url = openai_route.base_url(name, region, _component(endpoint))
+        return Address(url, needs_key=True)
+
+    def key(self, endpoint: Endpoint, lasts: timedelta) -> Secret:
+        """Return a bearer token of SageMaker's."""
+        return openai_route.token(endpoint.region, lasts)
+
+    def transport(self, endpoint: Endpoint, *, local_port: int | None = None) -> Transport:
         """Return the way to talk to the endpoint."""
-        component = lookup.component_of(endpoint)
-        if endpoint.scales_to_zero and not component:
-            component = next(iter(api.components(endpoint.name, endpoint.region)), "")
-        return invoke.Transport(endpoint.name, endpoint.region, component)
+        del local_port  # no tunnel
+        return invoke.Transport(endpoint.name, endpoint.region, _component(endpoint))
+
+
+def _component(endpoint: Endpoint) -> str:
+    component = lookup.component_of(endpoint)
+    if endpoint.scales_to_zero and not component:
+        return next(iter(api.components(endpoint.name, endpoint.region)), "")
+    return component
 
 
 def _named(parts: Iterable[str], kind: str) -> list[str]:

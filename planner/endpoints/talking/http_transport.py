@@ -37,6 +37,11 @@ class HttpTransport:
         # Proxies are for the way out; these go to loopback.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
+    @property
+    def url(self) -> str:
+        """Return where the engine is, without a path."""
+        return self._url
+
     def send(self, body: dict[str, Any]) -> bytes:
         """Send a request and return the whole answer."""
         return b"".join(self.stream(body))

@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 _PATIENCE_S = 30
 
 
-def forward(name: str, command: Callable[[int], list[str]], *, advice: str) -> int:
+_running: list[subprocess.Popen[str]] = []
+
+
+def forward(
+    name: str, command: Callable[[int], list[str]], *, advice: str, port: int | None = None
+) -> int:
     """Run a command that forwards a port for as long as this process lives.
 
     Args:
         name: The endpoint's, for errors.
         command: Returns the command that forwards from the local port that it is given.
         advice: What helps where the command fails.
+        port: On this computer; a free one by default.
 
     Returns:
         The local port.
@@ -31,7 +37,7 @@ def forward(name: str, command: Callable[[int], list[str]], *, advice: str) -> i
     Raises:
         CloudError: The command ended, or forwards nothing.
     """
-    port = _free_port()
+    port = port or _free_port()
     process = subprocess.Popen(  # noqa: S603 - names that the cloud has accepted
         command(port),
         stdin=subprocess.DEVNULL,
@@ -43,11 +49,26 @@ def forward(name: str, command: Callable[[int], list[str]], *, advice: str) -> i
     deadline = time.monotonic() + _PATIENCE_S
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            _running.append(process)
             return port
         time.sleep(0.2)
     process.terminate()
-    why = process.stderr.read()[-500:] if process.stderr else ""
-    raise CloudError(f"cannot open the tunnel to {name}", why=why, advice=advice)
+    _, why = process.communicate()
+    raise CloudError(f"cannot open the tunnel to {name}", why=why[-500:], advice=advice)
+
+
+def hold() -> bool:
+    """Return when a command has ended (False), or the user interrupts (True)."""
+    try:
+        while all(process.poll() is None for process in _running):
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        return True
+    for process in _running:
+        process.terminate()
+        process.communicate()
+    _running.clear()
+    return False
 
 
 def _free_port() -> int:

@@ -1,42 +1,58 @@
-"""Ready pieces of code to talk to an endpoint on SageMaker."""
+"""Ready pieces of code to talk to an endpoint, the plainest first."""
 
 from __future__ import annotations
 
 
-def snippets(name: str, region: str, model: str, component: str = "") -> dict[str, str]:
-    """Return how to ask an endpoint, by tool.
+def of_url(url: str, model: str) -> dict[str, str]:
+    """Return how to ask an engine that needs no key, by tool.
+
+    Args:
+        url: Its address for clients of OpenAI's API.
+        model: The name that it serves its model under.
+    """
+    return {
+        "Python with OpenAI's client (pip install openai)": _openai(url, model, '"none"'),
+        "curl": "\n".join(
+            (
+                f"curl {url}/chat/completions \\",
+                '  -H "Content-Type: application/json" \\',
+                f"  -d '{_body(model)}'",
+            )
+        ),
+    }
+
+
+def of_sagemaker(
+    name: str, region: str, model: str, component: str = "", *, url: str
+) -> dict[str, str]:
+    """Return how to ask an endpoint on SageMaker, by tool.
 
     Args:
         name: Of the endpoint.
         region: Where it is.
         model: The name that it serves its model under.
         component: Its inference component, where it has one; every request must name it.
+        url: Its address for clients of OpenAI's API.
     """
-    body = (
-        f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}], '
-        '"max_tokens": 64}'
+    signed = "\n".join(
+        (
+            "from sagemaker.core.token_generator import generate_token",
+            _openai(url, model, f'lambda: generate_token(region="{region}")'),
+        )
     )
-    url = f"https://runtime.sagemaker.{region}.amazonaws.com/endpoints/{name}/invocations"
     return {
-        "curl (signed with SigV4)": "\n".join(
+        "Python with OpenAI's client (pip install openai sagemaker-core)": signed,
+        "Any other client of OpenAI's API": "\n".join(
             (
-                f"curl {url} \\",
-                f'  --aws-sigv4 "aws:amz:{region}:sagemaker" \\',
-                '  --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\',
-                '  -H "x-amz-security-token: $AWS_SESSION_TOKEN" \\',
-                *(
-                    [f'  -H "X-Amzn-SageMaker-Inference-Component: {component}" \\']
-                    * bool(component)
-                ),
-                '  -H "Content-Type: application/json" \\',
-                f"  -d '{body}'",
+                f"export OPENAI_BASE_URL=$(planner url {name})",
+                f"export OPENAI_API_KEY=$(planner key {name} --for 1h)",
             )
         ),
         "Python with boto3": "\n".join(
             (
                 "import boto3, json",
                 f'client = boto3.client("sagemaker-runtime", region_name="{region}")',
-                f"body = {body}",
+                f"body = {_body(model)}",
                 "answer = client.invoke_endpoint(",
                 f'    EndpointName="{name}", ContentType="application/json", Body=json.dumps(body)'
                 + ("," if component else ""),
@@ -45,15 +61,24 @@ def snippets(name: str, region: str, model: str, component: str = "") -> dict[st
                 'print(json.load(answer["Body"])["choices"][0]["message"]["content"])',
             )
         ),
-        "Python in OpenAI's form (pip install litellm boto3)": "\n".join(
-            (
-                "from litellm import completion",
-                "answer = completion(",
-                f'    model="sagemaker_chat/{name}", aws_region_name="{region}",',
-                *([f'    model_id="{component}",'] * bool(component)),
-                '    messages=[{"role": "user", "content": "Hello"}], max_tokens=64,',
-                ")",
-                "print(answer.choices[0].message.content)",
-            )
-        ),
     }
+
+
+def _openai(url: str, model: str, key: str) -> str:
+    return "\n".join(
+        (
+            "from openai import OpenAI",
+            f'client = OpenAI(base_url="{url}", api_key={key})',
+            "answer = client.chat.completions.create(",
+            f'    model="{model}", messages=[{{"role": "user", "content": "Hello"}}],',
+            ")",
+            "print(answer.choices[0].message.content)",
+        )
+    )
+
+
+def _body(model: str) -> str:
+    return (
+        f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}], '
+        '"max_tokens": 64}'
+    )

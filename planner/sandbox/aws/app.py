@@ -12,7 +12,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from planner.sandbox.aws import corrections, ec2_machines
+from planner.sandbox.aws import corrections, ec2_machines, sagemaker_openai
 from planner.sandbox.aws.application_autoscaling import ApplicationAutoScaling
 from planner.sandbox.aws.assumed_roles import Scheduler, StepFunctions
 from planner.sandbox.aws.ec2 import Ec2
@@ -75,6 +75,8 @@ class AwsApp:
         if request.path.startswith(_TUNNEL):
             return self._tunnel(request)(environ, start_response)
         time.sleep(self._world.scenario.latency_s)
+        if sagemaker_openai.ROUTE.fullmatch(request.path):
+            return self._openai(request)(environ, start_response)
         # moto reads the body again.
         environ["wsgi.input"] = BytesIO(call.body)
         response = self._answer(call)
@@ -95,6 +97,11 @@ class AwsApp:
         path, body = "/".join(rest), request.get_data()
         with self._world.lock:
             return ec2_machines.tunnel(self._world, region, number, path, body)
+
+    def _openai(self, request: Request) -> Response:
+        key, body = request.headers.get("Authorization", ""), request.get_data()
+        with self._world.lock:
+            return sagemaker_openai.answer(self._world, request.path, key, body)
 
     @staticmethod
     def _forget() -> None:

@@ -50,22 +50,9 @@ class SageMakerRuntime:
         found = _PATH.fullmatch(call.path)
         if found is None:
             return None
-        sagemaker_course.settle(self._world, call.region)
-        name = found["name"]
-        endpoint = stores(self._world, call.region).endpoints.get(name)
-        if endpoint is None or endpoint.status not in {"InService", "Updating"}:
-            raise AwsError("ValidationError", f"Endpoint {name} of account {ACCOUNT} not found.")
         component = call.headers.get(_COMPONENT, "")
-        sagemaker_components.serving(self._world, call.region, name, component)
-        endpoint.used = self._world.now()
-        counted = (
-            {"InferenceComponentName": component}
-            if component
-            else {"EndpointName": name, "VariantName": "AllTraffic"}
-        )
-        sagemaker_logs.count(call.region, endpoint.used, "Invocations", **counted)
         try:
-            pieces = _begun(engine.engine().answer(call.body))
+            pieces = begun(self._world, call.region, found["name"], component, call.body)
         except engine.RefusedError as error:
             return _model_error(error)
         if found["kind"] == "invocations":
@@ -76,6 +63,28 @@ class SageMakerRuntime:
             content_type="application/vnd.amazon.eventstream",
             headers={"x-amzn-Invoked-Production-Variant": "AllTraffic"},
         )
+
+
+def begun(world: World, region: str, name: str, component: str, body: bytes) -> Iterator[bytes]:
+    """Return the answer of an endpoint's engine, once it has begun.
+
+    Raises:
+        AwsError: It is not there, or does not serve.
+        RefusedError: The engine refuses the request.
+    """
+    sagemaker_course.settle(world, region)
+    endpoint = stores(world, region).endpoints.get(name)
+    if endpoint is None or endpoint.status not in {"InService", "Updating"}:
+        raise AwsError("ValidationError", f"Endpoint {name} of account {ACCOUNT} not found.")
+    sagemaker_components.serving(world, region, name, component)
+    endpoint.used = world.now()
+    counted = (
+        {"InferenceComponentName": component}
+        if component
+        else {"EndpointName": name, "VariantName": "AllTraffic"}
+    )
+    sagemaker_logs.count(region, endpoint.used, "Invocations", **counted)
+    return _begun(engine.engine().answer(body))
 
 
 def message(payload: bytes) -> bytes:

@@ -1,0 +1,74 @@
+"""``planner url``, ``key`` and ``connect`` in the simulated clouds."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import openai
+import pytest
+
+from planner.sandbox import process, scenarios
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from subprocess import CompletedProcess
+
+    from planner.sandbox.server import Sandbox
+
+    Planner = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def world(sandbox: Sandbox, own_state_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox with quotas that the installed command finds."""
+    own_state_folder.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setenv("PLANNER_SANDBOX", "1")
+    monkeypatch.setenv("HF_TOKEN", "hf_NotAToken")
+    process.write_state(sandbox.endpoints)
+    ready = {"endpoint_startup_s": "0", "list_lag_s": "0"}
+    sandbox.world.reset(scenarios.with_settings(scenarios.get("approved"), ready))
+
+
+def test_an_application_on_sagemaker(installed_planner: Planner) -> None:
+    made = installed_planner("deploy", "llama-2-70b", "--yes", "--create-roles", "--accept-license")
+    assert made.returncode == 0, made.stderr
+    assert "from openai import OpenAI" in made.stdout
+    url = installed_planner("url", "llama-2-70b")
+    key = installed_planner("key", "llama-2-70b", "--for", "15m")
+    assert key.stdout.strip() not in key.stderr
+    with openai.OpenAI(base_url=url.stdout.strip(), api_key=key.stdout.strip()) as client:
+        assert client.chat.completions.create(
+            model="llama-2-70b", messages=[{"role": "user", "content": "hello"}], max_tokens=8
+        ).choices
+    told = json.loads(installed_planner("url", "llama-2-70b", "--format", "json").stdout)
+    assert told == {
+        "name": "llama-2-70b",
+        "url": url.stdout.strip(),
+        "needs_key": True,
+        "model": "llama-2-70b",
+    }
+    too_long = installed_planner("key", "llama-2-70b", "--for", "1d")
+    assert (too_long.returncode, too_long.stdout) == (2, "")
+    tunnel = installed_planner("connect", "llama-2-70b")
+    assert tunnel.returncode == 2
+    assert "planner --sandbox url llama-2-70b" in tunnel.stderr
+
+
+def test_an_application_on_a_machine_of_its_own(installed_planner: Planner) -> None:
+    made = installed_planner(
+        "deploy", "llama-2-70b", "--to", "ec2", "--yes", "--create-roles", "--accept-license"
+    )
+    assert made.returncode == 0, made.stderr
+    assert "planner --sandbox connect llama-2-70b --port 8000" in made.stdout
+    for command in ("url", "key"):
+        refused = installed_planner(command, "llama-2-70b")
+        assert refused.returncode == 2
+        assert "planner --sandbox connect llama-2-70b" in refused.stderr
+    way = installed_planner("connect", "llama-2-70b")
+    assert way.returncode == 0, way.stderr
+    with openai.OpenAI(base_url=way.stdout.strip(), api_key="none") as client:
+        assert client.chat.completions.create(
+            model="llama-2-70b", messages=[{"role": "user", "content": "hello"}], max_tokens=8
+        ).choices
