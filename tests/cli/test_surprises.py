@@ -90,10 +90,29 @@ def test_a_command_to_paste_stays_in_the_sandbox(text: str, meant: str) -> None:
     assert next_command.pasteable(text) == meant
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("planner destroy x", "planner destroy --profile prod --project 'a b' x"),
+        ("planner quota check llama", "planner quota check --profile prod --project 'a b' llama"),
+        ("planner quota", "planner quota"),
+        ("planner size, planner refresh", "planner size, planner refresh"),
+        ("planner key --profile prod x", "planner key --profile prod x"),
+    ],
+)
+def test_a_command_to_paste_keeps_the_accounts(text: str, meant: str) -> None:
+    next_command.remember_accounts({"profile": "prod", "subscription": None, "project": "a b"})
+    assert next_command.pasteable(text) == meant
+    assert next_command.pasteable(meant) == meant
+    next_command.remember_sandbox(given=False)
+    assert next_command.pasteable(text) == text
+
+
 def test_outside_the_sandbox_a_command_is_as_it_is() -> None:
     assert next_command.pasteable("planner destroy x") == "planner destroy x"
 
 
+@pytest.mark.long
 def test_an_error_in_the_sandbox_names_a_command_of_the_sandbox(
     installed_planner: Callable[..., CompletedProcess[str]],
 ) -> None:

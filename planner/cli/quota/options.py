@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.next_command import remember_accounts
 from planner.cli.options import (
     filter_options,
     geo_option,
@@ -76,6 +77,7 @@ def use_accounts(options: dict[str, Any]) -> None:
     """Put --profile, --subscription and --project in force, and take them out of the options."""
     from planner.clouds import settings
 
+    remember_accounts(options)
     settings.override(
         aws_profile=options.pop("profile"),
         azure_subscription=options.pop("subscription"),
