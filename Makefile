@@ -1,7 +1,8 @@
 # Everything a fresh machine with Python 3.11 and make needs:
 #   make compare   set up, then print where Llama 2 70B can be served and for how much;
 #                  what the README's five minutes need is installed then
-#   make test      set up, then run the tests
+#   make test      set up, then run the tests: four minutes on two cores
+#   make test-long the long ones: whole stories on the simulated clouds, faults, kills, notebooks
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -13,14 +14,17 @@ PIP    := --quiet --no-compile
 # Every test process would compile the clouds' SDKs again: the tests took twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: compare test browser matrix test-engine check bench docs format clean
+.PHONY: compare test test-long browser matrix test-engine check bench docs format clean
 .DELETE_ON_ERROR:
 
 compare: $(VENV)/.installed
 	@$(BIN)/planner compare llama-2-70b
 
 test: $(VENV)/.dev $(VENV)/.borrowed browser
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not long"
+
+test-long: $(VENV)/.dev $(VENV)/.borrowed browser
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m long
 
 # Tests of pages want Debian's Chromium. Where it cannot be installed they are skipped, and say so.
 browser:
@@ -39,7 +43,7 @@ $(VENV)/.borrowed: $(VENV)/.dev
 	  dpkg-deb -x cloud-init_*.deb cloud-init; } >/dev/null 2>&1 || true
 	@touch $@
 
-# Break every call of a deploy in every way; in `make test` the ways take turns.
+# Break every call of a deploy in every way; in `make test-long` the ways take turns.
 matrix: $(VENV)/.dev
 	PLANNER_FULL_MATRIX=1 $(BIN)/python -m pytest -q -n $(WORKERS) -k fault_matrix tests/endpoints
 

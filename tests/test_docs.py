@@ -59,6 +59,7 @@ def test_the_command_reference_is_what_help_says() -> None:
     assert f"{page}\n" == made.stdout, "run: .venv/bin/python docs/make_commands.py"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", script("make_examples").PAGES, ids=named)
 def test_examples_print_what_the_page_shows(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
@@ -67,6 +68,7 @@ def test_examples_print_what_the_page_shows(page: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_the_picture_in_the_readme_is_of_what_the_command_prints() -> None:
     made = script("make_pictures")
     assert made.PICTURE.read_text(encoding="utf-8") == made.picture(), (

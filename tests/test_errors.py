@@ -82,6 +82,7 @@ def test_the_nearest_name_comes_first(typed: str, first: str) -> None:
 names = st.text(st.sampled_from("abcAB-12"), max_size=8)
 
 
+@pytest.mark.long
 @example(typed="1B", known=["", "1", "B", "1B"])
 @given(typed=names, known=st.lists(names, max_size=8))
 def test_nearest_names_are_known_distinct_and_few(typed: str, known: list[str]) -> None:

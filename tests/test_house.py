@@ -92,6 +92,7 @@ def _layer(module: str) -> str:
     return module.partition(".")[2].partition(".")[0]
 
 
+@pytest.mark.long
 def test_no_module_imports_itself_by_a_detour() -> None:
     # A package's front page imports its own parts, and parts may name their package's neighbours.
     graph = {
@@ -147,6 +148,7 @@ def _prints(path: Path) -> bool:
     )
 
 
+@pytest.mark.long
 def test_nothing_below_the_command_line_prints() -> None:
     talks = {m for m, path in modules().items() if _prints(path)}
     assert {m for m in talks if _layer(m) not in {"cli", "sandbox", "__main__"}} <= PROGRAMS

@@ -89,6 +89,7 @@ def test_only_the_tool_that_reads_accounts_reaches_beyond_this_machine() -> None
     assert reaching == {"quota_check"}
 
 
+@pytest.mark.long
 def test_compare_gives_the_plans_of_the_same_comparison() -> None:
     found = answer("compare", model="llama-2-70b", as_of=AS_OF, top=3)
     expected = compare(Request("llama-2-70b", as_of=date.fromisoformat(AS_OF)))
@@ -143,6 +144,7 @@ def test_prices_carry_date_source_and_confidence() -> None:
     assert found["offers_in_all"] == len(list_offers(geo="us", **arguments))
 
 
+@pytest.mark.long
 def test_models_explains_one_that_is_a_folder(tmp_path: Path) -> None:
     build(all_facts()["Qwen/Qwen3-32B-FP8"], tmp_path)
     found = answer("models", model=str(tmp_path))
@@ -156,6 +158,7 @@ def test_models_lists_all_of_them() -> None:
     assert [row["name"] for row in found["models"]] == [m.name for m in models.all_models()]
 
 
+@pytest.mark.long
 def test_report_is_markdown_with_the_answer_and_without_dangling_pictures() -> None:
     result = call("report", model="llama-2-70b", as_of=AS_OF, top=3)
     assert not result.is_error
@@ -205,6 +208,7 @@ def test_quota_check_reads_quotas_and_asks_for_nothing(sandbox: Sandbox) -> None
     assert sandbox.world.requests == []
 
 
+@pytest.mark.long
 def test_the_command_answers_over_stdin_and_stdout() -> None:
     async def talk() -> tuple[str, CallToolResult]:
         parameters = StdioServerParameters(command=PLANNER, args=["mcp"])
@@ -233,6 +237,7 @@ def quiet_loggers() -> None:
     logging.getLogger("mcp").setLevel(logging.CRITICAL)
 
 
+@pytest.mark.long
 def test_size_gives_the_fleets_of_the_same_load() -> None:
     found = answer("size", model="llama-3.1-8b", requests_per_second=0.3, as_of=AS_OF, top=2)
     asked = api.load(requests_per_second=0.3)

@@ -46,6 +46,7 @@ def test_a_notebook_is_committed_without_outputs(notebook: Path) -> None:
             assert cell.execution_count is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=named)
 @pytest.mark.filterwarnings(
     # Of the Jupyter libraries about themselves; the notebook's own are read from its outputs.

@@ -90,6 +90,7 @@ def test_the_wheel_says_what_it_needs_and_what_it_is(wheel: Path) -> None:
     assert any(name.endswith("/licenses/LICENSE") for name in archive.namelist())
 
 
+@pytest.mark.long
 def test_the_installed_wheel_compares_away_from_the_checkout(installed: Path) -> None:
     python = str(installed / "bin" / "python")
     probe = [python, "-I", "-c", "import planner; print(planner.__file__)"]
@@ -101,6 +102,7 @@ def test_the_installed_wheel_compares_away_from_the_checkout(installed: Path) ->
     assert "*3,669" in done.stdout
 
 
+@pytest.mark.long
 def test_the_installed_wheel_shows_prices_models_and_help(installed: Path) -> None:
     for arguments in (["prices", "--limit", "2"], ["models", "llama"], ["fit", "llama-2-7b"]):
         done = _run(installed, *arguments)

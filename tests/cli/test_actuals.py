@@ -107,6 +107,7 @@ def test_the_answer_of_a_month(planner: Callable[..., Result], october: Path) ->
     assert max(map(len, result.out.splitlines())) <= 80
 
 
+@pytest.mark.long
 def test_json_is_the_contract(planner: Callable[..., Result], october: Path) -> None:
     found = json.loads(planner("actuals", "--focus", str(october), *MONTH, "--format", "json").out)
     assert found["period"] == {"start": "2026-10-01", "end": "2026-10-31"}
@@ -124,6 +125,7 @@ def test_json_is_the_contract(planner: Callable[..., Result], october: Path) -> 
     assert sum(day["billed"] for day in chat["days"]) == pytest.approx(12118.27, abs=0.2)
 
 
+@pytest.mark.long
 def test_every_file_says_what_the_json_says(
     planner: Callable[..., Result], october: Path, tmp_path: Path
 ) -> None:
@@ -159,6 +161,7 @@ def test_planner_report_writes_the_same_page(
     assert "--month needs --actuals" in alone.err
 
 
+@pytest.mark.long
 def test_the_budget_is_told_once(planner: Callable[..., Result], october: Path) -> None:
     asked = ("actuals", "--focus", str(october), *MONTH, "--format", "json")
     assert planner("config", "set", "budget=9,000").code == 0
@@ -180,6 +183,7 @@ def test_a_period_without_endpoints_says_what_to_type(
     assert "planner actuals --focus FOLDER" in " ".join(result.err.split())
 
 
+@pytest.mark.long
 def test_every_command_that_is_advised_can_be_typed(
     planner: Callable[..., Result], october: Path, tmp_path: Path
 ) -> None:
@@ -243,6 +247,7 @@ def test_other_currencies_never_get_a_dollar_sign_or_into_a_sum(
     del october
 
 
+@pytest.mark.long
 def test_a_bill_that_is_given_twice_is_said(planner: Callable[..., Result], october: Path) -> None:
     twice = planner("actuals", "--focus", str(october), "--focus", str(october), *MONTH)
     assert "counted twice" in " ".join(twice.err.split())
@@ -266,6 +271,7 @@ def test_a_price_that_is_no_bill_is_called_a_prediction(
     assert json.loads(planner("actuals", *MONTH, "--format", "json").out)["total_billed"] is None
 
 
+@pytest.mark.long
 def test_alerts_have_an_exit_code_and_are_told(
     planner: Callable[..., Result], october: Path, tmp_path: Path
 ) -> None:
@@ -281,6 +287,7 @@ def test_alerts_have_an_exit_code_and_are_told(
     assert "idle hours cost" in told.read_text()
 
 
+@pytest.mark.long
 def test_the_saving_that_is_advised_comes_true_in_the_next_month(
     planner: Callable[..., Result], october: Path, tmp_path: Path
 ) -> None:

@@ -237,6 +237,7 @@ def _run(*arguments: str, cwd: Path) -> CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_a_damaged_snapshot_is_named_and_nothing_is_changed(own_prices: Path) -> None:
     away = own_prices.parent.parent
     assert _run("compare", "llama-2-70b", cwd=away).returncode == 0

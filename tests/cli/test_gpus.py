@@ -51,6 +51,7 @@ def test_machine_formats_carry_the_source_and_keep_unknown_empty() -> None:
     assert card["compute_capability"] is None
 
 
+@pytest.mark.long
 def test_nothing_found_is_an_error_with_advice() -> None:
     with pytest.raises(NotFoundError, match="no accelerator matches 'voodoo 2'"):
         run("voodoo", "2")

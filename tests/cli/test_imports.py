@@ -56,6 +56,7 @@ def test_prices_and_plans_need_no_cloud_and_no_pandas(
     assert not found & (CLOUD_SDKS | DATA | NETWORK)
 
 
+@pytest.mark.long
 def test_a_question_asked_again_needs_no_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

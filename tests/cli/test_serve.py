@@ -16,6 +16,7 @@ from planner.cli.serve import serve
 from planner.errors import PlannerError
 
 
+@pytest.mark.long
 def test_it_says_where_it_is_answers_there_only_and_ends_with_ctrl_c() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "planner", "serve", "--port", "0"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -34,6 +35,7 @@ def printed(records: list[dict[str, str]], width: int) -> str:
     return console.file.getvalue()
 
 
+@pytest.mark.long
 @settings(max_examples=150)
 @given(rows, st.integers(min_value=40, max_value=220))
 def test_no_number_is_cropped_and_no_line_too_long(

@@ -26,6 +26,7 @@ def asked(planner: Callable[..., Result], *arguments: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [

@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import forked
+import pytest
 
 from planner.clouds import azure_models
 
 
+@pytest.mark.long
 def test_models_of_many_threads_are_all_models() -> None:
     program = Path(forked.__file__).with_name("azure_models_race.py")
     command = [sys.executable, str(program), "guarded"]

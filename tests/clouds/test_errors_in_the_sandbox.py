@@ -102,6 +102,7 @@ def test_an_hour_of_retry_after_is_not_waited_for(sandbox: Sandbox) -> None:
     assert caught.value.advice == "wait 3600 s and run it again"
 
 
+@pytest.mark.long
 def test_a_region_that_is_not_enabled_is_not_taken_for_wrong_keys(sandbox: Sandbox) -> None:
     turn(sandbox, disabled_regions=("ap-southeast-3",))
     with pytest.raises(NotEnabledError) as caught:

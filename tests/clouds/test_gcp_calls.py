@@ -71,6 +71,7 @@ def test_a_connection_that_breaks_is_made_again() -> None:
     assert gcp_retry.patient()(send)() == "answer"
 
 
+@pytest.mark.long
 def test_google_s_own_client_of_compute_engine_talks_to_the_given_address(front: Faults) -> None:
     from google.cloud import compute_v1
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import ec2_rig
+import pytest
 import rig as sagemaker_rig
 
 from planner.clouds import permissions, settings
@@ -16,7 +17,6 @@ from planner.endpoints.interface import adapter
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import pytest
 
 # REST services have no operation's name in the call.
 _REST = (
@@ -59,6 +59,7 @@ def called(operations: Iterable[str]) -> set[str]:
     return {name for name in found if not name.startswith(("sts:", "?:"))}
 
 
+@pytest.mark.long
 def test_a_deploy_on_ec2_calls_what_its_policy_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", ec2_rig.TOKEN)
     bench = ec2_rig.rig()
@@ -80,6 +81,7 @@ def test_a_deploy_on_ec2_calls_what_its_policy_names(monkeypatch: pytest.MonkeyP
     assert named - _SOMETIMES["ec2"] <= seen, named - seen
 
 
+@pytest.mark.long
 def test_a_deploy_on_sagemaker_calls_only_what_its_policies_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -40,6 +40,7 @@ def test_what_helps_stays() -> None:
     assert redact(text) == text
 
 
+@pytest.mark.long
 @given(st.text(min_size=5))
 def test_a_mask_shows_four_characters_at_most(identifier: str) -> None:
     assert mask(identifier) == f"...{identifier[-4:]}"

@@ -95,6 +95,7 @@ def test_nothing_due_now_comes_before_a_lower_price_that_is_all_due_now() -> Non
         assert plan.committed_1y_hourly_usd < own.committed_1y_hourly_usd
 
 
+@pytest.mark.long
 def test_the_cheaper_precision_is_a_machine_that_planner_deploys() -> None:
     pick = found().pick
     assert pick is not None

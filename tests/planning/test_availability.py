@@ -47,6 +47,7 @@ def test_a_comparison_between_two_lists_says_what_is_not_known() -> None:
     assert "98.32 until 2025-04-28 at least, 55.04 from 2025-06-23" in note
 
 
+@pytest.mark.long
 def test_old_price_lists_are_told_once_to_one_who_asks_for_today() -> None:
     told = [n for n in compare(Request(SMALL)).notes if "price lists are old" in n]
     assert len(told) <= 1

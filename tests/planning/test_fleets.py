@@ -162,6 +162,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.long
 @given(rate=st.floats(0.05, 80), more=st.floats(1, 3), shape=st.sampled_from(["flat", "office"]))
 def test_more_load_never_costs_less(rate: float, more: float, shape: str) -> None:
     little, much = (
@@ -188,6 +189,7 @@ def test_one_kind_less_to_choose_from_never_costs_less(rate: float) -> None:
     )
 
 
+@pytest.mark.long
 @given(rate=st.floats(0.05, 80), shape=st.sampled_from(["flat", "office", "consumer"]))
 def test_doubled_prices_double_the_cost(rate: float, shape: str) -> None:
     dear = [

@@ -106,6 +106,7 @@ def test_a_payment_option_leaves_only_commitments_paid_so() -> None:
         assert all(plan.on_demand_hourly_usd is not None for plan in plans)
 
 
+@pytest.mark.long
 def test_more_context_and_concurrency_never_let_more_machines_in() -> None:
     some = set(names())
     assert set(names(concurrency=64)) < some

@@ -30,6 +30,7 @@ def answers(request: Request, *, forget: bool) -> list[dict[str, object]]:
     return [plan.to_dict() for plan in compare(request).every]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "changes", [{}, {"concurrency": 64}, {"precision": "any"}, {"tpot_s": 0.02}]
 )

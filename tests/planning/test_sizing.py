@@ -71,6 +71,7 @@ def test_every_fleet_carries_its_busiest_hour_and_one_machine_less_would_not(
                 assert pool.most_rate(part.machines_peak - 1, slots, latency) < peak
 
 
+@pytest.mark.long
 def test_every_fleet_meets_the_targets() -> None:
     for fleet in sized(precision="any").to_dict()["fleets"]:
         assert fleet["ttft_p95_s"] <= 2.0

@@ -69,6 +69,7 @@ def test_every_published_price_is_bundled(
     assert len(missing) < len([row for row in published_prices if not row["dated"]])
 
 
+@pytest.mark.long
 def test_a_stated_upfront_payment_is_the_price_of_the_whole_term(
     published_prices: list[dict[str, str]], bundled_rows: list[dict[str, str]]
 ) -> None:
@@ -138,6 +139,7 @@ def test_no_bundled_row_is_an_estimate(bundled_rows: list[dict[str, str]]) -> No
     assert "estimated" not in bundled_rows[0]
 
 
+@pytest.mark.long
 def test_every_accepted_exception_is_needed_and_has_a_reason() -> None:
     """That the others pass, test_ingest shows: it builds them all again."""
     from planner.serving.accelerators import all_accelerators

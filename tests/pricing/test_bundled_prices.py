@@ -7,6 +7,8 @@ from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING
 
+import pytest
+
 from planner.pricing import lifecycle
 from planner.pricing.catalog import Catalog, Query
 
@@ -21,6 +23,7 @@ _WINDOWS_PER_VCPU = Decimal("0.046")
 _NEAR = Decimal("0.004")
 
 
+@pytest.mark.long
 def test_every_dated_price_is_what_the_catalog_says_on_its_day(
     published_prices: list[dict[str, str]],
 ) -> None:
@@ -86,6 +89,7 @@ def test_the_confidential_h100_costs_what_linux_costs_where_that_is_known() -> N
     }
 
 
+@pytest.mark.long
 def test_every_card_that_is_priced_can_be_had_or_says_how() -> None:
     catalog = Catalog()
     by_hour = {

@@ -216,6 +216,7 @@ worlds = st.lists(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None)
 @given(world=worlds, day=st.sampled_from(DAYS))
 def test_an_offer_counts_until_a_newer_snapshot_covers_it(

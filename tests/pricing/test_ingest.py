@@ -171,6 +171,7 @@ def test_a_refused_snapshot_leaves_the_ones_before_it(tmp_path: Path) -> None:
     assert [o.instance_type for o in Catalog(tmp_path).offers()] == ["g5.12xlarge"]
 
 
+@pytest.mark.long
 def test_the_bundled_snapshots_are_what_the_input_builds() -> None:
     script = Path(__file__).resolve().parents[2] / "pricing_data" / "build.py"
     result = subprocess.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ def test_a_published_reservation_is_amortised_as_the_cloud_states_it() -> None:
     assert effective_hourly(Decimal(0), Decimal(42066), 1) == Decimal("4.802054795")
 
 
+@pytest.mark.long
 @given(hourly=dollars, upfront=dollars, years=terms)
 def test_what_is_paid_over_the_term_is_what_the_effective_price_says(
     hourly: Decimal, upfront: Decimal, years: int

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from planner.bundled import pricing_data
@@ -16,6 +17,7 @@ SCRIPT = pricing_data() / "publish_catalog.py"
 WORKFLOW = pricing_data().parent / ".github" / "workflows" / "catalog.yml"
 
 
+@pytest.mark.long
 def test_a_day_is_refreshed_indexed_and_summed_up(tmp_path: Path) -> None:
     site, summary = tmp_path / "site", tmp_path / "summary.md"
     command = [sys.executable, SCRIPT, site, "--from", CAPTURES, "--cloud", "aws",

@@ -102,6 +102,7 @@ def day(make_offer: Callable[..., Offer]) -> Callable[..., list[Offer]]:
     return make
 
 
+@pytest.mark.long
 def test_a_month_of_days_costs_a_request_a_day_and_one_for_each_new_list(
     world: World, day: Callable[..., list[Offer]]
 ) -> None:
@@ -261,6 +262,7 @@ def test_a_runner_without_a_disk_restores_what_it_published(
             assert publishing.restore(nothing, tmp_path / "none") == 0
 
 
+@pytest.mark.long
 def test_a_kill_at_any_moment_leaves_the_old_prices_or_the_new(
     world: World, day: Callable[..., list[Offer]], tmp_path: Path
 ) -> None:

@@ -205,6 +205,7 @@ def test_a_machine_whose_gpu_has_no_price_is_named_and_not_priced_without_it(wor
     assert any("g2-standard-4" in note for note in outcome.notes)
 
 
+@pytest.mark.long
 def test_what_is_left_out_is_named(world: World) -> None:
     notes = "; ".join(world.refresh("aws")["aws"].notes)
     assert "their GPU is not known: p9.48xlarge" in notes
@@ -225,6 +226,7 @@ def test_a_new_size_of_a_known_family_is_known_from_then_on(world: World) -> Non
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_an_unchanged_file_costs_one_round_trip(world: World) -> None:
     world.refresh("aws", "azure")
     world.refresh("aws", "azure")  # the new size is known now, so the file is read once more
@@ -246,6 +248,7 @@ def test_a_cut_download_is_resumed_where_it_stopped(world: World) -> None:
     assert world.published("aws") == rounded(AWS)
 
 
+@pytest.mark.long
 def test_a_download_cut_for_good_is_resumed_by_the_next_run(world: World) -> None:
     world.server.faults[EC2_FILE] = [Cut(3000), *[Cut(0)] * 20]
     failed = world.refresh("aws")["aws"]
@@ -276,6 +279,7 @@ def test_a_compressed_file_is_read_as_a_plain_one(world: World) -> None:
     assert world.published("aws") == rounded(AWS)
 
 
+@pytest.mark.long
 def test_a_file_shorter_than_it_should_be_is_not_used(world: World) -> None:
     world.server.faults[EC2_FILE] = [ShortLength(missing=37)]
     failed = world.refresh("aws")["aws"]
@@ -329,6 +333,7 @@ def test_a_next_page_on_another_host_is_not_followed(world: World) -> None:
     assert isinstance(failed.error, SourceChangedError)
 
 
+@pytest.mark.long
 def test_a_machine_that_breaks_a_gate_is_withheld_with_the_row_and_its_old_price_stays(
     world: World,
 ) -> None:
@@ -348,6 +353,7 @@ def test_a_machine_that_breaks_a_gate_is_withheld_with_the_row_and_its_old_price
     )
 
 
+@pytest.mark.long
 def test_an_accepted_row_is_published(world: World) -> None:
     world.known_before(("ec2", "us-east-1", "p4d.24xlarge", "2"))
     assert world.refresh("aws")["aws"].machines_withheld == [("ec2", "us-east-1", "p4d.24xlarge")]
@@ -356,6 +362,7 @@ def test_an_accepted_row_is_published(world: World) -> None:
     assert world.published("aws") == rounded(AWS)
 
 
+@pytest.mark.long
 def test_check_tells_newer_versions_and_publishes_nothing(world: World) -> None:
     assert world.refresh("aws", "azure", check=True)["aws"].status is Status.NEWER
     assert not list(world.store.root.rglob("*.parquet"))
@@ -369,6 +376,7 @@ def test_check_tells_newer_versions_and_publishes_nothing(world: World) -> None:
     assert world.published("azure") == AZURE
 
 
+@pytest.mark.long
 def test_files_saved_on_one_machine_refresh_another(world: World, tmp_path: Path) -> None:
     saved = tmp_path / "carried"
     world.refresh("aws", "azure", files=lambda _: Downloads(saved, lambda *_: None, QUICK,
@@ -396,6 +404,7 @@ def test_a_saved_file_stood_on_the_day_its_cloud_confirmed_it(tmp_path: Path) ->
     assert files.as_of.isoformat() == "2026-03-01"
 
 
+@pytest.mark.long
 def test_without_a_key_google_is_skipped_or_fails_as_asked(world: World) -> None:
     failed = world.refresh("aws", "gcp", key="")
     assert failed["gcp"].status is Status.FAILED
@@ -419,6 +428,7 @@ def test_the_key_is_in_no_url_file_or_error(world: World) -> None:
     assert not any(secret in str(request.query) for request in world.server.seen)
 
 
+@pytest.mark.long
 def test_a_second_region_of_the_same_day_hides_nothing(world: World) -> None:
     world.refresh("aws")
     row = price_lists.ec2_row("P4DWEST", "p4d.24xlarge", "25", **{"Region Code": "us-west-2"})
@@ -439,6 +449,7 @@ def test_old_snapshots_stay_up_to_the_retention(world: World) -> None:
     assert len(snapshots.find(world.store.root)) == 1
 
 
+@pytest.mark.long
 def test_a_refresh_says_what_changed(world: World) -> None:
     world.known_before(("ec2", "us-east-1", "p4d.24xlarge", "25"),
                        ("ec2", "us-east-1", "g4dn.xlarge", "0.5"))  # fmt: skip

@@ -52,6 +52,7 @@ def _prices(folder: Path) -> frozenset[tuple[object, ...]]:
     return frozenset((*o.key, o.effective_hourly_usd) for o in offers)
 
 
+@pytest.mark.long
 def test_a_kill_at_any_moment_leaves_the_old_prices_or_the_new(
     processes: ForkServerContext, server: PriceServer, tmp_path: Path
 ) -> None:
@@ -98,6 +99,7 @@ def test_after_a_kill_the_next_refresh_publishes(
     assert len(_prices(folder)) > 1
 
 
+@pytest.mark.long
 def test_two_refreshes_at_once_publish_one_sound_catalog(
     processes: ForkServerContext, server: PriceServer, tmp_path: Path
 ) -> None:

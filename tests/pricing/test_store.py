@@ -126,6 +126,7 @@ def test_retention_removes_old_snapshots_for_everyone(
     assert len(list(colleague.root.rglob("*.parquet"))) == 1
 
 
+@pytest.mark.long
 def test_a_refresh_publishes_into_the_bucket_with_its_instance_types(
     s3: str, colleague: RemoteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +184,7 @@ def test_without_a_data_folder_only_bundled_prices_count(
     assert not (tmp_path / "nothing").exists(), "reading makes no folder"
 
 
+@pytest.mark.long
 def test_refreshed_prices_count_beside_bundled_ones(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -52,6 +52,7 @@ def run(kind: str, **more: Any) -> None:
     ec2.run_instances(ImageId=image, InstanceType=kind, MinCount=1, MaxCount=1, **more)
 
 
+@pytest.mark.long
 def test_running_machines_of_the_same_quota_count_in_vcpus(sandbox: Sandbox) -> None:
     turn(sandbox, gpu_instances=2)  # 384 vCPU
     run("g5.xlarge")

@@ -251,6 +251,7 @@ def _file_in_another_process(endpoints: Endpoints, start: Any, results: Any) -> 
         results.put(tracker.file(ask, made, ledger).how.value)
 
 
+@pytest.mark.long
 def test_two_processes_at_once_file_one_request(sandbox: Sandbox) -> None:
     forked.start_server()
     start, results = forked.CONTEXT.Barrier(2), forked.CONTEXT.Queue()

@@ -151,6 +151,7 @@ def test_the_page_is_small_and_asks_for_nothing_outside(html: str, page: Page) -
     assert not any("url(" in style or "@import" in style for style in styles)
 
 
+@pytest.mark.long
 def test_the_policy_allows_exactly_the_page_s_own_script_and_style(html: str, page: Page) -> None:
     policy = next(
         found["content"]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from planner.sandbox.server import Sandbox
 
 
+@pytest.mark.long
 def test_a_new_account_s_quotas_are_short_and_marked_as_simulated(sandbox: Sandbox) -> None:
     assert sandbox is not None
     request = Request("llama-2-70b", as_of=date(2026, 11, 23), clouds=("aws",), top=2)

@@ -1,7 +1,7 @@
 """Which cases of a fault matrix a run tries.
 
-A matrix breaks every call of a deploy in every way: hundreds of deploys. ``make test`` breaks
-every call, in ways that take turns; ``make matrix`` tries them all, in about half an hour.
+A matrix breaks every call of a deploy in every way: hundreds of deploys. ``make test-long``
+breaks every call, in ways that take turns; ``make matrix`` tries them all, in about half an hour.
 """
 
 from __future__ import annotations

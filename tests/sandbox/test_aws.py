@@ -147,6 +147,7 @@ def launch(kind: str) -> Any:
     return ec2.run_instances(ImageId=image, InstanceType=kind, MinCount=1, MaxCount=1)
 
 
+@pytest.mark.long
 def test_a_launch_above_the_vcpu_limit_is_refused(sandbox: Sandbox) -> None:
     with pytest.raises(ClientError, match="VcpuLimitExceeded"):
         launch("p4d.24xlarge")
@@ -157,6 +158,7 @@ def test_a_launch_above_the_vcpu_limit_is_refused(sandbox: Sandbox) -> None:
         launch("p4d.24xlarge")
 
 
+@pytest.mark.long
 def test_no_capacity_is_not_a_quota(sandbox: Sandbox) -> None:
     sandbox.world.reset(scenarios.get("no-capacity"))
     with pytest.raises(ClientError, match="InsufficientInstanceCapacity"):
@@ -180,6 +182,7 @@ def role() -> str:
     return str(made["Role"]["Arn"])
 
 
+@pytest.mark.long
 def test_an_endpoint_above_the_limit_is_refused_in_the_known_words(sandbox: Sandbox) -> None:
     sandbox.world.scenario = replace(sandbox.world.scenario, **reality.of("calm"))
     sagemaker = aws.client("sagemaker", WEST)

@@ -25,6 +25,7 @@ def refresh(*arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("sandbox")
 def test_a_refresh_in_the_sandbox_reads_all_clouds_and_says_what_moved(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -47,6 +48,7 @@ def test_a_refresh_in_the_sandbox_reads_all_clouds_and_says_what_moved(
     assert all(o.instance_type.startswith("ml.") for o in catalog.offers(plans))
 
 
+@pytest.mark.long
 def test_the_simulated_price_lists_hold_traps(sandbox: Sandbox) -> None:
     base = sandbox.endpoints.prices
     path = "/offers/v1.0/aws/AmazonEC2/current/region_index.json"

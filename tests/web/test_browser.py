@@ -82,6 +82,7 @@ def sideways(tab: Page) -> int:
     return wider
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("model", "scheme"), [*((model, "light") for model in MODELS), (MODELS[0], "dark")]
 )
@@ -118,6 +119,7 @@ def test_a_phone_shows_a_price_and_its_place_without_moving_the_table(
     assert not row.locator("[data-field=region]").is_visible()
 
 
+@pytest.mark.long
 def test_a_phone_s_first_screen_of_the_explorer_has_the_answer(tab: Page, address: str) -> None:
     tab.set_viewport_size({"width": 375, "height": 800})
     tab.goto(address)
@@ -153,6 +155,7 @@ def test_a_heading_sorts_up_and_down_by_value_and_what_is_not_known_comes_last(
         assert tab.locator(f"th[aria-sort={state}]").count() == 1
 
 
+@pytest.mark.long
 def test_filters_narrow_the_table_and_clear(tab: Page, files: dict[str, str]) -> None:
     tab.goto(files["llama-2-70b"])
     every = values(tab, "cloud")
@@ -196,6 +199,7 @@ def test_a_report_prints_to_a_few_pages(tab: Page, files: dict[str, str]) -> Non
     assert 3 <= len(pages) <= 12
 
 
+@pytest.mark.long
 def test_the_explorer_has_no_serious_fault_and_draws_its_charts(tab: Page, address: str) -> None:
     tab.goto(address)
     wait(tab.locator(".drawing svg")).to_have_count(4)
@@ -207,6 +211,7 @@ def test_the_explorer_has_no_serious_fault_and_draws_its_charts(tab: Page, addre
         assert sideways(tab) == 0
 
 
+@pytest.mark.long
 def test_choosing_another_model_changes_the_answer_and_the_address(tab: Page, address: str) -> None:
     tab.goto(address)
     chosen(tab, "Model").select_option("codellama-34b")
@@ -218,6 +223,7 @@ def test_choosing_another_model_changes_the_answer_and_the_address(tab: Page, ad
     wait(tab.locator(".drawing svg").first).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_deep_link_opens_the_same_view(tab: Page, address: str) -> None:
     tab.goto(f"{address}/?model=llama-2-7b")
     chosen(tab, "Cloud").select_option("aws")
@@ -232,6 +238,7 @@ def test_a_deep_link_opens_the_same_view(tab: Page, address: str) -> None:
     assert tab.locator("th[aria-sort=descending]").count() == 1
 
 
+@pytest.mark.long
 def test_the_table_keeps_its_filter_when_the_form_changes(tab: Page, address: str) -> None:
     tab.goto(address)
     chosen(tab, "Cloud").select_option("aws")
@@ -240,6 +247,7 @@ def test_the_table_keeps_its_filter_when_the_form_changes(tab: Page, address: st
     assert set(values(tab, "cloud")) == {"aws"}
 
 
+@pytest.mark.long
 def test_a_wrong_field_is_told_and_put_right(tab: Page, address: str) -> None:
     tab.goto(address)
     tab.get_by_label("Context, tokens").fill("999999")
@@ -249,6 +257,7 @@ def test_a_wrong_field_is_told_and_put_right(tab: Page, address: str) -> None:
     tab.wait_for_selector("#answer")
 
 
+@pytest.mark.long
 def test_the_last_of_several_changes_is_what_the_page_shows(tab: Page, address: str) -> None:
     tab.goto(address)
     held: list[Any] = []
@@ -272,6 +281,7 @@ def test_the_last_of_several_changes_is_what_the_page_shows(tab: Page, address: 
     assert "utilization=60" in tab.url
 
 
+@pytest.mark.long
 def test_the_back_button_takes_the_last_change_back(tab: Page, address: str) -> None:
     tab.goto(address)
     tab.get_by_label("Used, %").fill("80")
@@ -284,6 +294,7 @@ def test_the_back_button_takes_the_last_change_back(tab: Page, address: str) -> 
     assert tab.get_by_label("Used, %").input_value() == "80"
 
 
+@pytest.mark.long
 def test_figures_go_where_the_server_does_not_answer(browser: Any, address: str) -> None:
     page = browser.new_page()
     page.goto(address)
@@ -297,6 +308,7 @@ def test_figures_go_where_the_server_does_not_answer(browser: Any, address: str)
     page.close()
 
 
+@pytest.mark.long
 def test_an_unknown_page_leads_back(tab: Page, address: str) -> None:
     tab.goto(f"{address}/nope")
     assert "There is no such page" in tab.locator("h1").inner_text()
@@ -305,6 +317,7 @@ def test_an_unknown_page_leads_back(tab: Page, address: str) -> None:
     tab.wait_for_selector("#answer")
 
 
+@pytest.mark.long
 def test_the_page_is_usable_without_scripts(browser: object, address: str) -> None:
     page = browser.new_page(java_script_enabled=False)  # type: ignore[attr-defined] # a Browser
     page.goto(f"{address}/?model=llama-2-7b")

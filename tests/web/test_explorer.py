@@ -72,6 +72,7 @@ def test_the_address_decides_what_is_shown(client: TestClient) -> None:
     ) in page.text
 
 
+@pytest.mark.long
 def test_the_downloads_hold_the_comparison_that_the_address_means(client: TestClient) -> None:
     query = "model=llama-2-7b&geo=eu&as_of=2026-11-23"
     request = Request("llama-2-7b", geo="eu", as_of=date(2026, 11, 23))
@@ -126,6 +127,7 @@ def test_what_the_address_holds_is_escaped(client: TestClient) -> None:
     assert "<img" not in text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "query",
     [

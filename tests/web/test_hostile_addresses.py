@@ -82,6 +82,7 @@ def test_the_page_itself_and_a_typed_address_are_answered(client: TestClient, si
     assert client.get("/fragment", headers={"sec-fetch-site": site}).status_code == 200
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_serve_ends_when_it_is_told_to(tmp_path: Path, sign: signal.Signals) -> None:
     command = [sys.executable, "-m", "planner", "serve", "--port", "0"]

@@ -255,6 +255,7 @@ amounts = st.decimals(-1000, 1000, places=6, allow_nan=False, allow_infinity=Fal
 
 
 # Each example opens an engine and reads a file.
+@pytest.mark.long
 @settings(max_examples=25)
 @given(st.lists(st.tuples(amounts, amounts, st.sampled_from(["chat", "batch", ""])), min_size=1))
 def test_no_cent_is_lost_whatever_the_rows(

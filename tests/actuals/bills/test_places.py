@@ -43,6 +43,7 @@ def put(path: Path, key: str) -> None:
     client.close()
 
 
+@pytest.mark.long
 def test_a_folder_of_a_bucket_is_read_and_forgotten(bucket: str, tmp_path: Path) -> None:
     parquet = write_parquet(tmp_path / "bill.parquet", [row()])
     put(parquet, "focus/BILLING_PERIOD=2026-10/one.parquet")

@@ -83,6 +83,7 @@ def test_a_span_of_hours_is_spread_over_them() -> None:
     assert [(h.hour.hour, h.seconds, h.requests) for h in hours] == [(12, 1800, 30), (13, 3600, 60)]
 
 
+@pytest.mark.long
 @given(
     st.lists(
         st.tuples(st.integers(60, 20_000), st.integers(0, 500), st.booleans()),

@@ -54,6 +54,7 @@ def places(found: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
     return [(item["service"], item["region"], item["state"]) for item in found]
 
 
+@pytest.mark.long
 def test_the_hunt_over_three_clouds_ends_on_the_cheapest_that_has_room(
     world: Sandbox, installed_planner: Planner
 ) -> None:
@@ -82,6 +83,7 @@ def test_the_hunt_over_three_clouds_ends_on_the_cheapest_that_has_room(
     assert everywhere(installed_planner) == []
 
 
+@pytest.mark.long
 def test_no_room_anywhere_has_its_exit_code_and_leaves_nothing(
     world: Sandbox, installed_planner: Planner
 ) -> None:
@@ -93,6 +95,7 @@ def test_no_room_anywhere_has_its_exit_code_and_leaves_nothing(
     assert everywhere(installed_planner) == []
 
 
+@pytest.mark.long
 def test_without_quota_nothing_is_tried_and_what_to_ask_for_is_said(
     world: Sandbox, installed_planner: Planner
 ) -> None:
@@ -104,6 +107,7 @@ def test_without_quota_nothing_is_tried_and_what_to_ask_for_is_said(
     assert "Passed over" in failed.stdout
 
 
+@pytest.mark.long
 def test_a_cloud_without_access_does_not_stop_the_others(
     world: Sandbox, installed_planner: Planner
 ) -> None:
@@ -113,6 +117,7 @@ def test_a_cloud_without_access_does_not_stop_the_others(
     assert json.loads(done.stdout)["service"] != "azure-vm"
 
 
+@pytest.mark.long
 def test_it_keeps_trying_until_there_is_room(world: Sandbox, installed_planner: Planner) -> None:
     set_up(world, capacity="no")
 
@@ -133,6 +138,7 @@ def test_it_keeps_trying_until_there_is_room(world: Sandbox, installed_planner: 
     assert len(everywhere(installed_planner)) == 1
 
 
+@pytest.mark.long
 def test_the_first_of_a_race_stays_and_the_others_go(
     world: Sandbox, installed_planner: Planner
 ) -> None:
@@ -148,6 +154,7 @@ def test_the_first_of_a_race_stays_and_the_others_go(
     ]
 
 
+@pytest.mark.long
 def test_spot_machines_are_shown_and_chosen_at_their_own_price(
     world: Sandbox, installed_planner: Planner
 ) -> None:
@@ -169,6 +176,7 @@ def test_spot_machines_are_shown_and_chosen_at_their_own_price(
     assert world.world.scenario.name == "approved"
 
 
+@pytest.mark.long
 def test_the_plan_of_a_race_says_what_all_of_it_may_cost(
     world: Sandbox, installed_planner: Planner
 ) -> None:
@@ -181,6 +189,7 @@ def test_the_plan_of_a_race_says_what_all_of_it_may_cost(
     assert not any("create" in name.lower() for _, name in world.world.calls)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("race", [(), ("--race", "2")], ids=["in turn", "race"])
 def test_ctrl_c_amid_the_hunt_leaves_nothing(
     race: tuple[str, ...], world: Sandbox, installed_planner: Planner
@@ -206,6 +215,7 @@ def test_ctrl_c_amid_the_hunt_leaves_nothing(
     assert everywhere(installed_planner) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -35,6 +35,7 @@ def poor(sandbox: Sandbox, own_state_folder: Path, monkeypatch: pytest.MonkeyPat
     return sandbox
 
 
+@pytest.mark.long
 def test_a_yes_files_what_was_shown_and_says_how_to_follow_it(
     poor: Sandbox, installed_planner: Planner
 ) -> None:
@@ -57,6 +58,7 @@ def test_a_no_files_nothing_and_names_the_command(poor: Sandbox) -> None:
     assert "planner quota request llama-2-70b" in done.err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("more", [("--yes",), ("--plan",), ("--plan", "--request-quota")])
 def test_nobody_is_asked_for_more_than_was_said(more: tuple[str, ...], poor: Sandbox) -> None:
     done = typed(*DEPLOY, *more, keys="y\n")
@@ -64,6 +66,7 @@ def test_nobody_is_asked_for_more_than_was_said(more: tuple[str, ...], poor: San
     assert poor.world.requests == []
 
 
+@pytest.mark.long
 def test_a_flag_files_without_a_terminal_and_never_twice(
     poor: Sandbox, installed_planner: Planner
 ) -> None:
@@ -76,6 +79,7 @@ def test_a_flag_files_without_a_terminal_and_never_twice(
     assert [item["model"] for item in listed] == ["llama-2-70b"]
 
 
+@pytest.mark.long
 def test_the_offer_is_the_same_on_another_cloud(poor: Sandbox, installed_planner: Planner) -> None:
     more = ("--to", "gce", "--yes", "--request-quota")
     done = installed_planner(*DEPLOY, *more, PLANNER_CONTACT_EMAIL="ada@example.com")

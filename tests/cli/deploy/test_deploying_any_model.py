@@ -48,6 +48,7 @@ def made() -> dict[str, Any]:
     return container
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("world")
 def test_a_fine_tune_is_served_from_its_bucket(tmp_path: Path, installed_planner: Planner) -> None:
     folder = tmp_path / "fine-llama"
@@ -62,6 +63,7 @@ def test_a_fine_tune_is_served_from_its_bucket(tmp_path: Path, installed_planner
     assert container["Environment"]["SM_VLLM_SERVED_MODEL_NAME"] == "fine-llama"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("world", "hub")
 def test_a_quantized_id_is_served_as_it_is(installed_planner: Planner) -> None:
     done = installed_planner("deploy", "someone/llama-awq", *DEPLOY)
@@ -71,6 +73,7 @@ def test_a_quantized_id_is_served_as_it_is(installed_planner: Planner) -> None:
     assert "SM_VLLM_QUANTIZATION" not in told, "the checkpoint says its method itself"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("world", "hub")
 def test_an_adapter_is_served_on_its_base(installed_planner: Planner) -> None:
     done = installed_planner("deploy", "someone/lora", *DEPLOY)
@@ -104,4 +107,37 @@ def test_a_checkpoint_that_vllm_does_not_load_is_refused_before_anything_is_made
     done = installed_planner("deploy", str(tmp_path), "--weights", "s3://bucket/bnb/", *DEPLOY)
     assert done.returncode == 2
     assert "does not load" in done.stderr
+    assert aws.client("sagemaker", REGION).list_models()["Models"] == []
+
+
+@pytest.mark.usefixtures("world", "hub")
+def test_a_model_is_served_with_an_adapter_and_the_users_own_arguments(
+    installed_planner: Planner,
+) -> None:
+    own = ("--lora", "sql=someone/lora", "--engine-arg", "max-num-batched-tokens=8192")
+    done = installed_planner("deploy", "someone/llama", *own, *DEPLOY)
+    assert done.returncode == 0, done.stderr
+    assert "Adapters take 0.02 GB" in done.stderr
+    told = made()["Environment"]
+    assert told["SM_VLLM_MODEL"] == "someone/llama"
+    assert told["SM_VLLM_SERVED_MODEL_NAME"] == "llama"
+    assert told["SM_VLLM_LORA_MODULES"] == "sql=someone/lora"
+    assert told["SM_VLLM_MAX_NUM_BATCHED_TOKENS"] == "8192"
+    again = installed_planner("deploy", "someone/llama", *own, *DEPLOY)
+    assert "nothing to change" in again.stdout + again.stderr or again.returncode == 0
+    changed = installed_planner(
+        "deploy", "someone/llama", *own[:2], "--engine-arg", "max-num-batched-tokens=4096",
+        *DEPLOY, "--plan",
+    )  # fmt: skip
+    assert "8192" in changed.stderr
+    assert "4096" in changed.stderr
+
+
+@pytest.mark.usefixtures("world", "hub")
+def test_an_argument_that_the_engine_does_not_know_makes_nothing(
+    installed_planner: Planner,
+) -> None:
+    done = installed_planner("deploy", "someone/llama", "--engine-arg", "max-tokns=1", *DEPLOY)
+    assert done.returncode == 2
+    assert "unknown argument of vLLM" in done.stderr
     assert aws.client("sagemaker", REGION).list_models()["Models"] == []

@@ -76,6 +76,7 @@ def engine() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         thread.join()
 
 
+@pytest.mark.long
 def test_each_question_of_a_talk_sees_those_before_it_and_what_the_model_shall_be(
     engine: tuple[str, list[dict[str, Any]]],
     installed_planner: Planner,
@@ -105,6 +106,7 @@ def test_each_question_of_a_talk_sees_those_before_it_and_what_the_model_shall_b
     ]
 
 
+@pytest.mark.long
 def test_a_log_is_followed_until_ctrl_c(world: Sandbox, installed_planner: Planner) -> None:
     del world
     done = installed_planner(*DEPLOY)
@@ -141,6 +143,7 @@ def add_to_log(region: str, text: str) -> None:
     )
 
 
+@pytest.mark.long
 def test_an_endpoint_at_zero_is_shown_asleep_and_waited_for(
     world: Sandbox, installed_planner: Planner
 ) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Planner = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("service", ["sagemaker", "gce"])
 def test_a_deploy_without_wait_is_taken_up_from_another_ledger(
     service: str, installed_planner: Planner

@@ -39,6 +39,7 @@ def world(sandbox: Sandbox, own_state_folder: Path, monkeypatch: pytest.MonkeyPa
     return sandbox
 
 
+@pytest.mark.long
 def test_what_another_computer_left_is_found_and_removed(
     world: Sandbox, tmp_path: Path, installed_planner: Planner
 ) -> None:

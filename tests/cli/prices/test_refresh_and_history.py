@@ -32,6 +32,7 @@ def no_refreshed_prices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.setenv("PLANNER_DATA_DIR", str(tmp_path / "data"))
 
 
+@pytest.mark.long
 def test_the_cut_of_2025_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
     assert planner("history", "--instance-type", "p5.48xlarge", "--region", "us-east-1") == 0
     shown = capsys.readouterr().out

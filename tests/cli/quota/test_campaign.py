@@ -12,6 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from planner.ledger import Ledger
 from planner.quotas.campaign import COOL_DOWN
 
@@ -57,6 +59,7 @@ def killed(typed: Typed) -> None:
         child.kill()
 
 
+@pytest.mark.long
 def test_two_weeks_of_refusals_over_three_clouds_stopped_five_times(typed: Typed) -> None:
     typed.turn(outcome="partial", azure_refusal="ContactSupport", ticket_outcome="denied")
     seen: dict[tuple[str, str], str] = {}
@@ -99,6 +102,7 @@ def test_two_weeks_of_refusals_over_three_clouds_stopped_five_times(typed: Typed
                 assert after.filed_at - before.closed_at >= COOL_DOWN[before.cloud]
 
 
+@pytest.mark.long
 def test_the_portfolio_is_spread_over_clouds_cards_and_ways_to_buy(typed: Typed) -> None:
     text = typed.quota("campaign", "llama-2-70b", "--dry-run", code=8)
     assert not typed.world.requests
@@ -114,6 +118,7 @@ def test_the_portfolio_is_spread_over_clouds_cards_and_ways_to_buy(typed: Typed)
     assert set(open_now.values()) == {1}
 
 
+@pytest.mark.long
 def test_it_ends_when_one_place_has_room_and_takes_the_rest_back(typed: Typed) -> None:
     first = look(typed, code=8)
     google = next(row for row in first["limits"] if row["cloud"] == "gcp" and row["region"])
@@ -125,6 +130,7 @@ def test_it_ends_when_one_place_has_room_and_takes_the_rest_back(typed: Typed) -
     assert typed.quota("status", code=8).count("WITHDRAWN") >= 1
 
 
+@pytest.mark.long
 def test_a_fleet_lands_only_when_all_of_it_has_room(typed: Typed, tmp_path: Path) -> None:
     size = tmp_path / "fleet.json"
     fleet = {
@@ -148,6 +154,7 @@ def test_a_fleet_lands_only_when_all_of_it_has_room(typed: Typed, tmp_path: Path
     assert typed.json(*begin, code=0)["state"] == "landed"
 
 
+@pytest.mark.long
 def test_stopping_takes_back_what_can_be_taken_back(typed: Typed) -> None:
     look(typed, code=8)
     text = typed.quota("campaign", "llama-2-70b", "--stop")

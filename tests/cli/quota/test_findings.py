@@ -56,6 +56,7 @@ class TestGoogleMachines:
         )
         assert limits(rows)["CPUS-per-project-region"][0] == 8
 
+    @pytest.mark.long
     def test_spot_n1_counts_as_regular_until_preemptible_cpus_are_granted(
         self, typed: Typed
     ) -> None:
@@ -70,6 +71,7 @@ class TestGoogleMachines:
 class TestSageMakersAccount:
     WHERE = ("--instance-type=ml.g5.48xlarge", "--region=us-east-1")
 
+    @pytest.mark.long
     def test_the_limit_of_all_endpoints_binds_too(self, typed: Typed) -> None:
         typed.turn(gpu_instances=8, endpoint_instances=0)
         rows = typed.json("check", *self.WHERE, code=4)
@@ -82,6 +84,7 @@ class TestScaleOut:
     DEPLOY = ("deploy", "llama-2-70b", "--to=sagemaker", "--instance-type=ml.g5.48xlarge")
     HERE = ("--region=us-east-1", "--yes", "--plan", "--create-roles", "--accept-license")
 
+    @pytest.mark.long
     def test_a_deploy_that_may_grow_needs_quota_for_its_largest(self, typed: Typed) -> None:
         typed.turn(gpu_instances=1)
         typed.environment |= {"HF_TOKEN": "hf_sandbox"}
@@ -90,6 +93,7 @@ class TestScaleOut:
         assert "4 needed" in text
         assert "--instances 4" in text  # the remedy asks for all of them
 
+    @pytest.mark.long
     def test_a_fleet_of_planner_size_is_checked_at_its_peak(
         self, typed: Typed, tmp_path: Path
     ) -> None:
@@ -114,6 +118,7 @@ class TestScaleOut:
 
 
 class TestTickets:
+    @pytest.mark.long
     def test_azures_ticket_has_the_documented_payload_and_is_filed_once(self, typed: Typed) -> None:
         typed.turn(outcome="needs-human", azure_refusal="ContactSupport")
         typed.quota("request", *NC, "--yes")
@@ -129,6 +134,7 @@ class TestTickets:
         rows = typed.json("status", code=8)
         assert all(row["ticket"] and row["state"] == "NEEDS_HUMAN" for row in rows)
 
+    @pytest.mark.long
     def test_its_answer_is_read_and_the_grant_noticed(self, typed: Typed) -> None:
         typed.turn(outcome="needs-human", azure_refusal="ContactSupport")
         typed.quota("request", *NC, "--yes")
@@ -140,6 +146,7 @@ class TestTickets:
         assert {row["state"] for row in rows} == {"APPROVED"}
         typed.quota("check", *NC)
 
+    @pytest.mark.long
     def test_a_refusal_by_a_person_is_told_in_its_words(self, typed: Typed) -> None:
         typed.turn(outcome="needs-human", azure_refusal="ContactSupport", ticket_outcome="denied")
         typed.quota("request", *NC, "--yes")
@@ -150,6 +157,7 @@ class TestTickets:
         assert "cannot raise this limit" in rows[2]["reply"]
         assert rows[2]["state"] == "DENIED"
 
+    @pytest.mark.long
     def test_azure_ml_goes_by_a_ticket_of_its_own_kind(self, typed: Typed) -> None:
         text = typed.quota("request", "--azure-ml", *NC, *ADA, "--yes")
         assert "Filed as planner-" in text
@@ -167,6 +175,7 @@ class TestTickets:
         typed.quota("status")
         typed.quota("check", "--azure-ml", *NC)
 
+    @pytest.mark.long
     @pytest.mark.parametrize("outcome", ["denied", "case-closed"])
     def test_an_appeal_that_succeeds_is_noticed_though_aws_had_closed_it(
         self, typed: Typed, outcome: str
@@ -250,6 +259,7 @@ class TestWhatIsInUse:
 
 
 class TestNextCommands:
+    @pytest.mark.long
     def test_they_keep_every_option_of_the_question(self, typed: Typed) -> None:
         text = typed.quota("check", *P5, "--spot", "--instances", "2", code=4)
         assert (
@@ -279,6 +289,7 @@ class TestGoogleSignIn:
 
 
 class TestSeveralWants:
+    @pytest.mark.long
     def test_all_that_is_named_is_asked_for_one_request_per_limit(self, typed: Typed) -> None:
         rows = typed.json(
             "request",
@@ -296,6 +307,7 @@ class TestSeveralWants:
         }
         assert len(typed.world.requests) == 4
 
+    @pytest.mark.long
     def test_what_places_share_is_asked_for_in_sum(self, typed: Typed) -> None:
         both = ("--instance-type=a2-ultragpu-2g", "--region=us-central1", "--region=us-east4")
         rows = typed.json("request", *both, "--yes")
@@ -303,6 +315,7 @@ class TestSeveralWants:
         assert asked["", "GPUS-ALL-REGIONS-per-project"] == 4
         assert asked["us-east4", "NVIDIA-A100-80GB-GPUS-per-project-region"] == 2
 
+    @pytest.mark.long
     def test_another_machine_of_the_quota_needs_the_sum(self, typed: Typed) -> None:
         typed.quota("request", *P5, "--yes")
         p4 = ("--instance-type=p4d.24xlarge", "--region=us-east-1")
@@ -317,12 +330,14 @@ class TestSeveralWants:
         assert {row["how"] for row in rows} == {"raised"}
         assert {row["desired"] for row in rows} == {3}
 
+    @pytest.mark.long
     def test_a_check_shows_what_is_open(self, typed: Typed) -> None:
         typed.quota("request", *P5, "--yes")
         text = typed.quota("check", *P5, code=4)
         assert "#1: 192" in text
         assert "asked for already" in text
 
+    @pytest.mark.long
     def test_limits_that_are_enough_for_each_may_be_short_for_all(self, typed: Typed) -> None:
         typed.turn(gpu_instances=1)
         both = (*P5, "--instance-type=p4d.24xlarge")
@@ -331,6 +346,7 @@ class TestSeveralWants:
         assert {row["short_by"] for row in rows} == {96}
 
 
+@pytest.mark.long
 def test_spot_ways_have_spot_prices(typed: Typed) -> None:
     on_demand = typed.json("plan", "llama-2-70b", "--cloud=aws", "--top=20")
     spot = typed.json("plan", "llama-2-70b", "--cloud=aws", "--top=20", "--spot")
@@ -345,11 +361,13 @@ def test_spot_ways_have_spot_prices(typed: Typed) -> None:
 
 
 class TestExitCodes:
+    @pytest.mark.long
     def test_unknown_is_five(self, typed: Typed) -> None:
         typed.turn(denied_actions=("servicequotas:GetServiceQuota",))
         typed.quota("check", *P5, code=5)
         typed.quota("request", *P5, "--yes", code=5)
 
+    @pytest.mark.long
     def test_a_region_that_is_off_and_a_provider_that_is_not_registered_are_five(
         self, typed: Typed
     ) -> None:
@@ -360,6 +378,7 @@ class TestExitCodes:
         typed.quota("check", *NC, code=5)
         typed.quota("request", *NC, "--yes", code=5)
 
+    @pytest.mark.long
     def test_watching_once_tells_by_code_and_json(self, typed: Typed) -> None:
         assert typed.json("watch", "--once") == []
         typed.quota("request", *P5, "--yes")
@@ -369,6 +388,7 @@ class TestExitCodes:
         (row,) = typed.json("watch", "--once")
         assert (row["state"], row["granted"]) == ("APPROVED", 192)
 
+    @pytest.mark.long
     def test_a_refusal_is_nine(self, typed: Typed) -> None:
         typed.turn(outcome="denied")
         typed.quota("request", *P5, "--yes")
@@ -377,6 +397,7 @@ class TestExitCodes:
         typed.quota("watch", "--once", code=9)
 
 
+@pytest.mark.long
 def test_csv_is_for_spreadsheets(typed: Typed) -> None:
     typed.quota("request", "--instance-type=a3-highgpu-8g", "--region=us-central1", "--yes")
     done = typed.run("quota", "status", "--format=csv", code=8)
@@ -386,6 +407,7 @@ def test_csv_is_for_spreadsheets(typed: Typed) -> None:
 
 
 class TestNotifications:
+    @pytest.mark.long
     def test_a_change_is_told_once_whichever_command_saw_it(
         self, typed: Typed, tmp_path: Path
     ) -> None:
@@ -399,6 +421,7 @@ class TestNotifications:
         typed.quota("status", "--notify", tell)
         assert told.read_text() == "APPROVED\n"
 
+    @pytest.mark.long
     def test_the_place_can_be_told_once_and_for_all(self, typed: Typed, tmp_path: Path) -> None:
         told = tmp_path / "told"
         typed.run("config", "set", f"notify=echo told > {told}")
@@ -409,6 +432,7 @@ class TestNotifications:
 
 
 class TestJustification:
+    @pytest.mark.long
     def test_it_has_cost_traffic_growth_company_and_other_regions(self, typed: Typed) -> None:
         typed.run("config", "set", "company=Acme")
         text = typed.quota(
@@ -432,6 +456,7 @@ class TestJustification:
         ):
             assert words in text
 
+    @pytest.mark.long
     def test_on_aws_it_reaches_the_case(self, typed: Typed) -> None:
         typed.quota("request", *P5, "--purpose=answer our customers", "--yes")
         text = typed.quota("request", "--ticket=1", "--yes")
@@ -446,6 +471,7 @@ class TestJustification:
         (row,) = typed.json("status")
         assert row["state"] == "APPROVED"
 
+    @pytest.mark.long
     def test_without_a_support_plan_the_text_is_there_to_paste(self, typed: Typed) -> None:
         typed.turn(support_plan=False)
         typed.quota("request", *P5, "--yes")
@@ -456,6 +482,7 @@ class TestJustification:
 
 
 class TestNewTypes:
+    @pytest.mark.long
     @pytest.mark.parametrize(
         ("name", "region", "quota_id"),
         [
@@ -485,6 +512,7 @@ class TestNewTypes:
         assert rows[0]["dimensions"]["gpu_family"] == "NVIDIA_H100_MEGA"
 
 
+@pytest.mark.long
 def test_a_size_that_azure_closes_can_be_asked_access_to(typed: Typed) -> None:
     typed.turn(restricted_regions=("westus2",), gpu_instances=1)
     text = typed.quota("check", *NC, code=4)

@@ -115,6 +115,7 @@ class TestPlan:
             f"planner quota request llama-2-70b --instance-type {best['instance_type']}" in command
         )
 
+    @pytest.mark.long
     def test_the_table_fits_80_columns(self) -> None:
         done = run("plan", "llama-2-70b", "--top", "3")
         assert "1 request" in done.stdout
@@ -250,6 +251,7 @@ class TestStatus:
         sandbox.world.clock.advance(timedelta(days=1))
         assert words in " ".join(run("status", code=code).stderr.split())
 
+    @pytest.mark.long
     def test_a_denied_request_shows_other_ways_with_their_price(self, sandbox: Sandbox) -> None:
         turn(sandbox, outcome="denied")
         where = ("--instance-type", "g6.48xlarge", "--region", "us-east-1")
@@ -335,6 +337,7 @@ class TestCompareWithQuota:
         assert "p4de.24xlarge" in enough
         assert all(plan["quota_reason"] for plan in plans if plan["quota"] == "short")
 
+    @pytest.mark.long
     def test_the_table_fits_80_columns(self, sandbox: Sandbox) -> None:
         del sandbox
         done = self.compare()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from planner.sandbox.aws.ec2_capacity import reservations
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def reserve(typed: Typed, count: int) -> None:
     )
 
 
+@pytest.mark.long
 def test_checks_keep_the_record_and_the_day_it_is_full_is_told(typed: Typed) -> None:
     typed.turn(gpu_instances=10)  # 1,920 vCPU
     reserve(typed, 2)
@@ -40,6 +43,7 @@ def test_checks_keep_the_record_and_the_day_it_is_full_is_told(typed: Typed) -> 
     assert typed.json("history", "--cloud=gcp") == []
 
 
+@pytest.mark.long
 def test_the_alarm_rings_before_the_limit(typed: Typed) -> None:
     typed.turn(gpu_instances=10)
     reserve(typed, 8)

@@ -52,6 +52,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     opened.run("sandbox", "stop")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cloud", PLACES)
 def test_from_all_zero_to_enough(terminal: Terminal, cloud: str) -> None:
     kind, region = PLACES[cloud]
@@ -81,6 +82,7 @@ def test_from_all_zero_to_enough(terminal: Terminal, cloud: str) -> None:
     assert {row["verdict"] for row in json.loads(after.stdout)} == {"enough"}
 
 
+@pytest.mark.long
 def test_the_sandbox_survives_between_commands_and_is_one(tmp_path: Path) -> None:
     # A sandbox of its own: what it is set to would decide the requests of the story too.
     own = Terminal(tmp_path)
@@ -96,6 +98,7 @@ def test_the_sandbox_survives_between_commands_and_is_one(tmp_path: Path) -> Non
         own.run("sandbox", "stop")
 
 
+@pytest.mark.long
 def test_without_one_running_a_sandbox_lives_for_the_command(tmp_path: Path) -> None:
     alone = Terminal(tmp_path)
     done = alone.run("--sandbox", "doctor", "--format=json")

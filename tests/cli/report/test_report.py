@@ -105,6 +105,7 @@ def test_api_prices_are_in_the_json_only_when_asked_for() -> None:
     assert {point["way"] for point in figures["break_evens"]} == {"on_demand", "committed_1y"}
 
 
+@pytest.mark.long
 def test_a_model_that_no_api_serves_says_so() -> None:
     result = CliRunner().invoke(
         compare, ["falcon-7b", "--as-of", "2026-11-23", "--against-api"], catch_exceptions=False

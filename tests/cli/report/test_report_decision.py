@@ -39,6 +39,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_the_page_is_of_the_kept_question_with_an_earlier_date_and_another(
     kept: Path, tmp_path: Path
 ) -> None:
@@ -58,6 +59,7 @@ def test_the_page_is_of_the_kept_question_with_an_earlier_date_and_another(
     assert page["command"].endswith("--size fleet.json --against fleet.json --since 2025-06-30")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -55,6 +55,7 @@ def test_a_question_is_kept_and_asked_again(planner: Planner, tmp_path: Path) ->
     assert json.loads(file.read_text())["answer"]["model"] == "llama-3.1-70b"
 
 
+@pytest.mark.long
 def test_a_trace_is_a_load(planner: Planner, tmp_path: Path) -> None:
     rows = [f"2024-05-{13 + n // 24} {n % 24:02}:00:00,900,200" for n in range(169)]
     file = tmp_path / "trace.csv"
@@ -87,6 +88,7 @@ def test_what_makes_no_sense_says_what_would(
     assert said in " ".join(done.err.split())
 
 
+@pytest.mark.long
 def test_targets_that_nothing_meets_are_exit_code_3(planner: Planner) -> None:
     done = planner(*ASKED, *RATE, "--tpot", "0.01ms")
     assert done.code == 3

@@ -97,12 +97,14 @@ def test_the_token_lies_in_the_vault_and_nowhere_else(bench: Rig, plan: Plan) ->
     assert list(machine["identity"]["userAssignedIdentities"]) == [identity["id"]]
 
 
+@pytest.mark.long
 def test_a_model_that_is_open_gets_no_vault_and_no_identity(bench: Rig) -> None:
     bench.deploy(cheapest("mistral-7b", instance_types=("Standard_NC24ads_A100_v4",)))
     kinds = {item["type"] for item in store(bench.world).resources.values()}
     assert not any("KeyVault" in kind or "ManagedIdentity" in kind for kind in kinds)
 
 
+@pytest.mark.long
 def test_the_second_run_finds_the_endpoint_as_asked_for(bench: Rig, plan: Plan) -> None:
     bench.deploy(plan)
     assert not bench.deploy(plan).changed
@@ -113,6 +115,7 @@ def test_the_second_run_finds_the_endpoint_as_asked_for(bench: Rig, plan: Plan) 
     assert Adapter().settings(shown)["context"] == "4096"
 
 
+@pytest.mark.long
 def test_where_the_region_is_full_zones_are_asked_one_by_one(bench: Rig, plan: Plan) -> None:
     bench.scenario(no_capacity_in=("eastus-regional", "eastus-1"))
     bench.deploy(plan)
@@ -231,6 +234,7 @@ def test_sizes_that_the_images_cannot_serve_are_refused_with_the_reason(
     assert bench.left() == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("failure", ["out-of-memory", "gated", "disk-full"])
 def test_what_the_console_says_is_translated_and_all_is_taken_back(
     bench: Rig, plan: Plan, failure: str
@@ -244,6 +248,7 @@ def test_what_the_console_says_is_translated_and_all_is_taken_back(
     assert bench.left() == []
 
 
+@pytest.mark.long
 def test_an_identity_that_is_not_known_everywhere_yet_is_waited_for(bench: Rig, plan: Plan) -> None:
     bench.scenario(identity_lag_s=60)
     bench.deploy(plan)
@@ -315,6 +320,7 @@ def test_the_cloud_deletes_the_endpoint_when_its_time_is_up(bench: Rig, plan: Pl
     assert [item for item in bench.left() if not item.startswith("deleted vault")] == []
 
 
+@pytest.mark.long
 def test_without_its_role_the_expiry_could_not_delete_and_the_machine_is_deallocated(
     bench: Rig, plan: Plan
 ) -> None:
@@ -352,6 +358,7 @@ def test_the_expiry_can_be_moved_both_ways_and_taken_away(bench: Rig, plan: Plan
     assert made.endpoints(plan.region) == []
 
 
+@pytest.mark.long
 def test_only_ssh_from_the_user_s_own_address_comes_in(
     bench: Rig, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,6 +380,7 @@ def test_only_ssh_from_the_user_s_own_address_comes_in(
         Adapter().transport(shown)
 
 
+@pytest.mark.long
 def test_nobody_gets_in_who_was_not_admitted(bench: Rig, plan: Plan) -> None:
     bench.deploy(plan, replace(OPTIONS, wait=False))
     (shown,) = Adapter().endpoints(plan.region)
@@ -388,6 +396,7 @@ def test_nobody_gets_in_who_was_not_admitted(bench: Rig, plan: Plan) -> None:
         way.send({"messages": []})
 
 
+@pytest.mark.long
 def test_the_machine_s_ssh_keys_come_from_its_console_or_from_its_agent(
     bench: Rig, plan: Plan
 ) -> None:
@@ -400,6 +409,7 @@ def test_the_machine_s_ssh_keys_come_from_its_console_or_from_its_agent(
     assert host_keys(group.group, "llama-2-70b") == told
 
 
+@pytest.mark.long
 def test_a_spot_machine_that_azure_takes_back_is_deleted_and_said_to_be_gone(
     bench: Rig, plan: Plan
 ) -> None:
@@ -434,6 +444,7 @@ def grow_old(bench: Rig) -> None:
         group["tags"]["planner:created"] = made.isoformat()
 
 
+@pytest.mark.long
 def test_a_group_that_was_just_made_is_no_leftover_until_its_machine_stays_away(
     bench: Rig, plan: Plan
 ) -> None:
@@ -448,6 +459,7 @@ def test_a_group_that_was_just_made_is_no_leftover_until_its_machine_stays_away(
     assert len(store(bench.world).groups) == 1
 
 
+@pytest.mark.long
 def test_a_second_run_waits_for_the_machine_that_the_first_is_making(
     bench: Rig, plan: Plan
 ) -> None:
@@ -464,6 +476,7 @@ def test_a_second_run_waits_for_the_machine_that_the_first_is_making(
     assert outcome.reply is not None
 
 
+@pytest.mark.long
 def test_a_machine_that_stands_still_but_is_billed_is_shown_as_billed(
     bench: Rig, plan: Plan
 ) -> None:
@@ -499,6 +512,7 @@ BY_THE_WAY = {
 }
 
 
+@pytest.mark.long
 def test_the_printed_role_allows_what_is_called_and_nothing_else(bench: Rig, plan: Plan) -> None:
     bench.scenario(no_capacity_in=("eastus-regional",))
     bench.deploy(plan)
@@ -542,6 +556,7 @@ def test_a_workflow_without_the_role_deletes_nothing(bench: Rig, plan: Plan) -> 
     assert len(kept.groups) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("allowed", "kind"), [(True, "Standard"), (False, "TrustedLaunch")])
 def test_secure_boot_is_off_whatever_the_subscription_takes(
     bench: Rig, plan: Plan, kind: str, *, allowed: bool

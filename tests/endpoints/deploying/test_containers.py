@@ -10,7 +10,7 @@ import pytest
 from rig import cheapest
 
 from planner.bundled import deploy_templates
-from planner.endpoints.deploying import containers
+from planner.endpoints.deploying import containers, vllm_command
 from planner.errors import NotFoundError, UnknownNameError, UsageError
 from planner.serving import models, table
 
@@ -22,6 +22,7 @@ REGISTRIES = table.read(FOLDER / "image_registries.csv")
 IMAGES = {row["engine"]: row for row in table.read(FOLDER / "images.csv")}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("engine", sorted(IMAGES))
 def test_every_image_is_the_sdk_s(engine: str) -> None:
     regions = [row["region"] for row in REGISTRIES if row["engine"] == engine]
@@ -140,18 +141,18 @@ def test_the_copies_that_were_promised_are_started() -> None:
     made = containers.container_for(plan, weights, engine="vllm", context=4096)
     assert made.environment["SM_VLLM_DATA_PARALLEL_SIZE"] == "4"
     assert made.environment["SM_VLLM_TENSOR_PARALLEL_SIZE"] == "2"
-    one = containers.vllm_flags(plan, weights, 4096, copies=1)  # a pod of its own for each
+    one = vllm_command.flags(plan, weights, 4096, copies=1)  # a pod of its own for each
     assert "data-parallel-size" not in one
 
 
 def test_what_the_engine_is_told_about_memory_is_what_the_plan_assumed() -> None:
     plan = cheapest(model="llama-3.1-8b")
     weights = containers.weights_for(models.get("llama-3.1-8b"), "bf16")
-    usual = containers.vllm_flags(plan, weights, 4096)
+    usual = vllm_command.flags(plan, weights, 4096)
     assert usual["gpu-memory-utilization"] == "0.90"
     assert not {"kv-cache-dtype", "max-num-seqs"} & set(usual)
     told = replace(plan, kv_precision="fp8", max_num_seqs=128, gpu_memory_utilization=0.95)
-    flags = containers.vllm_flags(told, weights, 4096)
+    flags = vllm_command.flags(told, weights, 4096)
     assert flags["kv-cache-dtype"] == "fp8"
     assert flags["max-num-seqs"] == "128"
     assert flags["gpu-memory-utilization"] == "0.95"

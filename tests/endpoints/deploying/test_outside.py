@@ -65,6 +65,7 @@ def test_a_word_that_means_nothing_is_an_unknown_model() -> None:
         outside.learn("nonsense")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("service", ["sagemaker", "gce", "azure-vm"])
 def test_every_cloud_plans_an_id_of_the_hub(
     service: str, hub: list[str | None], installed_planner: Planner

@@ -50,6 +50,7 @@ def lose_the_policy() -> None:
 
 
 class TestResume:
+    @pytest.mark.long
     @pytest.mark.parametrize("shape", SHAPES)
     def test_what_nobody_waited_for_is_waited_for(
         self, shape: str, sandbox: Rig, plan: Plan
@@ -60,12 +61,14 @@ class TestResume:
         assert there.state in {State.CREATING, State.IN_SERVICE}
         assert resume(there).text
 
+    @pytest.mark.long
     def test_it_lives_through_an_outage(self, sandbox: Rig, plan: Plan) -> None:
         sandbox.scenario(endpoint_startup_s=1200)
         sandbox.deploy(plan, QUIET)
         sandbox.scenario(outage_after_s=60, outage_s=300)
         assert resume(found(plan)).text
 
+    @pytest.mark.long
     def test_a_failure_is_told_and_nothing_is_taken_away(self, sandbox: Rig, plan: Plan) -> None:
         sandbox.scenario(endpoint_startup_s=900, endpoint_failure="out-of-memory")
         sandbox.deploy(plan, QUIET)
@@ -102,6 +105,7 @@ class TestGuard:
         assert (proof.by, proof.may_act) == ("EventBridge Scheduler", True)
         assert proof.acts_at == found(plan).expires_at
 
+    @pytest.mark.long
     @pytest.mark.parametrize("shape", SHAPES)
     def test_a_role_that_may_not_delete_is_seen(self, shape: str, sandbox: Rig, plan: Plan) -> None:
         sandbox.deploy(plan, SHAPES[shape])
@@ -133,6 +137,7 @@ class TestGuard:
         assert proof.may_act is None
         assert proof.holds
 
+    @pytest.mark.long
     def test_a_deploy_whose_end_nobody_may_bring_is_taken_back(
         self, sandbox: Rig, plan: Plan
     ) -> None:

@@ -40,6 +40,7 @@ def spec(request: pytest.FixtureRequest, plan: Plan) -> DeploymentSpec:
     return replace(made, token=Secret(TOKEN))
 
 
+@pytest.mark.long
 def test_cloudformation_is_clean_for_cfn_lint(spec: DeploymentSpec, tmp_path: Path) -> None:
     path = tmp_path / "template.json"
     path.write_text(templates.emit(spec, "cloudformation"))
@@ -52,6 +53,7 @@ def test_cloudformation_is_clean_for_cfn_lint(spec: DeploymentSpec, tmp_path: Pa
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.long
 def test_cfn_lint_would_notice_a_wrong_machine(plan: Plan, tmp_path: Path) -> None:
     wrong = replace(
         deployment.specify(plan, OPTIONS), plan=replace(plan, instance_type="ml.g9.huge")

@@ -46,6 +46,7 @@ def zone_of(machine: object) -> str:
     return str(machine.placement.zone)  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_the_whole_life_of_an_endpoint(bench: Rig, plan: Plan, own_state_folder: Path) -> None:
     outcome = bench.deploy(plan)
     assert outcome.reply is not None
@@ -67,6 +68,7 @@ def test_the_whole_life_of_an_endpoint(bench: Rig, plan: Plan, own_state_folder:
     assert TOKEN.encode() not in written
 
 
+@pytest.mark.long
 def test_the_machine_is_closed_encrypted_and_ends_by_itself(bench: Rig, plan: Plan) -> None:
     bench.deploy(plan)
     (machine,) = ec2_machines.alive(REGION)
@@ -80,6 +82,7 @@ def test_the_machine_is_closed_encrypted_and_ends_by_itself(bench: Rig, plan: Pl
     assert {"planner:endpoint", "planner:owner", "planner:expires", "planner:run"} <= tags
 
 
+@pytest.mark.long
 def test_the_second_run_finds_the_endpoint_as_asked_for(bench: Rig, plan: Plan) -> None:
     bench.deploy(plan)
     assert not bench.deploy(plan).changed
@@ -88,6 +91,7 @@ def test_the_second_run_finds_the_endpoint_as_asked_for(bench: Rig, plan: Plan) 
     assert len(bench.left()) == 3
 
 
+@pytest.mark.long
 def test_the_cloud_s_order_ends_it_and_the_machine_s_own_clock_stands_behind(
     bench: Rig, plan: Plan
 ) -> None:
@@ -110,6 +114,7 @@ def test_the_cloud_s_order_ends_it_and_the_machine_s_own_clock_stands_behind(
     assert ec2_machines.alive(REGION) == []
 
 
+@pytest.mark.long
 def test_extending_moves_both(bench: Rig, plan: Plan) -> None:
     bench.deploy(plan)
     made = Adapter()
@@ -126,12 +131,14 @@ def test_extending_moves_both(bench: Rig, plan: Plan) -> None:
     assert (kept.expires_at, kept.guarded) == (None, False)
 
 
+@pytest.mark.long
 def test_a_full_zone_moves_on_to_the_next(bench: Rig, plan: Plan) -> None:
     bench.scenario(no_capacity_in=("us-east-1a", "us-east-1b"))
     bench.deploy(plan)
     assert [zone_of(machine) for machine in ec2_machines.alive(REGION)] == ["us-east-1c"]
 
 
+@pytest.mark.long
 def test_a_full_region_is_a_lack_of_capacity_and_names_each_zone(bench: Rig, plan: Plan) -> None:
     bench.scenario(no_capacity_in=(REGION,))
     with pytest.raises(CapacityError) as caught:
@@ -148,6 +155,7 @@ def test_zones_that_do_not_offer_the_type_are_not_asked(bench: Rig, plan: Plan) 
     assert "us-east-1a" not in {s.zone for s in networks.to_try(plan.instance_type, REGION)}
 
 
+@pytest.mark.long
 def test_a_quota_that_is_short_is_found_before_anything_is_made(bench: Rig, plan: Plan) -> None:
     bench.scenario(gpu_instances=0)
     with pytest.raises(PreflightError) as caught:
@@ -156,6 +164,7 @@ def test_a_quota_that_is_short_is_found_before_anything_is_made(bench: Rig, plan
     assert bench.left() == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("failure", ["out-of-memory", "gated", "disk-full"])
 def test_what_the_console_says_is_translated_and_all_is_taken_back(
     bench: Rig, plan: Plan, failure: str
@@ -168,6 +177,7 @@ def test_what_the_console_says_is_translated_and_all_is_taken_back(
     assert bench.left() == []
 
 
+@pytest.mark.long
 def test_of_two_deploys_at_once_one_machine_stays(bench: Rig, plan: Plan) -> None:
     bench.deploy(plan, replace(OPTIONS, name="first"))  # roles are there
     bench.destroy("first", REGION)
@@ -190,6 +200,7 @@ def test_of_two_deploys_at_once_one_machine_stays(bench: Rig, plan: Plan) -> Non
     assert all("someone else" in str(error) for error in errors), errors
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("bench")
 def test_a_launch_whose_answer_was_lost_is_one_machine(plan: Plan) -> None:
     token = "a" * 64
@@ -203,6 +214,7 @@ def test_a_launch_whose_answer_was_lost_is_one_machine(plan: Plan) -> None:
     assert len(ec2_machines.alive(REGION)) == 1
 
 
+@pytest.mark.long
 def test_a_spot_machine_that_aws_takes_back_is_said_to_be_gone(bench: Rig, plan: Plan) -> None:
     bench.deploy(plan, made=Adapter("SPOT"))
     (machine,) = ec2_machines.alive(REGION)
@@ -215,6 +227,7 @@ def test_a_spot_machine_that_aws_takes_back_is_said_to_be_gone(bench: Rig, plan:
     assert bench.left() == []
 
 
+@pytest.mark.long
 def test_an_account_without_a_default_network_is_asked_for_subnets(
     bench: Rig, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     Planner = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.mark.long
 def test_deploy_status_chat_destroy_on_a_sandbox_that_runs_on(installed_planner: Planner) -> None:
     started = installed_planner(
         *("sandbox", "start", "--scenario", "approved", "--set", "endpoint_startup_s=0")

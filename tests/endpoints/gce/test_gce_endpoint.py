@@ -41,6 +41,7 @@ def plan() -> Plan:
     return cheapest(regions=("us-central1",), instance_types=("a3-highgpu-8g",))
 
 
+@pytest.mark.long
 def test_the_whole_life_of_an_endpoint(bench: Rig, plan: Plan, own_state_folder: Path) -> None:
     outcome = bench.deploy(plan)
     assert outcome.reply is not None
@@ -77,6 +78,7 @@ def test_the_second_run_finds_the_endpoint_as_asked_for(bench: Rig, plan: Plan) 
     assert len(bench.left()) == 2
 
 
+@pytest.mark.long
 def test_a_full_zone_moves_on_to_the_next(bench: Rig, plan: Plan) -> None:
     bench.scenario(no_capacity_in=("us-central1-a", "us-central1-b"))
     bench.deploy(plan)
@@ -142,6 +144,7 @@ def test_of_two_deploys_at_once_one_machine_stays(bench: Rig, plan: Plan) -> Non
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("minutes", "removed"), [(0, False), (20, True)])
 def test_a_secret_of_another_run_is_no_leftover_while_its_machine_may_come(
     minutes: int, bench: Rig, plan: Plan, *, removed: bool

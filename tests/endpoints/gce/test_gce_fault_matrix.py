@@ -39,6 +39,7 @@ def bench() -> Iterator[Rig]:
     made.sandbox.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", vm_matrix.ANSWERS, ids=lambda kind: kind.name.lower())
 def test_a_failure_of_any_call_leaves_nothing_and_the_next_run_succeeds(
     bench: Rig, plan: Plan, kind: Kind, capsys: pytest.CaptureFixture[str]
@@ -52,6 +53,7 @@ def test_a_failure_of_any_call_leaves_nothing_and_the_next_run_succeeds(
     assert counts.leaks == 0
 
 
+@pytest.mark.long
 def test_ctrl_c_and_sigterm_at_any_call_leave_nothing(
     bench: Rig, plan: Plan, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -61,6 +63,7 @@ def test_ctrl_c_and_sigterm_at_any_call_leave_nothing(
     assert counts.leaks == 0
 
 
+@pytest.mark.long
 def test_a_killed_deploy_leaves_nothing_that_costs_money_unguarded(
     bench: Rig,
     plan: Plan,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from kubernetes_schemas import problems
 
 from planner.endpoints import kubernetes
-from planner.endpoints.deploying import containers, deployment
+from planner.endpoints.deploying import deployment, vllm_command
 from planner.endpoints.deploying.choices import Options
 from planner.endpoints.kubernetes import nodes
 from planner.endpoints.kubernetes.serving import Serving
@@ -29,6 +30,10 @@ from planner.pricing.catalog import Catalog
 from planner.serving import models
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from _pytest.mark import ParameterSet
+
     from planner.endpoints.model import DeploymentSpec
     from planner.plan import Plan
 
@@ -78,9 +83,17 @@ def pods(found: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     return [group["leaderTemplate"]["spec"], group["workerTemplate"]["spec"]]
 
 
-@pytest.mark.parametrize("guard", [Guard(), SCALING], ids=["fixed", "scaling"])
-@pytest.mark.parametrize("cluster", sorted(kubernetes.CLUSTERS))
-@pytest.mark.parametrize("model", MODELS)
+def every_manifest() -> Iterator[ParameterSet]:
+    """Yield each model in each cluster, fixed and scaling; of six, one is no long test."""
+    for turn, model in enumerate(MODELS):
+        ways = product(sorted(kubernetes.CLUSTERS), (Guard(), SCALING))
+        for number, (cluster, guard) in enumerate(ways):
+            marks = () if number == turn % 6 else (pytest.mark.long,)
+            kind = "scaling" if guard is SCALING else "fixed"
+            yield pytest.param(model, cluster, guard, marks=marks, id=f"{model}-{cluster}-{kind}")
+
+
+@pytest.mark.parametrize(("model", "cluster", "guard"), every_manifest())
 def test_every_model_in_every_cluster_passes_the_schemas(
     model: str, cluster: str, guard: Guard
 ) -> None:
@@ -123,7 +136,7 @@ def test_vllm_is_told_what_the_plan_says(cluster: str) -> None:
     made = spec(cluster=cluster, context=2048)
     (pod,) = pods(objects(made))
     (container,) = pod["containers"]
-    flags = containers.vllm_flags(made.plan, made.weights, 2048)
+    flags = vllm_command.flags(made.plan, made.weights, 2048)
     assert container["args"][0] == flags.pop("model")
     assert {f"--{name}={value}" for name, value in flags.items()} <= set(container["args"])
     assert container["resources"]["limits"] == {

@@ -41,6 +41,7 @@ def status_of(planner: Planner) -> list[dict[str, Any]]:
     return list(json.loads(planner("status", "--format", "json").stdout))
 
 
+@pytest.mark.long
 def test_deploy_chat_logs_status_extend_destroy_with_a_real_engine(
     installed_planner: Planner, tiny: Path, own_state_folder: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_deploy_chat_logs_status_extend_destroy_with_a_real_engine(
         assert entry.native_id.isdigit()
 
 
+@pytest.mark.long
 def test_when_its_time_is_up_engine_and_folder_go_with_no_planner_running(
     deploy: Deploy, own_state_folder: Path
 ) -> None:
@@ -107,6 +109,7 @@ def test_the_engine_does_not_outlive_a_killed_supervisor(
     assert record.all_names() == []
 
 
+@pytest.mark.long
 def test_a_lost_ledger_loses_no_endpoint(
     deploy: Deploy, installed_planner: Planner, own_state_folder: Path
 ) -> None:
@@ -118,6 +121,7 @@ def test_a_lost_ledger_loses_no_endpoint(
     assert record.all_names() == []
 
 
+@pytest.mark.long
 def test_deploying_twice_with_the_same_settings_starts_nothing(deploy: Deploy) -> None:
     deploy()
     first = record.process("tiny")
@@ -127,6 +131,7 @@ def test_deploying_twice_with_the_same_settings_starts_nothing(deploy: Deploy) -
     assert record.process("tiny") == first
 
 
+@pytest.mark.long
 def test_other_settings_replace_the_engine_in_place(deploy: Deploy) -> None:
     deploy()
     before = record.read("tiny")
@@ -169,6 +174,7 @@ def test_weights_that_cannot_be_loaded_leave_nothing_and_say_why(
         assert ledger.resources() == []
 
 
+@pytest.mark.long
 def test_an_update_that_fails_gives_the_old_engine_back(deploy: Deploy, broken: Path) -> None:
     deploy()
     before = record.read("tiny")
@@ -179,6 +185,7 @@ def test_an_update_that_fails_gives_the_old_engine_back(deploy: Deploy, broken: 
     assert deploy().reply is not None
 
 
+@pytest.mark.long
 def test_of_two_deploys_at_once_one_wins_and_nothing_doubles(
     tiny: Path, own_state_folder: Path, deploy: Deploy
 ) -> None:
@@ -198,6 +205,7 @@ def test_of_two_deploys_at_once_one_wins_and_nothing_doubles(
     assert len(supervisors) == 1
 
 
+@pytest.mark.long
 def test_interrupting_the_start_rolls_it_back(
     tmp_path: Path, own_state_folder: Path, tiny: Path
 ) -> None:
@@ -222,6 +230,7 @@ def test_interrupting_the_start_rolls_it_back(
     assert processes_of(own_state_folder) == []
 
 
+@pytest.mark.long
 def test_the_log_has_a_time_before_each_line(deploy: Deploy) -> None:
     before = datetime.now(UTC)
     deploy()

@@ -36,6 +36,7 @@ def _no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
 LATE = {"read_lag_s": 30, "list_lag_s": 60}
 
 
+@pytest.mark.long
 def test_new_identities_and_what_they_may_are_waited_for(bench: Rig, plan: Plan) -> None:
     bench.scenario(identity_lag_s=75)
     assert bench.deploy(plan).reply is not None
@@ -43,6 +44,7 @@ def test_new_identities_and_what_they_may_are_waited_for(bench: Rig, plan: Plan)
     assert shown.guarded
 
 
+@pytest.mark.long
 def test_a_deploy_does_not_trust_lists_that_are_a_minute_behind(bench: Rig, plan: Plan) -> None:
     bench.scenario(**LATE)
     assert bench.deploy(plan).reply is not None
@@ -52,6 +54,7 @@ def test_a_deploy_does_not_trust_lists_that_are_a_minute_behind(bench: Rig, plan
     assert bench.deploy(plan).changed
 
 
+@pytest.mark.long
 def test_what_failed_is_taken_back_though_nothing_shows_it_yet(bench: Rig, plan: Plan) -> None:
     bench.scenario(**LATE, endpoint_failure="out-of-memory")
     error = attempt(bench, plan, "short")
@@ -61,6 +64,7 @@ def test_what_failed_is_taken_back_though_nothing_shows_it_yet(bench: Rig, plan:
     assert bench.left() == []
 
 
+@pytest.mark.long
 def test_a_machine_whose_creation_got_no_answer_is_taken_back_once_it_shows(
     bench: Rig, plan: Plan
 ) -> None:
@@ -86,6 +90,7 @@ def test_a_machine_whose_creation_got_no_answer_is_taken_back_once_it_shows(
     assert bench.left("quiet") == []
 
 
+@pytest.mark.long
 def test_two_deploys_at_once_end_with_one_though_lists_are_late(bench: Rig, plan: Plan) -> None:
     bench.scenario(list_lag_s=20)
     bench.deploy(plan, replace(OPTIONS, wait=False))
@@ -97,6 +102,7 @@ def test_two_deploys_at_once_end_with_one_though_lists_are_late(bench: Rig, plan
     assert len(made.endpoints(plan.region)) == 1
 
 
+@pytest.mark.long
 def test_an_endpoint_stays_in_service_when_its_console_has_scrolled(bench: Rig, plan: Plan) -> None:
     bench.scenario(console_kib=64)
     bench.deploy(plan)
@@ -154,6 +160,7 @@ def test_an_expired_sign_in_is_an_error_of_access(bench: Rig, plan: Plan) -> Non
     assert error.exit_code == 5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seconds", [12, 300])
 def test_a_line_that_breaks_while_it_starts_ends_nothing(
     seconds: int, bench: Rig, plan: Plan
@@ -162,6 +169,7 @@ def test_a_line_that_breaks_while_it_starts_ends_nothing(
     assert bench.deploy(plan).reply is not None
 
 
+@pytest.mark.long
 def test_a_line_that_stays_broken_leaves_what_is_guarded(bench: Rig, plan: Plan) -> None:
     bench.scenario(endpoint_startup_s=1200, outage_after_s=120, outage_s=4 * 3600)
     error = attempt(bench, plan, "alone")
@@ -173,11 +181,13 @@ def test_a_line_that_stays_broken_leaves_what_is_guarded(bench: Rig, plan: Plan)
     assert left.guarded
 
 
+@pytest.mark.long
 def test_a_sign_in_that_ends_is_waited_for(bench: Rig, plan: Plan) -> None:
     bench.scenario(endpoint_startup_s=1200, sign_in_s=600, signs_in_after_s=240)
     assert bench.deploy(plan).reply is not None
 
 
+@pytest.mark.long
 def test_calls_that_break_now_and_then_are_repeated(bench: Rig, plan: Plan) -> None:
     bench.scenario(lose_every=7, reset_every=5)
     assert bench.deploy(plan).reply is not None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from planner.plan import Plan
 
 
+@pytest.mark.long
 def test_requests_and_tokens_of_an_endpoint_are_recorded(bench: Rig, plan: Plan) -> None:
     name = bench.deploy(plan).spec.name
     bench.world.clock.advance(timedelta(minutes=5))

@@ -39,6 +39,7 @@ def canary(bench: Rig) -> Record:
     return found
 
 
+@pytest.mark.long
 def test_in_the_mild_world_it_passes_and_its_guard_deletes_it(bench: Rig) -> None:
     found = canary(bench)
     assert found.passed, found.proofs
@@ -56,6 +57,7 @@ def test_in_the_mild_world_it_passes_and_its_guard_deletes_it(bench: Rig) -> Non
     assert bench.left("instance") == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("knobs", "proof", "words"),
     [

@@ -157,6 +157,7 @@ def test_a_limit_that_preflight_could_not_see_is_translated(sandbox: Rig, plan: 
     assert sandbox.left(plan.region) == []
 
 
+@pytest.mark.long
 def test_running_twice_makes_nothing_new(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan)
     before = sandbox.left(plan.region)
@@ -262,6 +263,7 @@ def test_an_endpoint_that_cannot_be_deleted_yet_is_waited_for(sandbox: Rig, plan
     assert sandbox.left(plan.region) == []
 
 
+@pytest.mark.long
 def test_a_rollback_that_fails_says_what_is_left_and_how_to_remove_it(
     sandbox: Rig, plan: Plan
 ) -> None:
@@ -294,6 +296,7 @@ def test_the_ledger_knows_each_resource_before_the_cloud_does(sandbox: Rig, plan
     assert rows["sagemaker:model"].hourly_usd is None
 
 
+@pytest.mark.long
 def test_the_token_shows_nowhere(
     sandbox: Rig, plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -333,6 +336,7 @@ def test_the_token_can_come_from_secrets_manager(
     assert model["PrimaryContainer"]["Environment"]["HF_TOKEN"] == TOKEN
 
 
+@pytest.mark.long
 def test_weights_in_s3_need_no_token_and_give_the_role_that_bucket(
     sandbox: Rig, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,6 +352,7 @@ def test_weights_in_s3_need_no_token_and_give_the_role_that_bucket(
     assert "arn:aws:s3:::my-bucket/llama/*" in str(policy)
 
 
+@pytest.mark.long
 def test_an_endpoint_of_someone_else_is_left_alone(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan)
     store = stores(sandbox.world, plan.region)
@@ -359,6 +364,7 @@ def test_an_endpoint_of_someone_else_is_left_alone(sandbox: Rig, plan: Plan) -> 
     assert f"endpoint {NAME}" in sandbox.left(plan.region)
 
 
+@pytest.mark.long
 def test_a_lost_ledger_loses_nothing(sandbox: Rig, plan: Plan, tmp_path: Path) -> None:
     sandbox.deploy(plan)
     with Ledger(tmp_path / "new.db") as empty:
@@ -415,6 +421,7 @@ def test_quantized_plans_take_a_quantized_checkpoint_without_a_token() -> None:
     assert spec.container.environment["SM_VLLM_QUANTIZATION"] == "awq"
 
 
+@pytest.mark.long
 def test_the_printed_policies_cover_every_call_and_no_more(sandbox: Rig, plan: Plan) -> None:
     """The HTTP methods of EventBridge Scheduler stand for its actions."""
     actions = {

@@ -91,6 +91,7 @@ def own_calls(shape: str, operations: list[str], bench: Rig, plan: Plan) -> list
     return [index for index, name in enumerate(operations) if name not in plain]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_no_sleep")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_failure_of_any_call_leaves_nothing_and_the_next_run_succeeds(
@@ -155,6 +156,7 @@ def names_the_cause(error: PlannerError, case: Case) -> None:
     assert error.advice or error.why, case
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_signal_at_any_call_leaves_nothing_that_costs_money_unguarded(
     shape: str,

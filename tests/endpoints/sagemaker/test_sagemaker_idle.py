@@ -46,6 +46,7 @@ def test_what_nobody_asks_is_deleted_and_the_rest_is_swept_up(sandbox: Rig, plan
     assert sandbox.left(plan.region) == []
 
 
+@pytest.mark.long
 def test_what_is_asked_stays(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan, DELETE)
     for _ in range(4):
@@ -70,6 +71,7 @@ def test_what_is_being_created_for_longer_than_that_is_not_deleted(
     assert there(plan)  # in service for ten minutes, though nobody ever asked it
 
 
+@pytest.mark.long
 def test_a_new_endpoint_of_the_name_of_a_deleted_one_has_its_own_time(
     sandbox: Rig, plan: Plan
 ) -> None:
@@ -92,6 +94,7 @@ def test_without_the_state_machine_nothing_is_deleted(sandbox: Rig, plan: Plan) 
     assert there(plan)
 
 
+@pytest.mark.long
 def test_all_parts_carry_tags_and_go_with_the_endpoint(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan, DELETE)
     client = aws.client("stepfunctions", plan.region)

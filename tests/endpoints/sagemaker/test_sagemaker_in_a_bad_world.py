@@ -64,12 +64,14 @@ def shown(plan: Plan) -> Endpoint:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", SHAPES)
 def test_new_roles_are_waited_for(shape: str, sandbox: Rig, plan: Plan) -> None:
     sandbox.scenario(identity_lag_s=75)
     assert sandbox.deploy(plan, SHAPES[shape]).reply is not None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_deploy_lives_with_reads_that_are_behind(shape: str, sandbox: Rig, plan: Plan) -> None:
     sandbox.scenario(**LATE)
@@ -80,12 +82,14 @@ def test_a_deploy_lives_with_reads_that_are_behind(shape: str, sandbox: Rig, pla
     assert sandbox.deploy(plan, SHAPES[shape]).changed
 
 
+@pytest.mark.long
 def test_what_failed_is_taken_back_though_nothing_shows_it_yet(sandbox: Rig, plan: Plan) -> None:
     sandbox.scenario(**LATE, endpoint_failure="out-of-memory")
     assert "rollback" not in str(failure(sandbox, plan))
     assert sandbox.left(plan.region) == []
 
 
+@pytest.mark.long
 def test_an_endpoint_whose_creation_got_no_answer_is_taken_back_once_it_shows(
     sandbox: Rig, plan: Plan
 ) -> None:
@@ -124,6 +128,7 @@ def test_where_the_endpoint_cannot_be_deleted_all_that_it_needs_stays(
         }
 
 
+@pytest.mark.long
 def test_an_update_that_fails_after_it_was_made_leaves_the_endpoint_guarded(
     sandbox: Rig, plan: Plan
 ) -> None:
@@ -162,6 +167,7 @@ class TestRoles:
         assert "can do nothing" in error.why
         assert "--create-roles" in error.advice
 
+    @pytest.mark.long
     def test_scripts_that_may_not_make_roles_do_not_change_them(
         self, sandbox: Rig, plan: Plan
     ) -> None:
@@ -197,6 +203,7 @@ class TestRoles:
         sandbox.world.clock.advance(timedelta(hours=9))
         assert f"endpoint {NAME}" in sandbox.left(plan.region)
 
+    @pytest.mark.long
     def test_another_bucket_is_added_to_the_role_and_none_is_lost(
         self, sandbox: Rig, plan: Plan
     ) -> None:
@@ -247,6 +254,7 @@ class TestPermissions:
 
 
 class TestOutages:
+    @pytest.mark.long
     @pytest.mark.parametrize("seconds", [12, 300])
     def test_a_line_that_breaks_while_it_starts_ends_nothing(
         self, seconds: int, sandbox: Rig, plan: Plan
@@ -255,10 +263,12 @@ class TestOutages:
         assert sandbox.deploy(plan).reply is not None
         assert shown(plan).guarded
 
+    @pytest.mark.long
     def test_a_sign_in_that_ends_is_waited_for(self, sandbox: Rig, plan: Plan) -> None:
         sandbox.scenario(**LONG, sign_in_s=600, signs_in_after_s=240)
         assert sandbox.deploy(plan).reply is not None
 
+    @pytest.mark.long
     def test_a_line_that_stays_broken_leaves_what_is_guarded(
         self, sandbox: Rig, plan: Plan
     ) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NAME = "llama-2-70b"
 
 
+@pytest.mark.long
 def test_it_is_given_up_after_its_time_and_leaves_nothing(sandbox: Rig, plan: Plan) -> None:
     sandbox.scenario(endpoint_failure="stuck", delete_while_creating=True)
     with pytest.raises(CloudError, match="not ready in time") as caught:
@@ -28,6 +29,7 @@ def test_it_is_given_up_after_its_time_and_leaves_nothing(sandbox: Rig, plan: Pl
     assert sandbox.left(plan.region) == []
 
 
+@pytest.mark.long
 def test_where_it_cannot_be_deleted_the_cloud_is_told_to_do_it_as_soon_as_it_can(
     sandbox: Rig, plan: Plan
 ) -> None:

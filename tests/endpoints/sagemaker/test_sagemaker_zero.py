@@ -82,6 +82,7 @@ def test_the_simulated_endpoint_never_wakes_where_a_piece_of_the_recipe_is_missi
     assert adapter("sagemaker").find(NAME, plan.region).asleep
 
 
+@pytest.mark.long
 def test_all_parts_are_in_the_ledger_tagged_and_removed_in_order(sandbox: Rig, plan: Plan) -> None:
     spec = sandbox.deploy(plan, ZERO).spec
     with Ledger() as ledger:
@@ -115,6 +116,7 @@ def test_the_cloud_removes_endpoint_and_component_when_their_time_is_up(
     assert sandbox.left(plan.region) == []
 
 
+@pytest.mark.long
 def test_extending_moves_both_expiries(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan, ZERO)
     made = adapter("sagemaker")
@@ -141,6 +143,7 @@ def test_a_component_that_outlived_its_endpoint_is_found_and_removed(
     assert sandbox.left(plan.region) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["gated", "out-of-memory", "capacity"])
 def test_each_failure_is_translated_and_leaves_nothing(name: str, sandbox: Rig, plan: Plan) -> None:
     sandbox.scenario(endpoint_failure=name)
@@ -160,6 +163,7 @@ def test_a_region_without_it_is_named(sandbox: Rig, plan: Plan) -> None:
     assert sandbox.left(plan.region) == []
 
 
+@pytest.mark.long
 def test_a_machine_without_a_model_is_billed_and_replaced(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan, ZERO)
     stores(sandbox.world, plan.region).components.clear()
@@ -199,6 +203,7 @@ def test_preflight_says_what_to_expect(sandbox: Rig, plan: Plan) -> None:
     assert "ten minutes" in finding.text
 
 
+@pytest.mark.long
 def test_off_hours_close_it_and_on_hours_open_it(sandbox: Rig, plan: Plan) -> None:
     guard = replace(ZERO.guard, off_hours="0 20 * * ? *", on_hours="0 6 * * ? *")
     spec = sandbox.deploy(plan, replace(ZERO, guard=guard)).spec

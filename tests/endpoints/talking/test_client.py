@@ -32,6 +32,7 @@ STREAM = b"".join(
 )
 
 
+@pytest.mark.long
 @given(st.lists(st.integers(0, len(STREAM)), max_size=30))
 def test_a_stream_reads_the_same_wherever_it_is_cut(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(STREAM)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -76,6 +77,7 @@ def test_a_larger_request_never_fits_where_a_smaller_does_not(case: Case, more: 
         assert not replace(case, concurrency=case.concurrency + more).fit().fits
 
 
+@pytest.mark.long
 @given(cases)
 def test_the_gpus_used_are_there(case: Case) -> None:
     found = case.fit()

@@ -66,6 +66,7 @@ def _read(config: dict[str, Any]) -> Model | None:
     return None
 
 
+@pytest.mark.long
 @given(damaged())
 @settings(max_examples=400, deadline=None)
 def test_a_damaged_configuration_is_a_model_or_an_error(config: dict[str, Any]) -> None:
@@ -81,6 +82,7 @@ def test_a_damaged_configuration_is_a_model_or_an_error(config: dict[str, Any]) 
     assert model.loaded_bytes is None or 0 < model.loaded_bytes <= 2.01 * model.parameters
 
 
+@pytest.mark.long
 @given(
     st.sampled_from(_CONFIGURATIONS),
     st.dictionaries(

@@ -60,6 +60,7 @@ def test_every_measurement_fits_the_memory_it_ran_in() -> None:
     assert not [reason for reason in unused() if "does not fit" in reason]
 
 
+@pytest.mark.long
 def test_the_shipped_rates_are_near_the_best_of_the_measurements() -> None:
     design = calibration.Design.of(runs())
     values = calibration.from_table(runs(), shipped.effects())
