@@ -198,6 +198,7 @@ def test_quota_check_without_credentials_says_how_to_sign_in(
     assert "aws configure" in _text(result)
 
 
+@pytest.mark.long
 def test_quota_check_reads_quotas_and_asks_for_nothing(sandbox: Sandbox) -> None:
     found = answer("quota_check", model="llama-2-70b", clouds=["aws"], regions=["us-east-1"])
     assert found["places"]

@@ -145,6 +145,7 @@ def test_every_file_says_what_the_json_says(
     assert samples["planner_served_output_tokens"] == 29_760_000
 
 
+@pytest.mark.long
 def test_planner_report_writes_the_same_page(
     planner: Callable[..., Result], october: Path, tmp_path: Path
 ) -> None:
@@ -253,6 +254,7 @@ def test_a_bill_that_is_given_twice_is_said(planner: Callable[..., Result], octo
     assert "counted twice" in " ".join(twice.err.split())
 
 
+@pytest.mark.long
 def test_focus_rows_can_be_read_again(
     planner: Callable[..., Result], october: Path, tmp_path: Path
 ) -> None:

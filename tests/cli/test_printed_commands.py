@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, str(node.value)
 
 
+@cache
 def named() -> list[tuple[str, str]]:
     """Return where each command is named, and its words."""
     found = []
@@ -75,18 +77,16 @@ def options_of(command: click.Command) -> set[str]:
     return {name for name in taken if name.startswith("--")} | {"--help"}
 
 
-NAMED = named()
-
-
+@pytest.mark.long
 def test_the_harvest_is_a_rich_one() -> None:
-    assert len(NAMED) > 150
+    assert len(named()) > 150
     assert sum(command_of(words.removeprefix("--sandbox ").split()) is not None
-               for _, words in NAMED) > 120  # fmt: skip
+               for _, words in named()) > 120  # fmt: skip
 
 
 def test_every_option_is_one_of_its_command() -> None:
     wrong = []
-    for where, words in NAMED:
+    for where, words in named():
         command = command_of(words.removeprefix("--sandbox ").split())
         if command is None:
             continue

@@ -30,6 +30,7 @@ def test_a_retired_machine_asked_for_by_name_is_refused_with_the_reason() -> Non
         compare(asked)
 
 
+@pytest.mark.long
 def test_a_machine_sold_by_capacity_block_only_says_so() -> None:
     asked = Request(SMALL, geo="all", pricing_model="capacity_block")
     plans = {plan.instance_type: plan for plan in compare(asked).plans}

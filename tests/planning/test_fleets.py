@@ -206,6 +206,7 @@ def test_doubled_prices_double_the_cost(rate: float, shape: str) -> None:
     assert twice == pytest.approx(2 * once, rel=1e-9)
 
 
+@pytest.mark.long
 @given(rates=st.lists(st.floats(0, 50), min_size=168, max_size=168), at=st.floats(0, 50))
 def test_the_week_counts_hours_and_rises_as_one_would_by_hand(
     rates: list[float], at: float

@@ -129,6 +129,7 @@ def test_a_tight_machine_is_no_plan_and_its_verdict_says_what_to_set() -> None:
     assert {plan.max_num_seqs for plan in told} == {512}
 
 
+@pytest.mark.long
 def test_the_context_holds_prompt_and_answer() -> None:
     wide = replace(REQUEST, model="llama-3.1-8b", input_tokens=30_000)
     assert compare(wide).assumptions["context"] == 32_768
@@ -146,6 +147,7 @@ def test_a_long_prompt_is_not_priced_on_a_machine_that_cannot_hold_it() -> None:
         assert plan.kv_cache_tokens_low >= 32_768
 
 
+@pytest.mark.long
 def test_deployable_says_where_deploy_takes_the_plan() -> None:
     assert set(interface.SERVICES) == DEPLOYS_TO
     for plan in plans(precision="any"):

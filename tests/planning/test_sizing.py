@@ -99,6 +99,7 @@ def test_the_bill_is_hours_times_the_price_where_nothing_is_committed() -> None:
             assert fleet["monthly_usd"] == pytest.approx(hours * fleet["on_demand_hourly_usd"])
 
 
+@pytest.mark.long
 def test_eight_months_are_committed_where_a_year_costs_less_than_eight_months_by_the_hour() -> None:
     found = size(question(2.0, months=8))
     seen = set()
@@ -132,6 +133,7 @@ def test_own_discounts_come_off_every_price() -> None:
     assert less.monthly_usd == pytest.approx(0.9 * full.monthly_usd)
 
 
+@pytest.mark.long
 def test_machines_that_are_held_are_free() -> None:
     name = sized(10.0).fleets[0].parts[0].server.instance_type.instance_type
     found = size(replace(question(10.0), buying=Buying(held=((name, 1),))))

@@ -86,6 +86,7 @@ def test_a_kill_at_any_moment_leaves_the_old_prices_or_the_new(
     assert old in seen
 
 
+@pytest.mark.long
 def test_after_a_kill_the_next_refresh_publishes(
     processes: ForkServerContext, server: PriceServer, tmp_path: Path
 ) -> None:

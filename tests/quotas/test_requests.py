@@ -104,6 +104,7 @@ def test_every_ending_is_told_after_reading_the_limit_again(
     assert bool(following.next_steps(seen)) == (state not in silent)
 
 
+@pytest.mark.long
 def test_approved_without_effect_is_not_called_approved(sandbox: Sandbox, ledger: Ledger) -> None:
     turn(sandbox, apply_after_s=3600)
     ask, made = last("aws")

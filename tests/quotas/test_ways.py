@@ -117,6 +117,7 @@ def test_alternatives_do_not_need_what_was_denied(plans: dict[Demand, Plan]) -> 
     assert all(way.hourly_usd is not None for way in others)
 
 
+@pytest.mark.long
 def test_verdicts_are_given_by_what_tells_plans_apart(
     sandbox: Sandbox, plans: dict[Demand, Plan]
 ) -> None:
@@ -153,6 +154,7 @@ def test_what_makes_no_sense_is_one_clear_error(
         demands.of_instance_types(**arguments)
 
 
+@pytest.mark.long
 def test_a_whole_comparison_is_checked_within_the_rates(
     sandbox: Sandbox, plans: dict[Demand, Plan]
 ) -> None:

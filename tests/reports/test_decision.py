@@ -95,6 +95,7 @@ def test_offers_that_are_not_known_to_serve_decide_nothing(document: dict[str, A
     assert "a month for the same tokens" in decision.Decision(document).rent
 
 
+@pytest.mark.long
 def test_two_answers_stand_side_by_side_with_their_difference(document: dict[str, Any]) -> None:
     here = changed(document, monthly_usd=1500.0, as_of=date(2026, 6, 1))
     there = changed(document, monthly_usd=1000.0)

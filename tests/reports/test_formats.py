@@ -144,6 +144,7 @@ def test_the_workbook_calculates_from_named_assumptions(
             assert cached == pytest.approx(float(expected), rel=1e-12)
 
 
+@pytest.mark.long
 def test_no_text_of_a_workbook_is_a_formula_or_a_link(hostile: Report) -> None:
     book = openpyxl.load_workbook(io.BytesIO(render(hostile, "r.xlsx")["r.xlsx"]))
     allowed = {

@@ -117,6 +117,7 @@ def test_the_data_that_the_page_exports_is_the_comparison(
     assert json.loads(page.data)["plans"] == compared["plans"]
 
 
+@pytest.mark.long
 def test_the_figures_behind_charts_and_apis_are_those_of_the_json_report(
     page: Page, report: Report
 ) -> None:

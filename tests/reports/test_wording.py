@@ -128,6 +128,7 @@ def test_the_answer_is_of_every_plan_and_not_of_those_shown(report: Report, plai
     assert headline.plan_of(shown) == plain
 
 
+@pytest.mark.long
 def test_speeds_of_different_software_are_told_where_they_stand(
     report: Report, plain: Plan
 ) -> None:

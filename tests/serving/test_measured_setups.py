@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+import pytest
+
 from planner.bundled import pricing_data
 from planner.errors import UnknownNameError
 from planner.serving import accelerators, engines, models, table
@@ -76,6 +78,7 @@ def test_every_row_is_of_known_hardware_or_on_the_list() -> None:
     assert len(found) > 4000
 
 
+@pytest.mark.long
 def test_every_set_up_measured_at_a_known_precision_runs() -> None:
     measured = {row for row in rows()[0] if row.precision}
     assert len(measured) > 2000

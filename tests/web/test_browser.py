@@ -106,6 +106,7 @@ def test_a_report_fits_the_window_and_shows_the_charts_of_its_width(
     assert tab.locator(".drawing.narrow").first.is_visible() == (width <= 640)
 
 
+@pytest.mark.long
 def test_a_phone_shows_a_price_and_its_place_without_moving_the_table(
     tab: Page, files: dict[str, str]
 ) -> None:

@@ -27,6 +27,7 @@ def client(app: Starlette) -> TestClient:
     return TestClient(app, base_url="http://localhost:8765", raise_server_exceptions=False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "path",
     [

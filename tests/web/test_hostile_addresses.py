@@ -29,6 +29,7 @@ def client(app: Starlette) -> TestClient:
     return TestClient(app, base_url="http://localhost:8765", raise_server_exceptions=False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -139,6 +139,7 @@ def test_the_cheapest_of_each_column_is_marked_once(planner: Callable[..., Resul
     assert len(re.findall(r"\*[?~†≈]*\d", _table(text))) == 3
 
 
+@pytest.mark.long
 def test_how_many_rows_are_shown_changes_no_fact(planner: Callable[..., Result]) -> None:
     few, many = (
         planner("compare", "llama-2-70b", *DAY, *options).out
@@ -180,6 +181,7 @@ def test_age_and_source_of_the_prices_stand_below(planner: Callable[..., Result]
     assert "730 h a month" in text
 
 
+@pytest.mark.long
 def test_no_colour_means_no_escape_codes(
     planner: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:

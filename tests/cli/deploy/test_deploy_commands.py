@@ -112,6 +112,7 @@ def test_each_way_to_fail_has_its_exit_code_and_a_next_step(  # noqa: PLR0917 - 
     assert installed_planner("status", "--region", "us-west-2").stdout == "No endpoints.\n"
 
 
+@pytest.mark.long
 def test_without_a_yes_nothing_is_made(world: Sandbox, installed_planner: Planner) -> None:
     done = installed_planner("deploy", "llama-2-70b", "--accept-license")
     assert done.returncode == 2

@@ -110,6 +110,7 @@ def test_a_checkpoint_that_vllm_does_not_load_is_refused_before_anything_is_made
     assert aws.client("sagemaker", REGION).list_models()["Models"] == []
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("world", "hub")
 def test_a_model_is_served_with_an_adapter_and_the_users_own_arguments(
     installed_planner: Planner,

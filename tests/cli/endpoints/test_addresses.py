@@ -31,6 +31,7 @@ def world(sandbox: Sandbox, own_state_folder: Path, monkeypatch: pytest.MonkeyPa
     sandbox.world.reset(scenarios.with_settings(scenarios.get("approved"), ready))
 
 
+@pytest.mark.long
 def test_an_application_on_sagemaker(installed_planner: Planner) -> None:
     made = installed_planner("deploy", "llama-2-70b", "--yes", "--create-roles", "--accept-license")
     assert made.returncode == 0, made.stderr
@@ -56,6 +57,7 @@ def test_an_application_on_sagemaker(installed_planner: Planner) -> None:
     assert "planner --sandbox url llama-2-70b" in tunnel.stderr
 
 
+@pytest.mark.long
 def test_an_application_on_a_machine_of_its_own(installed_planner: Planner) -> None:
     made = installed_planner(
         "deploy", "llama-2-70b", "--to", "ec2", "--yes", "--create-roles", "--accept-license"

@@ -184,6 +184,7 @@ def test_a_machine_without_a_price_is_explained(
     assert command in told
 
 
+@pytest.mark.long
 def test_a_terminal_shows_the_hundred_cheapest_and_says_how_to_see_more(
     planner: Callable[..., Result],
 ) -> None:

@@ -47,6 +47,7 @@ class TestGoogleMachines:
             "GPUS-ALL-REGIONS-per-project",
         }
 
+    @pytest.mark.long
     def test_n1_needs_the_regions_cpus(self, typed: Typed) -> None:
         rows = typed.json(
             "check",
@@ -202,6 +203,7 @@ class TestWhatIsInUse:
         }
         reservations(typed.world, "us-east-1").append({**row, **changes})
 
+    @pytest.mark.long
     def test_reservations_count_whether_they_are_used_or_not(self, typed: Typed) -> None:
         typed.turn(gpu_instances=2)  # 384 vCPU
         self.reserve(typed, State="scheduled")
@@ -210,6 +212,7 @@ class TestWhatIsInUse:
         (row,) = typed.json("check", *P5)
         assert (row["usage"], row["limit"]) == (192, 384)
 
+    @pytest.mark.long
     def test_capacity_blocks_have_a_quota_of_their_own(self, typed: Typed) -> None:
         typed.turn(gpu_instances=2)
         self.reserve(typed, InstanceType="p5.48xlarge", ReservationType="capacity-block")
@@ -218,6 +221,7 @@ class TestWhatIsInUse:
         (block,) = typed.json("check", *P5, "--capacity-block", code=4)
         assert (block["quota_id"], block["usage"]) == ("L-DA6814F2", 384)
 
+    @pytest.mark.long
     def test_open_spot_requests_count(self, typed: Typed) -> None:
         typed.turn(gpu_instances=2)
         typed.world.notes["ec2-spot-requests"]["us-east-1"] = [
@@ -230,6 +234,7 @@ class TestWhatIsInUse:
         (row,) = typed.json("check", *P5, "--spot")
         assert row["usage"] == 192
 
+    @pytest.mark.long
     def test_googles_flex_start_and_reservations_count(self, typed: Typed) -> None:
         typed.turn(gpu_instances=4)
         here = ("--instance-type=a3-highgpu-8g", "--region=us-central1")
@@ -271,6 +276,7 @@ class TestNextCommands:
         assert "--precision int8" in text
         assert "--spot" in text
 
+    @pytest.mark.long
     def test_nothing_is_asked_for_where_asking_is_pointless(self, typed: Typed) -> None:
         typed.turn(ineligible="NOT_ENOUGH_USAGE_HISTORY")
         text = typed.quota(
@@ -505,6 +511,7 @@ class TestNewTypes:
         asked = typed.json("request", *where, "--yes")
         assert asked[0]["state"] == "PENDING"
 
+    @pytest.mark.long
     def test_h100_mega_is_a_family_of_its_own(self, typed: Typed) -> None:
         rows = typed.json(
             "request", "--instance-type=a3-megagpu-8g", "--region=us-central1", "--yes"

@@ -49,6 +49,7 @@ class TestCheck:
         assert "short by 192" in done.stdout
         assert max(len(line) for line in done.stdout.splitlines()) <= 80
 
+    @pytest.mark.long
     def test_json_is_one_document_with_everything(self) -> None:
         done = run("check", *P5, "--format", "json", code=4)
         (row,) = json.loads(done.stdout)
@@ -62,6 +63,7 @@ class TestCheck:
         assert done.stdout.count("Standard_NC24ads_A100_v4") >= 1
         assert "Total Regional" in done.stdout
 
+    @pytest.mark.long
     def test_a_model_is_checked_in_every_region_of_the_geo(self) -> None:
         done = run("check", "llama-2-70b", "--cloud", "aws", "--format", "json", code=4)
         rows = json.loads(done.stdout)
@@ -105,6 +107,7 @@ def test_expired_credentials_are_exit_code_five(sandbox: Sandbox) -> None:
 
 @pytest.mark.usefixtures("sandbox")
 class TestPlan:
+    @pytest.mark.long
     def test_the_best_way_is_a_single_request_and_the_next_command_asks_for_it(self) -> None:
         done = run("plan", "llama-2-70b", "--format", "json")
         best = json.loads(done.stdout)[0]
@@ -285,6 +288,7 @@ class TestWatch:
         sandbox.world.clock.advance(timedelta(days=1))
         assert "DENIED" in run("watch", "--interval", "1s", code=9).stdout
 
+    @pytest.mark.long
     def test_it_gives_up_when_the_time_is_up(self, sandbox: Sandbox) -> None:
         turn(sandbox, outcome="never")
         run("request", *P5, "--yes")
@@ -298,6 +302,7 @@ class TestWatch:
         assert "could not be delivered" in " ".join(done.stderr.split())
 
 
+@pytest.mark.long
 def test_no_account_number_or_secret_in_any_output(sandbox: Sandbox) -> None:
     turn(sandbox, outcome="denied")
     gce = ("--instance-type", "a2-ultragpu-1g", "--region", "us-central1")

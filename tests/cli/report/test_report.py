@@ -89,6 +89,7 @@ def test_api_prices_stand_below_the_table_with_their_date(monkeypatch: pytest.Mo
     assert "newest dated change 20" in text
 
 
+@pytest.mark.long
 def test_api_prices_are_in_the_json_only_when_asked_for() -> None:
     plain, against = (
         json.loads(

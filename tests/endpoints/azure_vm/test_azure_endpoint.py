@@ -76,6 +76,7 @@ def test_the_whole_life_of_an_endpoint(bench: Rig, plan: Plan, own_state_folder:
     assert TOKEN.encode() not in written
 
 
+@pytest.mark.long
 def test_the_token_lies_in_the_vault_and_nowhere_else(bench: Rig, plan: Plan) -> None:
     bench.deploy(plan)
     kept = store(bench.world)
@@ -123,6 +124,7 @@ def test_where_the_region_is_full_zones_are_asked_one_by_one(bench: Rig, plan: P
     assert machine["zones"] == ["2"]
 
 
+@pytest.mark.long
 def test_a_full_region_is_a_lack_of_capacity_and_names_each_zone(bench: Rig, plan: Plan) -> None:
     bench.scenario(no_capacity_in=("eastus",))
     with pytest.raises(CapacityError) as caught:
@@ -208,6 +210,7 @@ def test_without_an_expiry_nobody_needs_to_assign_roles(bench: Rig, plan: Plan) 
     assert not Adapter().endpoints(plan.region)[0].guarded
 
 
+@pytest.mark.long
 def test_who_may_not_purge_vaults_leaves_it_to_azure(bench: Rig, plan: Plan) -> None:
     bench.scenario(denied_actions=("Microsoft.KeyVault/locations/deletedVaults/purge/action",))
     bench.deploy(plan)
@@ -255,6 +258,7 @@ def test_an_identity_that_is_not_known_everywhere_yet_is_waited_for(bench: Rig, 
     assert Adapter().endpoints(plan.region)[0].guarded
 
 
+@pytest.mark.long
 def test_azure_asks_for_patience_and_gets_it(bench: Rig, plan: Plan) -> None:
     bench.scenario(throttle_first=1, retry_after_s=0)
     assert bench.deploy(plan).reply is not None
@@ -265,6 +269,7 @@ def test_azure_asks_for_patience_and_gets_it(bench: Rig, plan: Plan) -> None:
     assert bench.left() == []
 
 
+@pytest.mark.long
 def test_of_two_deploys_at_once_one_machine_stays(bench: Rig, plan: Plan) -> None:
     errors: list[PlannerError] = []
     together = threading.Barrier(2)
@@ -287,6 +292,7 @@ def test_of_two_deploys_at_once_one_machine_stays(bench: Rig, plan: Plan) -> Non
     assert all("someone else" in f"{error} {error.why}" for error in errors), errors
 
 
+@pytest.mark.long
 def test_the_younger_of_two_groups_gives_way_and_takes_only_its_own_back(
     bench: Rig, plan: Plan
 ) -> None:
@@ -310,6 +316,7 @@ def test_the_younger_of_two_groups_gives_way_and_takes_only_its_own_back(
     assert kept.resources == parts
 
 
+@pytest.mark.long
 def test_the_cloud_deletes_the_endpoint_when_its_time_is_up(bench: Rig, plan: Plan) -> None:
     bench.deploy(plan)
     bench.world.clock.advance(timedelta(hours=7, minutes=59))
@@ -335,6 +342,7 @@ def test_without_its_role_the_expiry_could_not_delete_and_the_machine_is_dealloc
     assert not shown.guarded
 
 
+@pytest.mark.long
 def test_the_expiry_can_be_moved_both_ways_and_taken_away(bench: Rig, plan: Plan) -> None:
     bench.deploy(plan)
     made = Adapter()
@@ -546,6 +554,7 @@ def test_payloads_that_azure_would_not_take_are_refused_by_the_sandbox(bench: Ri
     assert "definition" in caught.value.why
 
 
+@pytest.mark.long
 def test_a_workflow_without_the_role_deletes_nothing(bench: Rig, plan: Plan) -> None:
     bench.deploy(plan)
     kept = store(bench.world)

@@ -106,6 +106,7 @@ def test_a_killed_deploy_leaves_nothing_that_costs_money_unguarded(
         )
 
 
+@pytest.mark.long
 def test_a_deletion_that_fails_is_said_and_the_clean_up_command_works(
     bench: Rig, plan: Plan
 ) -> None:

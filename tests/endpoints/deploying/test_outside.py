@@ -79,6 +79,7 @@ def test_every_cloud_plans_an_id_of_the_hub(
     assert (made["plan"]["service"], made["plan"]["model"]) == (service, "llama")
 
 
+@pytest.mark.long
 def test_manifests_serve_a_folder_whose_weights_are_on_the_hub(
     folder: Path, installed_planner: Planner
 ) -> None:

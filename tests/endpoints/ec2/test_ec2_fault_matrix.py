@@ -99,6 +99,7 @@ def is_first_creation(request: str) -> bool:
     return request == "ssm:PutParameter"
 
 
+@pytest.mark.long
 def test_what_a_killed_deploy_left_goes_by_itself_when_its_time_is_up(
     bench: Rig, plan: Plan
 ) -> None:

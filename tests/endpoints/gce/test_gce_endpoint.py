@@ -70,6 +70,7 @@ def test_the_whole_life_of_an_endpoint(bench: Rig, plan: Plan, own_state_folder:
     assert TOKEN not in json.dumps(bench.world.notes["gce"])
 
 
+@pytest.mark.long
 def test_the_second_run_finds_the_endpoint_as_asked_for(bench: Rig, plan: Plan) -> None:
     bench.deploy(plan)
     assert not bench.deploy(plan).changed
@@ -86,6 +87,7 @@ def test_a_full_zone_moves_on_to_the_next(bench: Rig, plan: Plan) -> None:
     assert len(bench.world.notes["gce"]) == 1
 
 
+@pytest.mark.long
 def test_a_full_region_is_a_lack_of_capacity_and_names_each_zone(bench: Rig, plan: Plan) -> None:
     bench.scenario(no_capacity_in=("us-central1",))
     with pytest.raises(CapacityError) as caught:
@@ -121,6 +123,7 @@ def test_what_the_console_says_is_translated_and_all_is_taken_back(
     assert bench.left() == []
 
 
+@pytest.mark.long
 def test_of_two_deploys_at_once_one_machine_stays(bench: Rig, plan: Plan) -> None:
     errors: list[PlannerError] = []
     together = threading.Barrier(2)
@@ -194,6 +197,7 @@ def test_a_flex_start_machine_needs_an_expiry(bench: Rig, plan: Plan) -> None:
     assert bench.left() == []
 
 
+@pytest.mark.long
 def test_a_spot_machine_that_google_takes_back_is_said_to_be_gone(bench: Rig, plan: Plan) -> None:
     bench.deploy(plan, made=Adapter("SPOT"))
     (machine,) = bench.world.notes["gce"].values()
@@ -239,6 +243,7 @@ def test_not_found_here_is_known_in_all_its_words(code: str, why: str) -> None:
     assert not compute.is_not_offered(CloudError("no", code="404", why="instances/x was not found"))
 
 
+@pytest.mark.long
 def test_zones_come_from_the_api_with_the_letters_that_no_table_has(bench: Rig, plan: Plan) -> None:
     del bench
     assert zones.offering("n1-standard-8+1xnvidia-tesla-t4", "us-central1") is not None

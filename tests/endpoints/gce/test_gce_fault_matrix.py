@@ -103,6 +103,7 @@ def is_first_creation(request: str) -> bool:
     return request == "POST /v1/projects/sandbox-project/secrets"
 
 
+@pytest.mark.long
 def test_what_a_killed_deploy_left_goes_by_itself_when_its_time_is_up(
     bench: Rig, plan: Plan
 ) -> None:
@@ -117,6 +118,7 @@ def test_what_a_killed_deploy_left_goes_by_itself_when_its_time_is_up(
     assert bench.left("forgotten") == []
 
 
+@pytest.mark.long
 def test_a_deletion_that_fails_is_said_and_the_clean_up_command_works(
     bench: Rig, plan: Plan
 ) -> None:

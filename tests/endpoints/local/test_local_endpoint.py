@@ -93,6 +93,7 @@ def test_when_its_time_is_up_engine_and_folder_go_with_no_planner_running(
     assert adapter("local").endpoints("local") == []
 
 
+@pytest.mark.long
 def test_the_engine_does_not_outlive_a_killed_supervisor(
     deploy: Deploy, installed_planner: Planner, own_state_folder: Path
 ) -> None:

@@ -78,6 +78,7 @@ def test_in_a_bad_world_it_names_the_fault_and_leaves_nothing(
     assert bench.left() == []
 
 
+@pytest.mark.long
 def test_too_little_money_is_refused_with_the_least_that_does() -> None:
     plan = replace(cheapest_on("gce", verifying.MODEL), on_demand_hourly_usd=Decimal("4.00"))
     assert verifying.life_for(plan, Decimal(3)) == timedelta(minutes=45)

@@ -107,6 +107,7 @@ def test_each_reason_to_fail_is_translated_with_its_log_and_leaves_nothing(
     assert sandbox.left(plan.region) == []
 
 
+@pytest.mark.long
 def test_no_capacity_has_an_exit_code_of_its_own_and_leaves_nothing(
     sandbox: Rig, plan: Plan
 ) -> None:
@@ -118,6 +119,7 @@ def test_no_capacity_has_an_exit_code_of_its_own_and_leaves_nothing(
     assert sandbox.left(plan.region) == []
 
 
+@pytest.mark.long
 def test_all_obstacles_are_named_at_once_and_nothing_is_made(
     sandbox: Rig, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +171,7 @@ def test_running_twice_makes_nothing_new(sandbox: Rig, plan: Plan) -> None:
     assert not any("Create" in o or "Update" in o for o in sandbox.faults.operations)
 
 
+@pytest.mark.long
 def test_other_settings_are_shown_and_updated_in_place(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan)
     options = replace(OPTIONS, context=2048)
@@ -183,6 +186,7 @@ def test_other_settings_are_shown_and_updated_in_place(sandbox: Rig, plan: Plan)
     assert not sandbox.deploy(plan, options).changed
 
 
+@pytest.mark.long
 def test_an_update_that_fails_keeps_the_old_settings_in_service(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan)
     before = sandbox.left(plan.region)
@@ -197,6 +201,7 @@ def test_an_update_that_fails_keeps_the_old_settings_in_service(sandbox: Rig, pl
     assert not sandbox.deploy(plan).changed
 
 
+@pytest.mark.long
 def test_a_failed_endpoint_is_replaced(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan)
     endpoint = stores(sandbox.world, plan.region).endpoints[NAME]
@@ -375,6 +380,7 @@ def test_a_lost_ledger_loses_nothing(sandbox: Rig, plan: Plan, tmp_path: Path) -
     assert everywhere.endpoints[0].last_request_at is not None
 
 
+@pytest.mark.long
 def test_chatting_keeps_the_pieces_in_order(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan)
     made = adapter("sagemaker")

@@ -36,6 +36,7 @@ def ask(plan: Plan) -> None:
     client.ask([{"role": "user", "content": "hello"}], max_tokens=8)
 
 
+@pytest.mark.long
 def test_what_nobody_asks_is_deleted_and_the_rest_is_swept_up(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan, DELETE)
     sandbox.world.clock.advance(ALMOST)
@@ -113,6 +114,7 @@ def test_a_failed_deploy_takes_them_back(sandbox: Rig, plan: Plan) -> None:
     assert sandbox.left(plan.region) == []
 
 
+@pytest.mark.long
 def test_moving_the_expiry_leaves_the_watch_of_its_use_alone(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan, DELETE)
     made = adapter("sagemaker")

@@ -148,6 +148,7 @@ def test_an_update_that_fails_after_it_was_made_leaves_the_endpoint_guarded(
 
 
 class TestRoles:
+    @pytest.mark.long
     def test_a_role_that_lost_its_policy_gets_it_back(self, sandbox: Rig, plan: Plan) -> None:
         sandbox.deploy(plan)
         sandbox.destroy(NAME, plan.region)
@@ -158,6 +159,7 @@ class TestRoles:
         for role in (roles.EXPIRY, roles.EXECUTION):
             assert roles.in_force(role)
 
+    @pytest.mark.long
     def test_without_leave_to_mend_it_nothing_is_made(self, sandbox: Rig, plan: Plan) -> None:
         sandbox.deploy(plan)
         sandbox.destroy(NAME, plan.region)
@@ -184,6 +186,7 @@ class TestRoles:
         sandbox.deploy(plan, replace(OPTIONS, create_roles=False))
         assert roles.in_force(roles.EXPIRY) == own
 
+    @pytest.mark.long
     def test_a_bucket_that_the_role_may_not_read_is_named_before(
         self, sandbox: Rig, plan: Plan
     ) -> None:
@@ -195,6 +198,7 @@ class TestRoles:
         assert "arn:aws:s3:::one/llama/*" in error.why
         assert "--create-roles" in error.advice
 
+    @pytest.mark.long
     def test_an_expiry_whose_role_may_not_delete_does_nothing(
         self, sandbox: Rig, plan: Plan
     ) -> None:
@@ -214,6 +218,7 @@ class TestRoles:
         assert "arn:aws:s3:::one/llama/*" in text
         assert "arn:aws:s3:::two/llama/*" in text
 
+    @pytest.mark.long
     def test_the_logs_of_a_component_may_be_written(self, sandbox: Rig, plan: Plan) -> None:
         sandbox.deploy(plan, SHAPES["to zero"])
         assert adapter("sagemaker").logs(shown(plan), None)
@@ -241,6 +246,7 @@ class TestPermissions:
         assert status is Status.BAD
         assert "iam:PassRole" in text
 
+    @pytest.mark.long
     def test_where_it_cannot_be_asked_it_is_not_known(self, sandbox: Rig, plan: Plan) -> None:
         sandbox.scenario(denied_actions=("iam:SimulatePrincipalPolicy",))
         status, text = self.finding(sandbox, plan)

@@ -57,6 +57,7 @@ def test_an_application_asks_whole_and_in_a_stream(client: openai.OpenAI) -> Non
     assert "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices)
 
 
+@pytest.mark.long
 def test_a_wrong_key_is_refused(client: openai.OpenAI, plan: Plan) -> None:
     good = client.api_key
     signed = base64.b64decode(good.removeprefix("sagemaker-api-key-")).decode()
@@ -93,6 +94,7 @@ def test_a_component_has_an_address_of_its_own(sandbox: Rig, plan: Plan) -> None
         assert ask(asking)
 
 
+@pytest.mark.long
 def test_the_key_is_the_sdk_s(client: openai.OpenAI, plan: Plan) -> None:
     """What AWS's own SDK signs is taken by the sandbox, and says what planner's key says."""
     theirs = borrowed.sdk_token(plan.region, 3600)

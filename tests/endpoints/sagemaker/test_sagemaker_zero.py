@@ -57,6 +57,7 @@ def test_it_answers_goes_to_zero_and_comes_back(sandbox: Rig, plan: Plan) -> Non
     assert ask(plan)
 
 
+@pytest.mark.long
 def test_what_is_used_stays(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan, ZERO)
     for _ in range(3):
@@ -64,6 +65,7 @@ def test_what_is_used_stays(sandbox: Rig, plan: Plan) -> None:
         assert ask(plan)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("broken", ["alarm", "policy"])
 def test_the_simulated_endpoint_never_wakes_where_a_piece_of_the_recipe_is_missing(
     broken: str, sandbox: Rig, plan: Plan
@@ -173,6 +175,7 @@ def test_a_machine_without_a_model_is_billed_and_replaced(sandbox: Rig, plan: Pl
     assert sandbox.deploy(plan, ZERO).reply is not None
 
 
+@pytest.mark.long
 def test_running_twice_makes_nothing_new(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan, ZERO)
     before = sandbox.left(plan.region)

@@ -45,6 +45,7 @@ def there(region: str) -> dict[str, int]:
 NONE = dict.fromkeys(("alarms", "budgets", "targets", "actions"), 0)
 
 
+@pytest.mark.long
 def test_all_guards_are_set_and_removed_with_the_endpoint(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan, replace(OPTIONS, guard=ALL))
     assert there(plan.region) == {"alarms": 1, "budgets": 1, "targets": 1, "actions": 2}
@@ -58,6 +59,7 @@ def test_all_guards_are_set_and_removed_with_the_endpoint(sandbox: Rig, plan: Pl
     assert sandbox.left(plan.region) == []
 
 
+@pytest.mark.long
 def test_guards_are_rolled_back_with_a_failed_deploy(sandbox: Rig, plan: Plan) -> None:
     sandbox.scenario(endpoint_failure="gated")
     with pytest.raises(CloudError):

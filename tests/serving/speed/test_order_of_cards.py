@@ -33,7 +33,7 @@ def broken(found: dict[str, float], precision: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("width", [1, 4])
+@pytest.mark.parametrize("width", [1, pytest.param(4, marks=pytest.mark.long)])
 def test_no_model_breaks_the_order_of_cards(
     precision: str, shape: tuple[int, int], width: int
 ) -> None:
