@@ -6,8 +6,10 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# Tests of simulated clouds mostly wait, so two workers a core.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
+# Short tests compute, and each worker reads all of them first: one worker more than cores. Long
+# tests mostly wait for simulated clouds: two workers a core.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))')
+LONG_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 # Python compiles what is imported, when it is; compiling all of the clouds' SDKs beforehand takes
 # longer than downloading them, and 170 MB.
 PIP    := --quiet --no-compile
@@ -24,7 +26,7 @@ test: $(VENV)/.dev $(VENV)/.borrowed browser
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not long"
 
 test-long: $(VENV)/.dev $(VENV)/.borrowed browser
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m long
+	$(BIN)/python -m pytest -q -n $(LONG_WORKERS) --dist worksteal -m long
 
 # Tests of pages want Debian's Chromium. Where it cannot be installed they are skipped, and say so.
 browser:
@@ -45,7 +47,7 @@ $(VENV)/.borrowed: $(VENV)/.dev
 
 # Break every call of a deploy in every way; in `make test-long` the ways take turns.
 matrix: $(VENV)/.dev
-	PLANNER_FULL_MATRIX=1 $(BIN)/python -m pytest -q -n $(WORKERS) -k fault_matrix tests/endpoints
+	PLANNER_FULL_MATRIX=1 $(BIN)/python -m pytest -q -n $(LONG_WORKERS) -k fault_matrix tests/endpoints
 
 # Deploy in the sandbox with real vLLM for CPU behind it: 3.5 GB in an environment of its own.
 test-engine: $(VENV)/.dev .venv-engine/.installed

@@ -25,8 +25,8 @@ def _weights(row: Mapping[str, Any]) -> str:
 
 
 def _context(row: Mapping[str, Any]) -> str:
-    tokens = row["max_context"]
-    return f"{tokens >> 20}M" if tokens >= 1 << 20 else f"{tokens >> 10}k"
+    # Whole: 128,000 and 131,072 tokens are both called 128k.
+    return f"{row['max_context']:,}"
 
 
 _COLUMNS = (

@@ -6,8 +6,8 @@ order, and how dear a row may be changes nothing here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from planner.planning.deployable import deploy_to
 from planner.planning.placement import layouts_on, wanted_types
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Way = Literal["on_demand", "committed_1y"]
 WAYS: tuple[Way, ...] = ("on_demand", "committed_1y")
+_NAMED = ("cloud", "service", "region", "instance_type", "instances", "precision")
 _BOUGHT = (PricingModel.ON_DEMAND, PricingModel.COMMITTED)
 
 
@@ -63,6 +64,17 @@ class Choice:
         return None if self.way == "on_demand" else self.plan.committed_1y_due_now_usd
 
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as the JSON contract names them."""
+        named = {name: getattr(self.plan, name) for name in _NAMED}
+        return named | {
+            "way": self.way,
+            "monthly_usd": self.monthly_usd,
+            "due_now_usd": 0 if self.way == "on_demand" else self.due_now_usd,
+            "trusted": self.is_trusted,
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the whole comparison says; a field is None where there is no such plan.
@@ -81,6 +93,11 @@ class Answer:
     committed: Choice | None
     doubtful: Choice | None
     deployable: Choice | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as the JSON contract names them."""
+        choices = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: item.to_dict() if item else None for name, item in choices.items()}
 
 
 def answer(plans: Iterable[Plan]) -> Answer:

@@ -31,7 +31,7 @@ def test_the_table_fits_80_columns_and_shows_every_model(monkeypatch: pytest.Mon
     rows = [line.split() for line in lines if line.strip() and "─" not in line]
     assert rows[0][:1] == ["Model"]
     assert len(rows) >= 46
-    assert ["llama-2-70b", "68.98", "4k", "320", "128.5", "fp16"] in rows
+    assert ["llama-2-70b", "68.98", "4,096", "320", "128.5", "fp16"] in rows
 
 
 def test_words_keep_the_models_with_all_of_them() -> None:
