@@ -155,6 +155,7 @@ class DeploymentSpec:
         startup_timeout_s: How long the container may take until it answers health checks.
         volume_gb: Disk to order; None where the machine brings its own.
         run: Marks what one run of planner made, so that it removes nothing else.
+        reservation: Of capacity that the user holds; the cloud's id of it.
     """
 
     name: str
@@ -170,6 +171,7 @@ class DeploymentSpec:
     token: Secret | None = None
     startup_timeout_s: int = 3600
     volume_gb: int | None = None
+    reservation: str = ""
     guard: Guard = field(default_factory=Guard)
 
     @property
@@ -205,6 +207,7 @@ class DeploymentSpec:
             "machine image": self.container.machine_image,
             "context": str(self.context),
             **({"engine arguments": own} if own else {}),
+            **({"reservation": self.reservation} if self.reservation else {}),
             **({"scales to zero": "yes"} if self.guard.to_zero else {}),
             **{f"${name}": value for name, value in sorted(self.container.environment.items())},
         }

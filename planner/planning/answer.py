@@ -63,7 +63,6 @@ class Choice:
         """What it asks for on the first day; None where the source does not tell."""
         return None if self.way == "on_demand" else self.plan.committed_1y_due_now_usd
 
-
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as the JSON contract names them."""
         named = {name: getattr(self.plan, name) for name in _NAMED}

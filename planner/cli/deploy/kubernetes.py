@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
 # Where the nodes of a cluster are rented, by what ``--to`` may say.
 _NODES = {"sagemaker": "ec2", "gke": "gce", "eks": "ec2", "aks": "azure-vm"}
-_ONLY_ELSEWHERE = ("keep_trying", "race", "role", "token_secret", "plan_only", "spot")
+_ONLY_ELSEWHERE = (
+    "keep_trying",
+    "race",
+    "role",
+    "token_secret",
+    "plan_only",
+    "spot",
+    "reservation",
+)
 
 
 def run(given: Mapping[str, Any], options: Options) -> int:

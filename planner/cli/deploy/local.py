@@ -28,6 +28,7 @@ _CLOUD_ONLY = (
     "emit",
     "role",
     "token_secret",
+    "reservation",
 )
 
 

@@ -145,6 +145,13 @@ _OPTIONS = (
         help="Start N places at once, all billed until one answers; the others are removed.",
     ),
     click.option(
+        "--reservation",
+        default="",
+        metavar="ID",
+        help="Deploy onto capacity you hold: an EC2 reservation or Capacity Block (cr-...), or "
+        "SageMaker's training plan for endpoints (ARN).",
+    ),
+    click.option(
         "--engine",
         type=Choice(["vllm", "lmi", "tgi"]),
         default="vllm",
@@ -298,12 +305,18 @@ def options_of(given: Mapping[str, Any]) -> Options:
     ceiling = given["max_hourly"]
     if not given["no_expiry"] and given["expires"] < _SHORTEST_LIFE:
         raise click.UsageError("--expires takes five minutes or more; --no-expiry leaves it out")
+    several = len(given["services"]) > 1 or given["anywhere"] or given["race"]
+    if given["reservation"] and several:
+        raise click.UsageError(
+            "--reservation is capacity in one place: name it with --to, --region"
+        )
     same = (
         "name",
         "engine",
         "context",
         "instances",
         "weights",
+        "reservation",
         "role",
         "token_secret",
         "machine_image",

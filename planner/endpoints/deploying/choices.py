@@ -32,6 +32,7 @@ class Options:
         life: Until the expiry; None for none.
         weights: A Hugging Face id or S3 prefix; empty for the usual weights of the model.
         wait: Stay until it has answered.
+        reservation: Capacity that the user holds, to deploy onto.
         engine_arguments: The user's own for vLLM, adapters among them, without dashes.
     """
 
@@ -50,6 +51,7 @@ class Options:
     max_hourly: Decimal | None = None
     wait: bool = True
     guard: Guard = field(default_factory=Guard)
+    reservation: str = ""
     engine_arguments: dict[str, str] = field(default_factory=dict)
 
 

@@ -105,6 +105,7 @@ def specify(
         expires_at=None if options.life is None else moment + options.life,
         startup_timeout_s=containers.startup_timeout_s(weights),
         volume_gb=containers.volume_gb(plan.instance_type, weights),
+        reservation=options.reservation,
         guard=options.guard,
     )
 
@@ -123,6 +124,7 @@ def prepare(
         AccessError: Nobody is signed in.
     """
     spec = specify(plan, options, container_for=adapter.container)
+    plan_checks.require_reservable(spec)
     check_name(spec.name, adapter.longest_name)
     spec = adapter.prepare(spec, create_roles=False)
     token = access.token_for(spec.weights, secret_name=options.token_secret, region=spec.region)

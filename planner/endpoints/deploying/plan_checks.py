@@ -16,6 +16,26 @@ if TYPE_CHECKING:
     from planner.plan import Plan
 
 
+_RESERVABLE = ("ec2", "sagemaker")
+
+
+def require_reservable(spec: DeploymentSpec) -> None:
+    """Refuse a reservation where planner cannot use one.
+
+    Raises:
+        UsageError: The service, or how the machine is bought, goes without.
+    """
+    if not spec.reservation:
+        return
+    if spec.plan.service not in _RESERVABLE:
+        raise UsageError(
+            f"planner deploys onto no reservation on {spec.plan.service} yet",
+            advice="--to ec2 or --to sagemaker, or leave --reservation out",
+        )
+    if spec.plan.pricing_model == "spot":
+        raise UsageError("a reservation holds no spot machine", advice="leave --spot out")
+
+
 def fit(spec: DeploymentSpec) -> Finding:
     """Look whether the plan fits and its KV cache holds a request."""
     plan = spec.plan

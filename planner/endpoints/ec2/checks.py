@@ -11,7 +11,7 @@ from planner.clouds.redact import mask
 from planner.endpoints.aws import role_checks, roles
 from planner.endpoints.deploying import containers
 from planner.endpoints.deploying.preflight import Check, Finding, Status, good
-from planner.endpoints.ec2 import identities, machines, networks, requests
+from planner.endpoints.ec2 import identities, machines, networks, requests, reservations
 from planner.endpoints.machines import checks as shared
 from planner.errors import CloudError, NotFoundError, UsageError
 
@@ -34,7 +34,12 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
         ),
         Check("network", lambda: _network(spec)),
         Check("image", lambda: _image(spec)),
-        Check("quota", lambda: shared.quota(spec)),
+        *(
+            # What a reservation holds has been counted already.
+            [Check("reservation", lambda: reservations.check(spec))]
+            if spec.reservation
+            else [Check("quota", lambda: shared.quota(spec))]
+        ),
         Check("expiry", lambda: _expiry(spec)),
         Check("guard", lambda: shared.guard(spec, "EC2", _GUARD)),
         Check("disk", lambda: _disk(spec)),

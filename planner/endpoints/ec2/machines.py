@@ -24,6 +24,7 @@ _ELSEWHERE = {
     "InsufficientCapacityOnHost",
     "InsufficientFreeAddressesInSubnet",
     "InsufficientReservedInstanceCapacity",
+    "ReservationCapacityExceeded",
     "SpotMaxPriceTooLow",
     "Unsupported",
     "UnsupportedHostConfiguration",

@@ -69,13 +69,13 @@ def subnets(region: str) -> list[Subnet]:
     ]
 
 
-def to_try(instance_type: str, region: str) -> list[Subnet]:
-    """Return the subnets in zones that offer a type.
+def to_try(instance_type: str, region: str, zone: str = "") -> list[Subnet]:
+    """Return the subnets in zones that offer a type, or in one zone alone.
 
     Raises:
         NotFoundError: There is none.
     """
-    offering = zones(instance_type, region)
+    offering = [zone] if zone else zones(instance_type, region)
     found = [subnet for subnet in subnets(region) if subnet.zone in offering]
     if not found:
         raise NotFoundError(

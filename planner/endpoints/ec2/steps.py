@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 from planner.clouds import aws
 from planner.endpoints.deploying.lifecycle import Step
-from planner.endpoints.ec2 import expiry, identities, machines, networks, requests, secret
+from planner.endpoints.ec2 import (
+    expiry,
+    identities,
+    machines,
+    networks,
+    requests,
+    reservations,
+    secret,
+)
 from planner.endpoints.ec2.machine import Ec2Machine
 from planner.endpoints.machines import steps
 from planner.endpoints.watching import waiting
@@ -77,12 +85,16 @@ class _Run:
         """Create the machine in the first subnet that has room."""
         spec = self._spec
         image = machines.image(spec.container.machine_image, spec.region)
-        places = {item.id: item for item in networks.to_try(spec.plan.instance_type, spec.region)}
+        held = reservations.look_up(spec.reservation, spec.region) if spec.reservation else None
+        zone = held.zone if held else ""
+        subnets = networks.to_try(spec.plan.instance_type, spec.region, zone)
+        places = {item.id: item for item in subnets}
 
         def make(subnet: str) -> None:
             place = places[subnet]
             group = networks.closed_group(place, spec.region)
-            self._launch(requests.instance(spec, image, subnet, group, public=place.public))
+            body = requests.instance(spec, image, subnet, group, public=place.public)
+            self._launch(body | (reservations.placed(held) if held else {}))
 
         named = [(item.id, f"{item.zone} ({item.id})") for item in places.values()]
         steps.where_there_is_room(spec, self._context, named, make)

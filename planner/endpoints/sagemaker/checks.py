@@ -52,7 +52,11 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
             lambda: _role(roles.EXECUTION, spec, spec.execution_role, may_create_roles),
         ),
         Check("expiry role", lambda: _expiry_role(spec, may_create_roles)),
-        Check("quota", lambda: _quota(spec)),
+        *(
+            [Check("reservation", lambda: _reservation(spec))]
+            if spec.reservation
+            else [Check("quota", lambda: _quota(spec))]
+        ),
         Check("container", lambda: _container(spec)),
         Check("disk", lambda: _disk(spec)),
         Check("name", lambda: _name(spec)),
@@ -160,6 +164,15 @@ def _expiry_role(spec: DeploymentSpec, may_create: bool) -> Finding:  # noqa: FB
             "--expires 8h",
         )
     return _role(roles.EXPIRY, spec, spec.expiry_role, may_create)
+
+
+def _reservation(spec: DeploymentSpec) -> Finding:
+    """Look whether a reservation can be one of this region; what it holds shows when it is used."""
+    wanted = f"arn:aws:sagemaker:{spec.region}:"
+    if not spec.reservation.startswith(wanted):
+        text = f"{spec.reservation} is no reservation of SageMaker's in {spec.region}"
+        return Finding("reservation", Status.BAD, text, f"its ARN begins with {wanted}", UsageError)
+    return good("reservation", f"{spec.reservation.rpartition('/')[2]}; it has a quota of its own")
 
 
 def _quota(spec: DeploymentSpec) -> Finding:

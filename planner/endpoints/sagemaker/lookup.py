@@ -248,6 +248,7 @@ def settings(endpoint: Endpoint) -> dict[str, str]:
         ModelName=model_name,
     )
     container = model["PrimaryContainer"]
+    held = variant.get("CapacityReservationConfig", {}).get("MlReservationArn", "")
     environment = {
         f"${name}": value
         for name, value in container.get("Environment", {}).items()
@@ -260,6 +261,7 @@ def settings(endpoint: Endpoint) -> dict[str, str]:
         "image": container.get("Image", ""),
         "machine image": variant.get("InferenceAmiVersion", ""),
         **({"scales to zero": "yes"} if managed else {}),
+        **({"reservation": held} if held else {}),
         **environment,
     }
 

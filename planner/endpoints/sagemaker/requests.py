@@ -141,6 +141,11 @@ def variant(spec: DeploymentSpec) -> dict[str, Any]:
         described["InferenceAmiVersion"] = spec.container.machine_image
     if spec.volume_gb is not None:
         described["VolumeSizeInGB"] = spec.volume_gb
+    if spec.reservation:
+        described["CapacityReservationConfig"] = {
+            "CapacityReservationPreference": "capacity-reservations-only",
+            "MlReservationArn": spec.reservation,
+        }
     return described
 
 

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from planner.pricing import instance_types
 from planner.quotas import catalogue
+from planner.sandbox.aws import ec2_capacity
 from planner.sandbox.aws.ec2_capacity import reserved_vcpus
 from planner.sandbox.aws.protocol import ACCOUNT, AwsCall, AwsError
 from planner.sandbox.aws.service_quotas import ServiceQuotas
@@ -42,6 +43,8 @@ class Ec2:
     def _check_launch(self, call: AwsCall) -> None:
         wanted = instance_types.bundled().find("ec2", call.parameters.get("InstanceType", ""))
         if wanted is None:
+            return
+        if ec2_capacity.lands_in_a_reservation(self._world, call, _zone(call)):
             return
         places = {call.region, wanted.instance_type, _zone(call)}
         if not self._world.scenario.capacity or places & set(self._world.scenario.no_capacity_in):

@@ -17,6 +17,8 @@ import zlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from moto.ec2.models import ec2_backends
+
 from planner.quotas import catalogue, types
 from planner.sandbox.aws.ec2_answers import members, xml_response
 from planner.sandbox.aws.protocol import ACCOUNT, AwsCall, AwsError
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from planner.sandbox.world import World
 
 _RESERVED = {"assessing", "scheduled", "pending", "active", "delayed"}
+_TARGET = "CapacityReservationSpecification.CapacityReservationTarget.CapacityReservationId"
 _BEST_SCORE = 10
 _USD_PER_VCPU_HOUR = 0.25
 _BLOCKS = ("p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300", "trn1", "trn2")
@@ -67,6 +70,17 @@ class Ec2Capacity:
             for row in reservations(self._world, call.region)
             if (not wanted or row["State"] in wanted)
             and (not ids or row["CapacityReservationId"] in ids)
+        ]
+        if ids and not rows:
+            raise AwsError(
+                "InvalidCapacityReservationId.NotFound",
+                f"The capacity reservation ID '{min(ids)}' does not exist",
+            )
+        rows = [
+            row | {"AvailableInstanceCount": _free(self._world, call.region, row)}
+            if "TotalInstanceCount" in row
+            else row
+            for row in rows
         ]
         return {"CapacityReservations": rows}
 
@@ -135,6 +149,58 @@ def reservations(world: World, region: str) -> list[dict[str, Any]]:
     """Return the reservations of a region, to read and to add to."""
     rows: list[dict[str, Any]] = world.notes["ec2-reservations"].setdefault(region, [])
     return rows
+
+
+def lands_in_a_reservation(world: World, call: AwsCall, zone: str) -> bool:
+    """Tell whether a launch names a reservation that takes it.
+
+    Documented: the parameters, ``ReservationCapacityExceeded``, that a Capacity Block wants its
+    own market type. Assumed: a launch of another type or zone is refused with the same code.
+
+    Raises:
+        AwsError: There is no such reservation, or no room in it.
+    """
+    name = call.parameters.get(_TARGET)
+    if not name:
+        return False
+    row = next(
+        (r for r in reservations(world, call.region) if r["CapacityReservationId"] == name), None
+    )
+    if row is None:
+        raise AwsError(
+            "InvalidCapacityReservationId.NotFound",
+            f"The capacity reservation ID '{name}' does not exist",
+        )
+    block = call.parameters.get("InstanceMarketOptions.MarketType") == "capacity-block"
+    token = call.parameters.get("ClientToken", "")
+    fits = (
+        row["InstanceType"] == call.parameters.get("InstanceType")
+        and row["AvailabilityZone"] == zone
+        and row["State"] == "active"
+        and block == (row.get("ReservationType") == "capacity-block")
+        and (_free(world, call.region, row) > 0 or token in _tokens(world, name))
+    )
+    if not fits:
+        raise AwsError(
+            "ReservationCapacityExceeded",
+            "The requested reservation does not have sufficient compatible and available capacity "
+            "for this request.",
+        )
+    _tokens(world, name).add(token)
+    return True
+
+
+def _tokens(world: World, name: str) -> set[str]:
+    """Return the tokens of the launches that a reservation has taken."""
+    found: set[str] = world.notes["ec2-in-reservations"].setdefault(name, set())
+    return found
+
+
+def _free(world: World, region: str, row: dict[str, Any]) -> int:
+    """Return how many machines of a reservation are not in use."""
+    taken = _tokens(world, row["CapacityReservationId"])
+    alive = ec2_backends[ACCOUNT][region].all_running_instances()
+    return int(row["TotalInstanceCount"]) - sum(item.client_token in taken for item in alive)
 
 
 def reserved_vcpus(world: World, region: str, quota_id: str) -> int:

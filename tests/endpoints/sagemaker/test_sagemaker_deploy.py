@@ -466,3 +466,30 @@ def test_the_printed_policies_cover_every_call_and_no_more(sandbox: Rig, plan: P
     # The last is of planner status --all-regions.
     deploy = set(checks.actions()) - {"sagemaker:InvokeEndpoint", "ec2:DescribeRegions"}
     assert deploy - called == set()
+
+
+def test_a_reservation_is_named_and_has_a_quota_of_its_own(sandbox: Rig, plan: Plan) -> None:
+    held = f"arn:aws:sagemaker:{plan.region}:123456789012:training-plan/p5-of-ours"
+    options = replace(OPTIONS, reservation=held)
+    sandbox.deploy(plan, options)
+    client = aws.client("sagemaker", plan.region)
+    config = client.describe_endpoint(EndpointName="llama-2-70b")["EndpointConfigName"]
+    described = client.describe_endpoint_config(EndpointConfigName=config)
+    assert described["ProductionVariants"][0]["CapacityReservationConfig"] == {
+        "CapacityReservationPreference": "capacity-reservations-only",
+        "MlReservationArn": held,
+    }
+    with Ledger() as ledger:
+        made = adapter("sagemaker")
+        again = deployment.prepare(plan, options, made, ledger)
+        assert again.is_same
+        other = replace(options, reservation="")
+        assert ("reservation", held, "") in deployment.prepare(
+            plan, other, made, ledger
+        ).differences
+        wrong = replace(options, name="b", reservation="arn:aws:sagemaker:eu-west-9:1:x/y")
+        checks = {
+            item.check: item for item in deployment.prepare(plan, wrong, made, ledger).findings
+        }
+    assert "quota" not in checks
+    assert "no reservation" in checks["reservation"].text
