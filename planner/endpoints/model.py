@@ -101,8 +101,8 @@ class Container:
         cuda: The CUDA version it was built with; empty where not known.
         machine_image: What the host must run for that CUDA version; empty for the default.
         environment: Without any secret.
-        arguments: The user's own for vLLM, without dashes, where they are no part of the
-            environment.
+        arguments: The user's own for vLLM, without dashes.
+        told_by_environment: Whether the environment has them too.
         token_variable: The variable that carries the token, where one is needed.
     """
 
@@ -113,7 +113,13 @@ class Container:
     machine_image: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     arguments: dict[str, str] = field(default_factory=dict)
+    told_by_environment: bool = False
     token_variable: str = "HF_TOKEN"  # noqa: S105 - the variable's name
+
+    @property
+    def words(self) -> str:
+        """Return the arguments as people read them."""
+        return " ".join(f"--{name} {text}".strip() for name, text in sorted(self.arguments.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +201,8 @@ class DeploymentSpec:
     @property
     def settings(self) -> dict[str, str]:
         """Return what makes two deployments different, in words; no secret, no expiry."""
-        plan, told = self.plan, self.container.arguments
-        own = " ".join(f"--{name} {value}".strip() for name, value in sorted(told.items()))
+        plan, container = self.plan, self.container
+        own = "" if container.told_by_environment else container.words
         return {
             "model": plan.model,
             "weights": self.weights.location,

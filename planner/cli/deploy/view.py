@@ -100,6 +100,7 @@ def _facts(prepared: Prepared) -> list[tuple[str, str]]:
         ),
         ("Price", _price(plan)),
         ("Layout", _layout(plan)),
+        *([("vLLM", spec.container.words)] if spec.container.arguments else []),
         ("Speed", _speed(plan)),
         ("Expires", _expiry(_as_it_is(prepared))),
         ("Makes", "nothing: it is there" if prepared.is_same else _makes(spec)),

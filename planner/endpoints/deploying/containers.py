@@ -138,6 +138,8 @@ def container_for(
         cuda=row["cuda"],
         machine_image=machine_image or _machine_image(plan.instance_type, row["cuda"]),
         environment=_environment(engine, plan, weights, context, arguments or {}),
+        arguments=dict(arguments or {}),
+        told_by_environment=True,
     )
 
 
