@@ -148,8 +148,8 @@ _OPTIONS = (
         "--reservation",
         default="",
         metavar="ID",
-        help="Deploy onto capacity you hold: an EC2 reservation or Capacity Block (cr-...), or "
-        "SageMaker's training plan for endpoints (ARN).",
+        help="Deploy onto capacity you hold: an EC2 reservation or Capacity Block (cr-...), a "
+        "reservation of Google's (its name), SageMaker's training plan for endpoints (ARN).",
     ),
     click.option(
         "--engine",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from planner.plan import Plan
 
 
-_RESERVABLE = ("ec2", "sagemaker")
+_RESERVABLE = ("ec2", "sagemaker", "gce")
 
 
 def require_reservable(spec: DeploymentSpec) -> None:
@@ -30,7 +30,7 @@ def require_reservable(spec: DeploymentSpec) -> None:
     if spec.plan.service not in _RESERVABLE:
         raise UsageError(
             f"planner deploys onto no reservation on {spec.plan.service} yet",
-            advice="--to ec2 or --to sagemaker, or leave --reservation out",
+            advice="--to ec2, gce or sagemaker, or leave --reservation out",
         )
     if spec.plan.pricing_model == "spot":
         raise UsageError("a reservation holds no spot machine", advice="leave --spot out")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from planner.clouds import gcp, gcp_compute
 from planner.clouds.redact import redact
 from planner.endpoints.deploying.preflight import Check, Finding, Status, good
-from planner.endpoints.gce import networks, requests, zones
+from planner.endpoints.gce import networks, requests, reservations, zones
 from planner.endpoints.machines import checks as shared
 from planner.errors import NotFoundError, UsageError
 
@@ -29,7 +29,12 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
         Check("identity", lambda: _identity(spec, may_create=may_create_roles)),
         Check("zones", lambda: _zones(spec)),
         Check("network", lambda: _network(spec)),
-        Check("quota", lambda: shared.quota(spec)),
+        *(
+            # What a reservation holds has been counted already.
+            [Check("reservation", lambda: reservations.check(spec))]
+            if spec.reservation
+            else [Check("quota", lambda: shared.quota(spec))]
+        ),
         Check("expiry", lambda: _expiry(spec)),
         Check("guard", lambda: shared.guard(spec, "Compute Engine", _GUARD)),
         Check("disk", lambda: _disk(spec)),

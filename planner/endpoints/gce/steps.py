@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from planner.clouds import gcp, settings
 from planner.endpoints.deploying.lifecycle import Step
-from planner.endpoints.gce import api, compute, lookup, networks, requests, secret, zones
+from planner.endpoints.gce import (
+    api,
+    compute,
+    lookup,
+    networks,
+    requests,
+    reservations,
+    secret,
+    zones,
+)
 from planner.endpoints.gce.machine import GceMachine
 from planner.endpoints.gce.networks import Network
 from planner.endpoints.machines import steps
@@ -70,6 +79,7 @@ class _Run:
         self._context = context
         self._keep = keep
         self._network = Network()
+        self._held: reservations.Held | None = None
         self._asked: dict[str, bool] = {}
         """Zones that may have a machine of this run; whether Google has said that it makes it."""
 
@@ -81,7 +91,11 @@ class _Run:
 
     def create_machine(self) -> str:
         """Create the machine in the first zone that has room."""
-        places = [(zone, zone) for zone in zones.to_try(self._spec.plan, self._spec.region)]
+        spec = self._spec
+        if spec.reservation:
+            self._held = reservations.look_up(spec.reservation, spec.region)
+        tried = [self._held.zone] if self._held else zones.to_try(spec.plan, spec.region)
+        places = [(zone, zone) for zone in tried]
         zone = steps.where_there_is_room(self._spec, self._context, places, self._create_in)
         self._keep(GceMachine(self._spec.name, zone))
         return f"{zone}/{self._spec.name}"
@@ -111,6 +125,7 @@ class _Run:
         spec = self._spec
         key = secret.path(requests.secret_name(spec)) if spec.token is not None else ""
         body = requests.instance(spec, zone, key, settings.now(), self._network)
+        body |= reservations.affinity(self._held) if self._held else {}
         return compute.begin_machine(zone, body, key=f"{spec.run}/{zone}")
 
     def remove_machine(self) -> None:

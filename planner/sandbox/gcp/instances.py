@@ -23,7 +23,7 @@ from flask import Blueprint, Response, jsonify, request
 from planner.sandbox import console as console_lines
 from planner.sandbox import engine, metrics
 from planner.sandbox.boot import Script
-from planner.sandbox.gcp import accounts
+from planner.sandbox.gcp import accounts, reservations
 from planner.sandbox.gcp.google import GoogleError, route
 
 if TYPE_CHECKING:
@@ -176,6 +176,9 @@ def _refuse_strangers(world: World, zone: str, body: dict[str, Any]) -> None:
 
 
 def _refusal(world: World, zone: str, body: dict[str, Any]) -> dict[str, str] | None:
+    if reservations.names_one(body):
+        why = reservations.refusal(world, zone, body)
+        return {"code": "ZONE_RESOURCE_POOL_EXHAUSTED", "message": why} if why else None
     scenario = world.scenario
     region, machine = zone.rpartition("-")[0], body["machineType"].rsplit("/", 1)[-1]
     if scenario.gpu_instances == 0 and not world.limits:

@@ -140,6 +140,6 @@ def test_a_reservation_that_fills_up_meanwhile_is_a_lack_of_capacity(
 
 @pytest.mark.usefixtures("bench")
 def test_where_planner_cannot_use_one_it_says_so() -> None:
-    gce = cheapest_on("gce", "llama-2-70b")
-    with pytest.raises(UsageError, match="no reservation on gce"):
-        prepare(gce)
+    azure = cheapest_on("azure-vm", "llama-2-70b")
+    with pytest.raises(UsageError, match="no reservation on azure-vm"):
+        prepare(azure)
