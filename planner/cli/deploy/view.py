@@ -289,7 +289,7 @@ def _codes(awaited: Awaited) -> dict[str, str]:
         url = openai_route.base_url(name, region, awaited.component)
         return snippets.of_sagemaker(name, region, model, awaited.component, url=url)
     if awaited.service == "local":
-        return {"Its address, for clients of OpenAI's API": f"planner url {name}"}
+        return {"Its address, for any OpenAI client": f"planner url {name}"}
     way = {"From this computer (until Ctrl-C)": f"planner connect {name} --port {_PORT}"}
     return way | snippets.of_url(f"http://127.0.0.1:{_PORT}/v1", model)
 

@@ -11,7 +11,7 @@ def of_url(url: str, model: str) -> dict[str, str]:
         model: The name that it serves its model under.
     """
     return {
-        "Python with OpenAI's client (pip install openai)": _openai(url, model, '"none"'),
+        "Python with the openai package (pip install openai)": _openai(url, model, '"none"'),
         "curl": "\n".join(
             (
                 f"curl {url}/chat/completions \\",
@@ -41,8 +41,8 @@ def of_sagemaker(
         )
     )
     return {
-        "Python with OpenAI's client (pip install openai sagemaker-core)": signed,
-        "Any other client of OpenAI's API": "\n".join(
+        "Python with the openai package (pip install openai sagemaker-core)": signed,
+        "Any other client": "\n".join(
             (
                 f"export OPENAI_BASE_URL=$(planner url {name})",
                 f"export OPENAI_API_KEY=$(planner key {name} --for 1h)",
