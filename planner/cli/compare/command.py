@@ -80,7 +80,7 @@ def compare(
     own = _measured_here(records)
     if output_format == "json":
         records = [r | {"measured_here": rows} for r, rows in zip(records, own, strict=True)]
-        whole = result.to_dict() | _answer_record(result, request, catalog) | {"plans": records}
+        whole = result.to_dict() | _choices(result, request, catalog) | {"plans": records}
         emit_json(whole | ({"rent_or_buy": against.figures} if against else {}))
         return
     if output_format == "table":
@@ -98,7 +98,7 @@ def compare(
         against.show(output_format)
 
 
-def _answer_record(result: Comparison, request: Request, catalog: Catalog) -> dict[str, Any]:
+def _choices(result: Comparison, request: Request, catalog: Catalog) -> dict[str, Any]:
     """Return what the first lines say, for programs; nothing for other ways to buy."""
     from planner.planning.answer import answer, at_another_precision
 
@@ -107,7 +107,7 @@ def _answer_record(result: Comparison, request: Request, catalog: Catalog) -> di
     found = answer(result.every)
     other = at_another_precision(request, result, found.pick, catalog) if found.pick else None
     less_precise = other.to_dict() if other else None
-    return {"answer": found.to_dict() | {"less_precise": less_precise}}
+    return {"choices": found.to_dict() | {"less_precise": less_precise}}
 
 
 def _show_answer(result: Comparison, request: Request, catalog: Catalog) -> None:

@@ -53,6 +53,7 @@ def test_the_report_equals_the_comparison_of_the_same_options(tmp_path: Path) ->
     result = CliRunner().invoke(compare, [*ARGUMENTS, "--format", "json"], catch_exceptions=False)
     figures = json.loads(path.read_text(encoding="utf-8"))
     compared = json.loads(result.stdout)
+    assert compared.pop("choices")["pick"]  # a report says it in words: its answer
     for plan in compared["plans"]:
         # What this user has measured is no part of a report to others.
         assert plan.pop("measured_here") == []
