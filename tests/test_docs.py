@@ -166,6 +166,7 @@ def test_every_price_source_and_every_gate_is_explained() -> None:
     }
 
 
+@pytest.mark.long
 def test_the_amounts_of_data_are_those_of_the_data() -> None:
     catalog = Catalog()
     offers = catalog.history(Query(as_of=date(2026, 11, 23)))

@@ -72,6 +72,7 @@ def test_the_wheel_holds_figures_and_templates_but_no_tests_and_no_docs(wheel: P
     assert wheel.stat().st_size < 5_000_000
 
 
+@pytest.mark.long
 def test_the_wheel_says_what_it_needs_and_what_it_is(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     (path,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))

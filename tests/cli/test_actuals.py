@@ -98,6 +98,7 @@ def hours(name: str, days: int, usd: str, start: datetime = START) -> list[dict[
     return made
 
 
+@pytest.mark.long
 def test_the_answer_of_a_month(planner: Callable[..., Result], october: Path) -> None:
     result = planner("actuals", "--focus", str(october), *MONTH, columns=80)
     assert result.code == 0
@@ -225,6 +226,7 @@ def test_every_command_that_is_advised_can_be_typed(
     assert advised["sp-1"]["saving_usd_month"] == pytest.approx(310 / (24 * days) * 730, abs=0.01)
 
 
+@pytest.mark.long
 def test_other_currencies_never_get_a_dollar_sign_or_into_a_sum(
     planner: Callable[..., Result], october: Path, tmp_path: Path
 ) -> None:

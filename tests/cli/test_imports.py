@@ -70,6 +70,7 @@ def test_what_planner_knows_needs_no_database(arguments: tuple[str, ...]) -> Non
     assert not imported_by(*arguments) & (CLOUD_SDKS | DATA | NETWORK | {"duckdb"})
 
 
+@pytest.mark.long
 def test_machine_formats_need_no_rich() -> None:
     assert "rich" not in imported_by("compare", "llama-2-70b", "--format", "json")
     assert "rich" not in imported_by("prices", "--limit", "3", "--format", "csv")

@@ -172,6 +172,7 @@ def test_more_load_never_costs_less(rate: float, more: float, shape: str) -> Non
     assert much >= little * 0.97 - 1e-6
 
 
+@pytest.mark.long
 @given(rate=st.floats(0.05, 80), share=st.floats(0.2, 1))
 def test_slower_machines_never_cost_less(rate: float, share: float) -> None:
     slow = [replace(s, rate=s.rate * share) for s in KINDS]

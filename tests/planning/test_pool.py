@@ -42,6 +42,7 @@ def test_a_larger_pool_is_used_more(slots: int) -> None:
     assert most_busy(slots + 1) / (slots + 1) >= most_busy(slots) / slots - 1e-3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("slots", [1, 4, 17, 90, 399, 400, 401, 900])
 def test_the_busy_slots_are_the_poisson_quantile(slots: int) -> None:
     from scipy.stats import poisson

@@ -48,6 +48,7 @@ def test_a_ceiling_keeps_what_either_way_of_paying_can_meet() -> None:
         assert min(price for price in prices if price is not None) <= 5000
 
 
+@pytest.mark.long
 def test_a_ceiling_below_everything_names_the_cheapest() -> None:
     with pytest.raises(NotFoundError) as caught:
         compare(replace(REQUEST, max_monthly=Decimal(100)))
@@ -263,6 +264,7 @@ def test_a_fitting_type_without_a_price_there_says_where_to_look() -> None:
     assert caught.value.advice == "planner compare llama-2-70b --geo all"
 
 
+@pytest.mark.long
 def test_the_dataframe_has_a_row_for_each_plan_and_money_as_numbers() -> None:
     result = compare(REQUEST)
     frame = result.to_dataframe()

@@ -41,6 +41,7 @@ def test_kept_answers_are_the_answers(folder: Path, changes: dict[str, object]) 
     assert answers(request, forget=True) == computed
 
 
+@pytest.mark.long
 def test_what_is_kept_is_not_worked_out_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,6 +51,7 @@ def test_what_is_kept_is_not_worked_out_again(
     assert answers(REQUEST, forget=True) == computed
 
 
+@pytest.mark.long
 def test_another_question_is_worked_out(folder: Path) -> None:
     answers(REQUEST, forget=True)
     before = len(list((folder / "replicas").iterdir()))

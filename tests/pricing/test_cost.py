@@ -100,6 +100,7 @@ def test_the_saving_of_a_published_pair() -> None:
     assert round(saving, 1) == Decimal("37.0")
 
 
+@pytest.mark.long
 @given(
     hourly=prices,
     months=st.integers(1, 60),

@@ -113,6 +113,7 @@ def test_nothing_is_estimated_before_the_discount_was_seen() -> None:
             assert offer.as_of <= day
 
 
+@pytest.mark.long
 def test_no_other_cloud_is_estimated() -> None:
     for cloud in ("aws", "gcp"):
         assert estimates.estimate(Catalog().offers(Query(clouds=(cloud,)))) == []

@@ -195,6 +195,7 @@ def test_expired_credentials_of_one_cloud_leave_the_others(sandbox: Sandbox) -> 
     assert all(item.advice for item in found)
 
 
+@pytest.mark.long
 def test_answers_come_in_the_order_of_the_questions(sandbox: Sandbox) -> None:
     del sandbox
     asked = [

@@ -50,6 +50,7 @@ def test_with_skew_this_machine_s_clock_is_behind_that_of_the_clouds(sandbox: Sa
     assert timedelta(seconds=190) < behind < timedelta(seconds=201)
 
 
+@pytest.mark.long
 @given(delay=st.floats(0, 100), past=st.floats(0, 200))
 def test_a_reader_sees_the_past_until_the_delay_is_over(delay: float, past: float) -> None:
     world = World()

@@ -94,6 +94,7 @@ def test_a_report_has_no_serious_fault_for_those_who_cannot_see_it(
     assert faults(tab) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [375, 768, 1440])
 @pytest.mark.parametrize("model", MODELS)
 def test_a_report_fits_the_window_and_shows_the_charts_of_its_width(
@@ -142,6 +143,7 @@ def test_a_report_opens_without_any_request(tab: Page, files: dict[str, str]) ->
     assert asked == [files["llama-2-70b"]]
 
 
+@pytest.mark.long
 def test_a_heading_sorts_up_and_down_by_value_and_what_is_not_known_comes_last(
     tab: Page, files: dict[str, str]
 ) -> None:
@@ -170,6 +172,7 @@ def test_filters_narrow_the_table_and_clear(tab: Page, files: dict[str, str]) ->
     assert values(tab, "cloud") == every
 
 
+@pytest.mark.long
 def test_the_table_is_sorted_by_keyboard_alone(tab: Page, files: dict[str, str]) -> None:
     tab.goto(files["llama-2-70b"])
     tab.get_by_role("button", name="1 year saves").focus()
@@ -177,6 +180,7 @@ def test_the_table_is_sorted_by_keyboard_alone(tab: Page, files: dict[str, str])
     assert tab.locator("th[aria-sort=ascending]").inner_text().startswith("1 year saves")
 
 
+@pytest.mark.long
 def test_the_export_holds_what_the_table_shows(
     tab: Page, files: dict[str, str], tmp_path: Path
 ) -> None:
@@ -194,6 +198,7 @@ def test_the_export_holds_what_the_table_shows(
     assert list(rows[0]) == data["fields"]
 
 
+@pytest.mark.long
 def test_a_report_prints_to_a_few_pages(tab: Page, files: dict[str, str]) -> None:
     tab.goto(files["llama-2-70b"])
     pages = re.findall(rb"/Type\s*/Page\b", tab.pdf(format="A4"))

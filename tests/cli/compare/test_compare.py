@@ -210,6 +210,7 @@ def test_csv_is_one_table_and_notes_go_to_stderr(
     assert "no one-year price known" in " ".join(result.err.split())
 
 
+@pytest.mark.long
 def test_markdown_is_one_table(planner: Callable[..., Result], document: dict[str, Any]) -> None:
     result = planner("compare", "llama-2-70b", *DAY, "--format", "markdown")
     lines = result.out.splitlines()

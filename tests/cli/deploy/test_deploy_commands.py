@@ -120,6 +120,7 @@ def test_without_a_yes_nothing_is_made(world: Sandbox, installed_planner: Planne
     assert not any("Create" in operation for _, operation in world.world.calls)
 
 
+@pytest.mark.long
 def test_the_plan_is_json_on_request_and_says_what_stands_in_the_way(
     world: Sandbox, installed_planner: Planner
 ) -> None:
@@ -131,6 +132,7 @@ def test_the_plan_is_json_on_request_and_says_what_stands_in_the_way(
     assert not any("Create" in operation for _, operation in world.world.calls)
 
 
+@pytest.mark.long
 def test_the_plan_fits_eighty_columns(world: Sandbox, installed_planner: Planner) -> None:
     del world
     done = installed_planner("deploy", "llama-2-70b", "--plan", COLUMNS="80")

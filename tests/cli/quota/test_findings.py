@@ -38,6 +38,7 @@ def grant(typed: Typed, quota_id: str, region: str, value: int) -> None:
 
 
 class TestGoogleMachines:
+    @pytest.mark.long
     def test_those_that_bring_their_cards_need_no_cpu_quota(self, typed: Typed) -> None:
         grant(typed, "NVIDIA-L4-GPUS-per-project-region", "us-central1", 4)
         grant(typed, "GPUS-ALL-REGIONS-per-project", "", 4)
@@ -288,6 +289,7 @@ class TestNextCommands:
 
 
 class TestGoogleSignIn:
+    @pytest.mark.long
     def test_one_without_a_quota_project_works(self, typed: Typed) -> None:
         typed.turn(quota_project=False)
         rows = typed.json("check", "--instance-type=a2-ultragpu-1g", "--region=us-central1", code=4)

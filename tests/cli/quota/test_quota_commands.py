@@ -125,6 +125,7 @@ class TestPlan:
         assert max(len(line) for line in done.stdout.splitlines()) <= 80
 
 
+@pytest.mark.long
 def test_room_now_is_the_best_way(sandbox: Sandbox) -> None:
     sandbox.world.limits["aws", "us-west-2", "L-DB2E81BA", ()] = 192
     done = run("plan", "llama-2-70b", "--cloud", "aws", "--format", "json")

@@ -43,6 +43,7 @@ def test_machine_formats_print_nothing_else(planner: Planner, output_format: str
     assert "Cheapest" not in out
 
 
+@pytest.mark.long
 def test_a_question_is_kept_and_asked_again(planner: Planner, tmp_path: Path) -> None:
     file = tmp_path / "fleet.json"
     first = planner(*ASKED, "--users", "400", "--shape", "office", "--save", str(file))

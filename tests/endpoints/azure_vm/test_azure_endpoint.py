@@ -54,6 +54,7 @@ def plan() -> Plan:
     return cheapest(regions=("eastus",))
 
 
+@pytest.mark.long
 def test_the_whole_life_of_an_endpoint(bench: Rig, plan: Plan, own_state_folder: Path) -> None:
     outcome = bench.deploy(plan)
     assert outcome.reply is not None
@@ -141,6 +142,7 @@ def test_a_full_region_is_a_lack_of_capacity_and_names_each_zone(bench: Rig, pla
         assert ledger.resources() == []
 
 
+@pytest.mark.long
 def test_a_size_that_was_closed_after_the_preflight_is_a_lack_of_capacity(
     bench: Rig, plan: Plan
 ) -> None:
@@ -156,6 +158,7 @@ def test_a_size_that_was_closed_after_the_preflight_is_a_lack_of_capacity(
     assert bench.left() == []
 
 
+@pytest.mark.long
 def test_quota_that_is_used_up_meanwhile_is_said_and_all_is_taken_back(
     bench: Rig, plan: Plan
 ) -> None:
@@ -202,6 +205,7 @@ def test_spot_quota_is_asked_for_as_spot_quota(bench: Rig, plan: Plan) -> None:
     assert caught.value.advice.endswith(" --spot")
 
 
+@pytest.mark.long
 def test_without_an_expiry_nobody_needs_to_assign_roles(bench: Rig, plan: Plan) -> None:
     bench.scenario(denied_actions=("Microsoft.Authorization/roleAssignments/write",))
     bench.deploy(plan, replace(OPTIONS, life=None))

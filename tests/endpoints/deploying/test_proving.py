@@ -130,6 +130,7 @@ class TestGuard:
         assert proof.may_act is False
         assert "switched off" in proof.why
 
+    @pytest.mark.long
     def test_what_may_not_be_asked_is_not_known(self, sandbox: Rig, plan: Plan) -> None:
         sandbox.scenario(denied_actions=("iam:SimulatePrincipalPolicy",))
         sandbox.deploy(plan)

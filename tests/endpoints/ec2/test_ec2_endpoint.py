@@ -150,6 +150,7 @@ def test_a_full_region_is_a_lack_of_capacity_and_names_each_zone(bench: Rig, pla
         assert ledger.resources() == []
 
 
+@pytest.mark.long
 def test_zones_that_do_not_offer_the_type_are_not_asked(bench: Rig, plan: Plan) -> None:
     bench.scenario(not_offered_in=("us-east-1a",))
     assert "us-east-1a" not in {s.zone for s in networks.to_try(plan.instance_type, REGION)}

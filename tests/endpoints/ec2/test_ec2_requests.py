@@ -124,6 +124,7 @@ def test_cloud_init_and_bash_take_the_user_data(
     assert ("get-parameter" in scripts[0]) is bool(parameter)
 
 
+@pytest.mark.long
 def test_the_machine_s_own_clock_reads_its_tag_and_switches_off(tmp_path: Path) -> None:
     """Run the clock itself, with a metadata service and a poweroff that are ours."""
     config = yaml.safe_load(requests.user_data(spec(), ""))

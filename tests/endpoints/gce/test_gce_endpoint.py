@@ -107,6 +107,7 @@ def test_a_quota_that_is_short_is_found_before_anything_is_made(bench: Rig, plan
     assert bench.left() == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("failure", "cause"),
     [("out-of-memory", "out-of-memory"), ("gated", "gated"), ("disk-full", "disk-full")],
@@ -170,6 +171,7 @@ def test_a_secret_of_another_run_is_no_leftover_while_its_machine_may_come(
     assert gone == [removed]
 
 
+@pytest.mark.long
 def test_of_two_machines_of_a_name_in_two_zones_the_younger_gives_way(
     bench: Rig, plan: Plan
 ) -> None:
@@ -209,12 +211,14 @@ def test_a_spot_machine_that_google_takes_back_is_said_to_be_gone(bench: Rig, pl
     assert bench.left() == []
 
 
+@pytest.mark.long
 def test_a_zone_that_does_not_have_the_machine_leads_to_the_next(bench: Rig, plan: Plan) -> None:
     bench.scenario(not_offered_in=("us-central1-a",))
     bench.deploy(plan)
     assert list(bench.world.notes["gce"]) == ["us-central1-b/llama-2-70b"]
 
 
+@pytest.mark.long
 def test_a_zone_whose_list_is_wrong_leads_to_the_next(bench: Rig, plan: Plan) -> None:
     class Late(Adapter):
         """Its first zone loses the machine once the preflight is over."""
@@ -260,6 +264,7 @@ def test_where_zones_may_not_be_listed_the_table_stands_in(bench: Rig, plan: Pla
     assert [zone[-1] for zone in zones.to_try(unknown, "us-east4")] == ["a", "b", "c", "d", "f"]
 
 
+@pytest.mark.long
 def test_a_project_without_a_default_network_is_asked_for_its_own(
     bench: Rig, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,6 +288,7 @@ def test_a_project_without_a_default_network_is_asked_for_its_own(
     }
 
 
+@pytest.mark.long
 def test_the_only_network_of_a_project_is_taken(bench: Rig, plan: Plan) -> None:
     bench.scenario(gcp_networks=("corp",))
     bench.deploy(plan)

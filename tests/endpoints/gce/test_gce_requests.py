@@ -120,6 +120,7 @@ def test_the_disk_holds_the_weights_unless_the_machine_brings_its_own() -> None:
     assert requests.disk_type("g2-standard-96") == "pd-balanced"
 
 
+@pytest.mark.long
 def test_old_machines_get_their_cards_attached() -> None:
     made = spec()
     plan = replace(made.plan, instance_type="n1-standard-32+4xnvidia-tesla-t4")

@@ -206,6 +206,7 @@ def test_several_machines_become_one_group_with_ranks() -> None:
     assert {"--node-rank=$(LWS_WORKER_INDEX)", "--headless"} <= set(worker)
 
 
+@pytest.mark.long
 @given(shards=st.sampled_from([1, 2, 4, 8]), stages=st.integers(1, 16), cards=st.integers(1, 8))
 def test_the_cards_of_a_copy_are_dealt_out_evenly_and_fit_their_machines(
     shards: int, stages: int, cards: int

@@ -162,6 +162,7 @@ def broken(tiny: Path, tmp_path: Path) -> Path:
     return cut
 
 
+@pytest.mark.long
 def test_weights_that_cannot_be_loaded_leave_nothing_and_say_why(
     installed_planner: Planner, broken: Path, own_state_folder: Path
 ) -> None:

@@ -69,6 +69,7 @@ def test_the_cloud_removes_an_endpoint_when_its_time_is_up(sandbox: Rig, plan: P
     assert sandbox.left(plan.region) == []
 
 
+@pytest.mark.long
 def test_extending_moves_the_expiry_in_the_cloud(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan)
     made = adapter("sagemaker")
@@ -79,6 +80,7 @@ def test_extending_moves_the_expiry_in_the_cloud(sandbox: Rig, plan: Plan) -> No
     assert made.find(NAME, plan.region).state is State.LEFTOVER
 
 
+@pytest.mark.long
 def test_taking_the_expiry_away_is_said_by_the_tag_and_by_the_schedule(
     sandbox: Rig, plan: Plan
 ) -> None:
@@ -92,6 +94,7 @@ def test_taking_the_expiry_away_is_said_by_the_tag_and_by_the_schedule(
     assert made.find(NAME, plan.region).guarded
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(set(FAILURES) - {"stuck", "capacity"}))
 def test_each_reason_to_fail_is_translated_with_its_log_and_leaves_nothing(
     name: str, sandbox: Rig, plan: Plan
@@ -210,6 +213,7 @@ def test_a_failed_endpoint_is_replaced(sandbox: Rig, plan: Plan) -> None:
     assert len(sandbox.left(plan.region)) == 4
 
 
+@pytest.mark.long
 def test_of_two_deploys_of_one_name_one_wins_and_one_explains(
     sandbox: Rig, plan: Plan, tmp_path: Path
 ) -> None:
@@ -244,6 +248,7 @@ def test_of_two_deploys_of_one_name_one_wins_and_one_explains(
     assert all(won.spec.run in item or item == f"endpoint {NAME}" for item in left)
 
 
+@pytest.mark.long
 def test_an_endpoint_that_cannot_be_deleted_yet_is_waited_for(sandbox: Rig, plan: Plan) -> None:
     sandbox.scenario(endpoint_startup_s=60)
     made = adapter("sagemaker")
@@ -331,6 +336,7 @@ def test_the_token_reaches_the_container_and_only_it(sandbox: Rig, plan: Plan) -
     assert TOKEN not in str(stores(sandbox.world, plan.region).parts["EndpointConfig"])
 
 
+@pytest.mark.long
 def test_the_token_can_come_from_secrets_manager(
     sandbox: Rig, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,6 +398,7 @@ def test_chatting_keeps_the_pieces_in_order(sandbox: Rig, plan: Plan) -> None:
     assert client.reply.first_token_s < client.reply.seconds
 
 
+@pytest.mark.long
 def test_an_endpoint_that_does_not_exist_answers_nothing(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan)
     made = adapter("sagemaker")
@@ -408,6 +415,7 @@ def test_more_machines_cost_and_serve_so_many_times(plan: Plan) -> None:
     assert three.settings_hash != one.settings_hash
 
 
+@pytest.mark.long
 def test_removing_waits_for_the_machines_and_forgets_them(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan)
     made = adapter("sagemaker")

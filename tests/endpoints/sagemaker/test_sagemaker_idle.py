@@ -86,6 +86,7 @@ def test_a_new_endpoint_of_the_name_of_a_deleted_one_has_its_own_time(
     assert len(machines) == 1
 
 
+@pytest.mark.long
 def test_without_the_state_machine_nothing_is_deleted(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan, DELETE)
     client = aws.client("stepfunctions", plan.region)

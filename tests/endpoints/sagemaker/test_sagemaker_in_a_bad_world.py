@@ -110,6 +110,7 @@ def test_an_endpoint_whose_creation_got_no_answer_is_taken_back_once_it_shows(
     assert sandbox.left(plan.region) == []
 
 
+@pytest.mark.long
 def test_where_the_endpoint_cannot_be_deleted_all_that_it_needs_stays(
     sandbox: Rig, plan: Plan
 ) -> None:
@@ -236,6 +237,7 @@ class TestPermissions:
         del sandbox
         return item.status, item.text
 
+    @pytest.mark.long
     def test_the_printed_policies_are_enough(self, sandbox: Rig, plan: Plan) -> None:
         sandbox.scenario(identity=self.POLICIES)
         assert self.finding(sandbox, plan)[0] is Status.GOOD
@@ -254,6 +256,7 @@ class TestPermissions:
         assert "iam:SimulatePrincipalPolicy" in text
         assert sandbox.deploy(plan).reply is not None
 
+    @pytest.mark.long
     def test_a_log_that_may_not_be_read_stops_nothing(self, sandbox: Rig, plan: Plan) -> None:
         taken = taking_away(sandbox, "logs:FilterLogEvents")
         assert sandbox.deploy(plan, on_step=taken).reply is not None
@@ -286,6 +289,7 @@ class TestOutages:
         sandbox.scenario(outage_s=0)
         assert shown(plan).guarded
 
+    @pytest.mark.long
     def test_a_line_that_breaks_during_the_rollback_delays_it(
         self, sandbox: Rig, plan: Plan
     ) -> None:
@@ -296,6 +300,7 @@ class TestOutages:
         assert "rollback" not in str(failure(sandbox, plan))
         assert sandbox.left(plan.region) == []
 
+    @pytest.mark.long
     def test_calls_that_break_now_and_then_are_repeated(self, sandbox: Rig, plan: Plan) -> None:
         sandbox.scenario(lose_every=7, reset_every=5)
         assert sandbox.deploy(plan).reply is not None
@@ -303,6 +308,7 @@ class TestOutages:
         assert sandbox.left(plan.region) == []
 
 
+@pytest.mark.long
 def test_a_ledger_that_cannot_be_written_does_not_end_the_rollback(
     sandbox: Rig, plan: Plan
 ) -> None:

@@ -49,6 +49,7 @@ def ask(client: openai.OpenAI) -> str:
     return answer.choices[0].message.content or ""
 
 
+@pytest.mark.long
 def test_an_application_asks_whole_and_in_a_stream(client: openai.OpenAI) -> None:
     assert ask(client)
     pieces = client.chat.completions.create(
@@ -83,6 +84,7 @@ def test_only_chat_is_routed(client: openai.OpenAI) -> None:
         client.models.list()
 
 
+@pytest.mark.long
 def test_a_component_has_an_address_of_its_own(sandbox: Rig, plan: Plan) -> None:
     sandbox.deploy(plan, replace(OPTIONS, guard=Guard(least_instances=0, most_instances=2)))
     made = adapter("sagemaker")

@@ -36,6 +36,7 @@ def ask(plan: Plan) -> str:
     return client.ask(HELLO, max_tokens=8).text
 
 
+@pytest.mark.long
 def test_it_answers_goes_to_zero_and_comes_back(sandbox: Rig, plan: Plan) -> None:
     outcome = sandbox.deploy(plan, ZERO)
     assert outcome.reply is not None
@@ -104,6 +105,7 @@ def test_all_parts_are_in_the_ledger_tagged_and_removed_in_order(sandbox: Rig, p
     assert alarms(plan.region) == []
 
 
+@pytest.mark.long
 def test_the_cloud_removes_endpoint_and_component_when_their_time_is_up(
     sandbox: Rig, plan: Plan
 ) -> None:
@@ -131,6 +133,7 @@ def test_extending_moves_both_expiries(sandbox: Rig, plan: Plan) -> None:
     assert made.find(NAME, plan.region).state is State.LEFTOVER
 
 
+@pytest.mark.long
 def test_a_component_that_outlived_its_endpoint_is_found_and_removed(
     sandbox: Rig, plan: Plan
 ) -> None:
@@ -185,6 +188,7 @@ def test_running_twice_makes_nothing_new(sandbox: Rig, plan: Plan) -> None:
     assert sandbox.left(plan.region) == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("first", "then"), [(ZERO, OPTIONS), (OPTIONS, ZERO)])
 def test_it_is_not_changed_in_place(
     first: deployment.Options, then: deployment.Options, sandbox: Rig, plan: Plan

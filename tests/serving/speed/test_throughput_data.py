@@ -61,6 +61,7 @@ def test_every_usable_run_states_what_it_ran_and_how() -> None:
             assert row.concurrency is None
 
 
+@pytest.mark.long
 def test_looking_up_a_model_finds_what_a_full_scan_finds() -> None:
     for model, card in {(row.model, row.accelerator) for row in ROWS}:
         scanned = [row for row in ROWS if (row.model, row.accelerator) == (model, card)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
@@ -102,6 +103,7 @@ def test_more_tokens_touch_more_experts_and_never_more_than_all(
     assert shares[1] <= 1 + 1e-12
 
 
+@pytest.mark.long
 @given(
     any_model,
     cards,
