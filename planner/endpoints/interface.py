@@ -119,6 +119,8 @@ class EndpointAdapter(Protocol):
     cloud: str
     service: str
     longest_name: int
+    takes_reservations: bool
+    """Whether it deploys onto capacity that the user holds."""
 
     def regions(self) -> list[str]:
         """Return the regions where endpoints may be."""

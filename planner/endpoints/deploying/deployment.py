@@ -58,6 +58,7 @@ __all__ = [
     "typical_start_s",
 ]
 
+_FILLED_BY_ITSELF = {"quota", "reservation"}
 _MAKING_TIME = timedelta(minutes=15)
 
 
@@ -124,7 +125,7 @@ def prepare(
         AccessError: Nobody is signed in.
     """
     spec = specify(plan, options, container_for=adapter.container)
-    plan_checks.require_reservable(spec)
+    plan_checks.reservation(spec, taken=adapter.takes_reservations)
     check_name(spec.name, adapter.longest_name)
     spec = adapter.prepare(spec, create_roles=False)
     token = access.token_for(spec.weights, secret_name=options.token_secret, region=spec.region)
@@ -140,8 +141,8 @@ def prepare(
     findings = preflight.run([*own, *adapter.checks(spec, may_create_roles=may_create)])
     existing = _existing(spec, adapter, findings)
     if existing is not None and existing.settings_hash == spec.settings_hash:
-        # Its own machines are what fills the quota.
-        findings = [item for item in findings if item.check != "quota"]
+        # Its own machines are what fills the quota, or the reservation.
+        findings = [item for item in findings if item.check not in _FILLED_BY_ITSELF]
     return Prepared(
         spec=spec,
         findings=tuple(findings),

@@ -32,7 +32,7 @@ class Argument:
 
     Attributes:
         name: Without its dashes: ``max-num-batched-tokens``.
-        values: How many it takes: ``none``, ``one`` or ``several``.
+        values: How many it takes: ``none``, ``one``, ``several``; ``optional`` is one or none.
         kind: Of a value: ``int``, ``size`` (``8k``), ``float``, ``json`` or ``text``.
         choices: The only values it takes; empty where any will do.
         negative: Whether ``--no-NAME`` is one too.
@@ -93,7 +93,7 @@ def _reserved() -> dict[str, dict[str, str]]:
 def _one(text: str) -> tuple[str, str]:
     given, has_value, value = text.strip().partition("=")
     name = given.removeprefix("--").replace("_", "-").casefold()
-    value = " ".join(value.split("\n")).strip()  # one line each in the machine's file
+    value = " ".join(value.splitlines()).strip()  # one line each in the machine's file
     found = known().get(name)
     if found is None:
         switched = known().get(name.removeprefix("no-"))
@@ -103,9 +103,7 @@ def _one(text: str) -> tuple[str, str]:
     _refuse_reserved(found.name)
     if found.values == "none":
         return _switch(found, name, value, stated=bool(has_value)), ""
-    if name != found.name:  # the no- form of one that takes a value or none
-        return name, ""
-    if not value and found.values != "optional":
+    if not value:
         raise UsageError(
             f"vLLM's --{name} takes a value", advice=f"--engine-arg {name}={_example(found)}"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +59,10 @@ def read(texts: Iterable[str], model: Model, *, here: bool) -> Served:
         name, location = _split(text)
         if name in found:
             raise UsageError(f"--lora names {name} twice")
+        if name == model.name:
+            raise UsageError(
+                f"{name} is the name of the model itself", advice=f"--lora another-name={location}"
+            )
         adapter, remark = _look_up(name, location, model, here=here)
         found[name] = adapter
         remarks += [remark] if remark else []
@@ -73,7 +78,7 @@ def _arguments(found: dict[str, Adapter]) -> dict[str, str]:
     ranks = max(served_rank(item.rank) for item in found.values())
     return {
         "enable-lora": "",
-        "lora-modules": " ".join(f"{name}={item.location}" for name, item in found.items()),
+        "lora-modules": shlex.join(f"{name}={item.location}" for name, item in found.items()),
         "max-lora-rank": str(ranks),
         # All of them in one batch; vLLM's default is one, and the others wait.
         "max-loras": str(len(found)),

@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     from planner.plan import Plan
 
 
-_RESERVABLE = ("ec2", "sagemaker", "gce")
-
-
-def require_reservable(spec: DeploymentSpec) -> None:
+def reservation(spec: DeploymentSpec, *, taken: bool) -> None:
     """Refuse a reservation where planner cannot use one.
+
+    Args:
+        spec: The deployment.
+        taken: Whether its service takes reservations.
 
     Raises:
         UsageError: The service, or how the machine is bought, goes without.
     """
     if not spec.reservation:
         return
-    if spec.plan.service not in _RESERVABLE:
+    if not taken:
         raise UsageError(
             f"planner deploys onto no reservation on {spec.plan.service} yet",
             advice="--to ec2, gce or sagemaker, or leave --reservation out",

@@ -38,7 +38,8 @@ def flags(
 ) -> dict[str, str]:
     """Return the flags of ``vllm serve`` for a plan, without their dashes; on any cloud.
 
-    A flag without a value has an empty one. Several copies of the model on one machine are
+    A flag without a value has an empty one; of a flag that takes several values, the value is
+    their words as a shell reads them. Several copies of the model on one machine are
     vLLM's data parallel ranks: one container and one address, the weights downloaded once, and
     each request goes to the copy that has the fewest.
 
@@ -52,7 +53,7 @@ def flags(
     location = "/opt/ml/model" if weights.in_s3 else weights.location
     made = {
         "model": location,
-        "served-model-name": plan.model,
+        "served-model-name": shlex.quote(plan.model),
         "tensor-parallel-size": str(plan.tensor_parallel),
         "max-model-len": str(context),
         "gpu-memory-utilization": f"{plan.gpu_memory_utilization or engines.VLLM_UTILIZATION:.2f}",
@@ -97,14 +98,17 @@ def sagemaker_environment(flags: Mapping[str, str]) -> dict[str, str]:
     Raises:
         UsageError: A flag has several values.
     """
+    made = {}
     for name, value in flags.items():
-        if engine_arguments.takes_several(name) and len(shlex.split(value)) > 1:
+        _, *values = words({name: value})
+        if len(values) > 1:
             raise UsageError(
-                f"--{name} takes one value on SageMaker, not {len(shlex.split(value))}",
+                f"--{name} takes one value on SageMaker, not {len(values)}",
                 why="AWS's container hands vLLM one value for each flag",
                 advice="--to ec2, gce or azure-vm",
             )
-    return {f"{_PREFIX}{name.upper().replace('-', '_')}": text for name, text in flags.items()}
+        made[f"{_PREFIX}{name.upper().replace('-', '_')}"] = "".join(values)
+    return made
 
 
 def _flags_of_model(plan: Plan) -> dict[str, str]:
@@ -120,9 +124,9 @@ def _flags_of_model(plan: Plan) -> dict[str, str]:
     if adapter is not None:
         made |= {
             "enable-lora": "",
-            "lora-modules": f"{model.name}={adapter.location}",
+            "lora-modules": shlex.quote(f"{model.name}={adapter.location}"),
             "max-lora-rank": str(served_rank(adapter.rank)),
             # The name of the plan is the adapter's; its base has a name of its own.
-            "served-model-name": adapter.base,
+            "served-model-name": shlex.quote(adapter.base),
         }
     return made

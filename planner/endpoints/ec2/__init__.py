@@ -46,6 +46,7 @@ class Adapter(MachineAdapter):
     service = "ec2"
     title = "EC2"
     longest_name = requests.LONGEST_NAME
+    takes_reservations = True
     provisioning_models = requests.MODELS
     ended_by = "EventBridge Scheduler"
     console_title = "console"

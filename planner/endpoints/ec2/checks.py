@@ -13,6 +13,7 @@ from planner.endpoints.deploying import containers
 from planner.endpoints.deploying.preflight import Check, Finding, Status, good
 from planner.endpoints.ec2 import identities, machines, networks, requests, reservations
 from planner.endpoints.machines import checks as shared
+from planner.endpoints.machines.reservations import room
 from planner.errors import CloudError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -34,12 +35,7 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
         ),
         Check("network", lambda: _network(spec)),
         Check("image", lambda: _image(spec)),
-        *(
-            # What a reservation holds has been counted already.
-            [Check("reservation", lambda: reservations.check(spec))]
-            if spec.reservation
-            else [Check("quota", lambda: shared.quota(spec))]
-        ),
+        room(spec, spec.plan.instance_type, reservations.look_up),
         Check("expiry", lambda: _expiry(spec)),
         Check("guard", lambda: shared.guard(spec, "EC2", _GUARD)),
         Check("disk", lambda: _disk(spec)),

@@ -33,6 +33,7 @@ class Adapter(MachineAdapter):
     service = "gce"
     title = "Compute Engine"
     longest_name = requests.LONGEST_NAME
+    takes_reservations = True
     provisioning_models = requests.MODELS
     ended_by = "Compute Engine"
     console_title = "serial port 1"

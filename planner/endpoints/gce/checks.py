@@ -11,6 +11,7 @@ from planner.clouds.redact import redact
 from planner.endpoints.deploying.preflight import Check, Finding, Status, good
 from planner.endpoints.gce import networks, requests, reservations, zones
 from planner.endpoints.machines import checks as shared
+from planner.endpoints.machines.reservations import room
 from planner.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -29,12 +30,7 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
         Check("identity", lambda: _identity(spec, may_create=may_create_roles)),
         Check("zones", lambda: _zones(spec)),
         Check("network", lambda: _network(spec)),
-        *(
-            # What a reservation holds has been counted already.
-            [Check("reservation", lambda: reservations.check(spec))]
-            if spec.reservation
-            else [Check("quota", lambda: shared.quota(spec))]
-        ),
+        room(spec, requests.machine_of(spec.plan.instance_type)[0], reservations.look_up),
         Check("expiry", lambda: _expiry(spec)),
         Check("guard", lambda: shared.guard(spec, "Compute Engine", _GUARD)),
         Check("disk", lambda: _disk(spec)),

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from planner.endpoints.deploying.preflight import Finding, Status, good
-from planner.endpoints.gce import api, requests
-from planner.errors import NotFoundError, UsageError
-
-if TYPE_CHECKING:
-    from planner.endpoints.model import DeploymentSpec
+from planner.endpoints.gce import api
+from planner.endpoints.machines.reservations import Held
+from planner.errors import NotFoundError
 
 _KEY = "compute.googleapis.com/reservation-name"
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One reservation.
-
-    Attributes:
-        machine: Its machine type; a card beside it is compared by Compute Engine itself.
-        free: Machines of it that are not in use.
-        targeted: Whether only machines that name it land in it.
-    """
-
-    name: str
-    machine: str
-    zone: str
-    status: str
-    free: int
-    targeted: bool
 
 
 def look_up(name: str, region: str) -> Held:
@@ -57,32 +35,9 @@ def look_up(name: str, region: str) -> Held:
     )
 
 
-def check(spec: DeploymentSpec) -> Finding:
-    """Look whether a machine of the plan has room in the reservation."""
-    try:
-        held = look_up(spec.reservation, spec.region)
-    except NotFoundError as error:
-        return Finding("reservation", Status.BAD, str(error), error.advice, NotFoundError)
-    machine, _, _ = requests.machine_of(spec.plan.instance_type)
-    elsewhere = "another --reservation, or leave it out"
-    if held.machine != machine:
-        text = f"{held.name} is for {held.machine}, not {machine}"
-        return Finding(
-            "reservation", Status.BAD, text, f"--instance-type {held.machine}", UsageError
-        )
-    if held.status != "READY":
-        text = f"{held.name} is {held.status.lower()}"
-        return Finding("reservation", Status.BAD, text, elsewhere, UsageError)
-    if not held.free:
-        text = f"all machines of {held.name} are in use"
-        return Finding("reservation", Status.BAD, text, elsewhere, UsageError)
-    text = f"{held.name} in {held.zone}, {held.free} free; billed whether it is used or not"
-    return good("reservation", text)
-
-
 def affinity(held: Held) -> dict[str, Any]:
     """Return what instances.insert is told; one that takes every machine needs no name."""
-    if not held.targeted:
+    if not held.is_targeted:
         return {"reservationAffinity": {"consumeReservationType": "ANY_RESERVATION"}}
     named = {"consumeReservationType": "SPECIFIC_RESERVATION", "key": _KEY, "values": [held.name]}
     return {"reservationAffinity": named}
@@ -95,7 +50,9 @@ def _read(row: dict[str, Any], zone: str) -> Held:
         name=row["name"],
         machine=kind.rpartition("/")[2],
         zone=zone,
-        status=row.get("status", "READY"),
+        state=row["status"],
+        is_ready=row["status"] == "READY",
         free=max(0, int(held.get("count", 0)) - int(held.get("inUseCount", 0))),
-        targeted=bool(row.get("specificReservationRequired")),
+        paid="billed whether it is used or not",
+        is_targeted=bool(row.get("specificReservationRequired")),
     )

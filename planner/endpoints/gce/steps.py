@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from planner.endpoints.interface import Context
+    from planner.endpoints.machines.reservations import Held
     from planner.endpoints.model import DeploymentSpec
     from planner.ledger import Resource
 
@@ -79,7 +80,7 @@ class _Run:
         self._context = context
         self._keep = keep
         self._network = Network()
-        self._held: reservations.Held | None = None
+        self._held: Held | None = None
         self._asked: dict[str, bool] = {}
         """Zones that may have a machine of this run; whether Google has said that it makes it."""
 

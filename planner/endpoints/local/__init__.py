@@ -55,6 +55,7 @@ class Adapter:
     cloud = "local"
     service = "local"
     longest_name = 63
+    takes_reservations = False
 
     def regions(self) -> list[str]:
         """Return the one place there is."""

@@ -57,6 +57,7 @@ class MachineAdapter(ABC):
     title: ClassVar[str]
     """What people call it: ``Compute Engine``."""
     longest_name: ClassVar[int]
+    takes_reservations: ClassVar[bool] = False
     provisioning_models: ClassVar[tuple[str, ...]]
     ended_by: ClassVar[str]
     """Who keeps the order that ends an endpoint: ``a Logic App``."""

@@ -61,6 +61,7 @@ class Adapter:
     cloud = "aws"
     service = "sagemaker"
     longest_name = requests.LONGEST_NAME
+    takes_reservations = True
 
     def regions(self) -> list[str]:
         """Return the regions where endpoints may be: those switched on in the account."""

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from planner.errors import CloudError
+from planner.errors import CloudError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +36,9 @@ def forward(
 
     Raises:
         CloudError: The command ended, or forwards nothing.
+        UsageError: Another program has the port.
     """
-    port = port or _free_port()
+    port = _free_port() if port is None else _own_port(port)
     process = subprocess.Popen(  # noqa: S603 - names that the cloud has accepted
         command(port),
         stdin=subprocess.DEVNULL,
@@ -69,6 +70,21 @@ def hold() -> bool:
         process.communicate()
     _running.clear()
     return False
+
+
+def _own_port(port: int) -> int:
+    """Return a port that nothing else listens at: it would be taken for the tunnel."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UsageError(
+                f"port {port} of this computer cannot be used",
+                why=error.strerror or str(error),
+                advice="another --port",
+            ) from error
+    return port
 
 
 def _free_port() -> int:

@@ -92,7 +92,7 @@ def test_any_text_is_taken_on_one_line_or_refused(name: str, value: str) -> None
     told: dict[str, str] = {}
     with suppress(UsageError):
         told = engine_arguments.read([f"{name}={value}"])
-    assert all("\n" not in text for text in told.values())
+    assert all(text.splitlines() in ([], [text]) for text in told.values())
 
 
 @pytest.mark.parametrize("service", ["sagemaker", "ec2", "gce", "azure-vm"])
@@ -127,6 +127,32 @@ def test_several_values_become_several_words_and_sagemaker_has_room_for_one() ->
     assert "one value" in caught.value.why
     told = vllm_command.sagemaker_environment({"lora-modules": "sql=me/sql"})
     assert told == {"SM_VLLM_LORA_MODULES": "sql=me/sql"}
+
+
+@pytest.mark.parametrize("name", ["my model", "it's", 'a "b"'])
+def test_a_name_with_spaces_and_quotes_stays_one_word(name: str) -> None:
+    plan = replace(cheapest(), model=name)
+    spec = replace(deployment.specify(cheapest(), OPTIONS), plan=plan)
+    told = vllm_command.of(spec)
+    words = vllm_command.words(told)
+    assert words[words.index("--served-model-name") + 1] == name
+    assert f"--served-model-name={name}" in vllm_command.joined(told)
+    assert vllm_command.sagemaker_environment(told)["SM_VLLM_SERVED_MODEL_NAME"] == name
+
+
+def test_the_list_is_of_the_release_that_every_service_deploys() -> None:
+    folder = deploy_templates()
+    (listed,) = {row["version"] for row in table.read(folder / "vllm" / "arguments.csv")}
+    files = ("ec2.csv", "gce.csv", "azure-vm.csv", "kubernetes/settings.csv")
+    pinned = {
+        row["value"]
+        for name in files
+        for row in table.read(folder / name)
+        if row["setting"] == "version"
+    }
+    images = table.read(folder / "sagemaker" / "images.csv")
+    pinned |= {row["version"] for row in images if row["engine"] == "vllm"}
+    assert pinned == {listed}
 
 
 @pytest.mark.parametrize("engine", ["lmi", "tgi"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from planner.endpoints.deploying import lora
+from planner.endpoints.deploying import lora, vllm_command
 from planner.errors import UsageError
 from planner.serving import models
 
@@ -43,6 +43,16 @@ def test_the_largest_rank_has_room_for_all(tmp_path: Path) -> None:
         lora.read([f"wide={folder}"], model, here=False)
 
 
+def test_a_folder_with_quotes_in_its_name_stays_one_word(tmp_path: Path) -> None:
+    folder = tmp_path / "ada's"
+    folder.mkdir()
+    config = {"base_model_name_or_path": "someone/llama", "r": 8, "target_modules": ["q_proj"]}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    served = lora.read([f"ada={folder}"], models.find("someone/llama"), here=True)
+    modules = {"lora-modules": served.arguments["lora-modules"]}
+    assert vllm_command.words(modules) == ["--lora-modules", f"ada={folder}"]
+
+
 @pytest.mark.parametrize(
     ("texts", "says"),
     [
@@ -50,6 +60,7 @@ def test_the_largest_rank_has_room_for_all(tmp_path: Path) -> None:
         (["a b=someone/lora"], "NAME=WHERE"),
         (["sql=someone/lora", "sql=someone/lora"], "twice"),
         (["sql=someone/llama"], "no adapter"),
+        (["llama=someone/lora"], "the name of the model itself"),
     ],
 )
 def test_what_is_no_adapter_is_refused(texts: list[str], says: str) -> None:

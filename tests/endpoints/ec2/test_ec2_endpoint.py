@@ -8,10 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from ec2_rig import OPTIONS, REGION, TOKEN, Rig, cheapest, rig
+from ec2_rig import OPTIONS, REGION, TOKEN, Rig
 from moto.ec2.models import ec2_backends
 
-from planner.clouds import settings
 from planner.endpoints.deploying.preflight import PreflightError
 from planner.endpoints.ec2 import Adapter, networks
 from planner.endpoints.model import State
@@ -22,24 +21,9 @@ from planner.sandbox.aws import ec2_machines
 from planner.sandbox.aws.protocol import ACCOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from planner.plan import Plan
-
-
-@pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    made = rig()
-    yield made
-    settings.use(None)
-    made.sandbox.stop()
-
-
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return cheapest()
 
 
 def zone_of(machine: object) -> str:

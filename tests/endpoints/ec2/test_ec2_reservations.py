@@ -7,10 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ec2_rig import OPTIONS, REGION, TOKEN, Rig, cheapest, rig
+from ec2_rig import OPTIONS, REGION, Rig
 from vm_rig import cheapest_on
 
-from planner.clouds import settings
 from planner.endpoints.deploying import deployment
 from planner.endpoints.deploying.interruption import Interruption
 from planner.endpoints.deploying.preflight import PreflightError, Status
@@ -21,27 +20,11 @@ from planner.ledger import Ledger
 from planner.sandbox.aws.ec2_capacity import reservations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from planner.endpoints.deploying.choices import Options, Prepared
     from planner.endpoints.deploying.preflight import Finding
     from planner.plan import Plan
 
 NAME = "cr-0123456789abcdef0"
-
-
-@pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    made = rig()
-    yield made
-    settings.use(None)
-    made.sandbox.stop()
-
-
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return cheapest()
 
 
 def hold(bench: Rig, plan: Plan, **changes: Any) -> None:
@@ -89,6 +72,9 @@ def test_a_machine_lands_in_the_reservation_where_nothing_else_is_free(
     (machine,) = machines.of_endpoint(REGION)
     assert machine["Placement"]["AvailabilityZone"] == f"{REGION}b"
     assert "in use" in finding(plan, replace(ONTO, name="another")).text
+    again = prepare(plan)
+    assert again.is_same
+    assert not [item for item in again.findings if item.status is Status.BAD], "it fills it itself"
     bench.destroy("llama-2-70b", REGION)
     assert finding(plan).status is Status.GOOD
 

@@ -9,9 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from gce_rig import OPTIONS, TOKEN, Rig, cheapest, rig
+from gce_rig import OPTIONS, TOKEN, Rig, cheapest
 
-from planner.clouds import settings
 from planner.endpoints.deploying.preflight import PreflightError
 from planner.endpoints.gce import Adapter, compute, requests, zones
 from planner.endpoints.model import State
@@ -20,19 +19,9 @@ from planner.errors import CapacityError, CloudError, PlannerError, QuotaShortEr
 from planner.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from planner.plan import Plan
-
-
-@pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    made = rig()
-    yield made
-    settings.use(None)
-    made.sandbox.stop()
 
 
 @pytest.fixture(scope="module")

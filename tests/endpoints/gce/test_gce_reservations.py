@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from gce_rig import OPTIONS, TOKEN, Rig, cheapest, rig
+from gce_rig import OPTIONS, Rig
 
-from planner.clouds import settings
 from planner.endpoints.deploying import deployment
 from planner.endpoints.deploying.preflight import PreflightError, Status
 from planner.endpoints.gce import requests
@@ -16,26 +15,11 @@ from planner.endpoints.interface import adapter
 from planner.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from planner.endpoints.deploying.choices import Options, Prepared
     from planner.endpoints.deploying.preflight import Finding
     from planner.plan import Plan
 
 ONTO = replace(OPTIONS, reservation="ours")
-
-
-@pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    made = rig()
-    yield made
-    settings.use(None)
-    made.sandbox.stop()
-
-
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return cheapest()
 
 
 def hold(bench: Rig, plan: Plan, *, count: int = 1, **changes: Any) -> None:
@@ -53,10 +37,13 @@ def hold(bench: Rig, plan: Plan, *, count: int = 1, **changes: Any) -> None:
     }
 
 
-def finding(plan: Plan) -> Finding:
+def prepare(plan: Plan, options: Options = ONTO) -> Prepared:
     with Ledger() as ledger:
-        found = deployment.prepare(plan, ONTO, adapter("gce"), ledger).findings
-    checks = {item.check: item for item in found}
+        return deployment.prepare(plan, options, adapter("gce"), ledger)
+
+
+def finding(plan: Plan, options: Options = ONTO) -> Finding:
+    checks = {item.check: item for item in prepare(plan, options).findings}
     assert "quota" not in checks, "what is reserved has been counted already"
     return checks["reservation"]
 
@@ -75,7 +62,10 @@ def test_a_machine_lands_in_the_reservation_where_nothing_else_is_free(
         "key": "compute.googleapis.com/reservation-name",
         "values": ["ours"],
     }
-    assert "in use" in finding(replace(plan)).text
+    assert "in use" in finding(plan, replace(ONTO, name="another")).text
+    again = prepare(plan)
+    assert again.is_same
+    assert not [item for item in again.findings if item.status is Status.BAD], "it fills it itself"
 
 
 def test_one_that_every_machine_may_use_is_not_named(bench: Rig, plan: Plan) -> None:
