@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.endpoints.named import named, where_options
 from planner.cli.output import emit, format_option, note
-from planner.cli.quota.options import account_options, use_accounts
+from planner.cli.quota.options import use_accounts
 from planner.cli.tables import Column
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Answer of each request.",
 )
-@click.option("--region", default="", metavar="NAME", help="Where it is, if there are several.")
-@account_options
+@where_options
 @format_option
 def bench(
     name: str,
@@ -66,16 +66,12 @@ def bench(
     Figures are kept as measurements in your data folder, except those of the sandbox.
     """
     use_accounts(options)
-    from planner.endpoints.interface import adapter
     from planner.endpoints.talking import awake
     from planner.endpoints.talking import bench as work
-    from planner.endpoints.watching import locate
-    from planner.ledger import Ledger
 
-    with Ledger() as ledger:
-        found = locate.one(name, ledger, region=region)
+    found, adapter = named(name, region)
     awake.require(found)
-    loads = work.run(found, adapter(found.service).transport(found), **options)
+    loads = work.run(found, adapter.transport(found), **options)
     records = [_record(load) for load in loads]
     emit(records, _columns(), output_format, fields=list(records[0]))
     _keep(found, loads)

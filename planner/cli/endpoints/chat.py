@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.endpoints.named import named, where_options
 from planner.cli.output import note
-from planner.cli.quota.options import account_options, use_accounts
+from planner.cli.quota.options import use_accounts
 
 if TYPE_CHECKING:
     from planner.endpoints.talking.client import ChatClient, Message
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--wait", is_flag=True, help="Where it has scaled to zero machines, wait until it answers."
 )
-@click.option("--region", default="", metavar="NAME", help="Where it is, if there are several.")
-@account_options
+@where_options
 def chat(  # noqa: PLR0917 - click passes them by name
     name: str,
     question: tuple[str, ...],
@@ -60,14 +60,10 @@ def chat(  # noqa: PLR0917 - click passes them by name
     git diff | planner chat llama-2-70b --system "You review code."
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     use_accounts(options)
-    from planner.endpoints.interface import adapter
     from planner.endpoints.talking.client import ChatClient as Client
-    from planner.endpoints.watching import locate
-    from planner.ledger import Ledger
 
-    with Ledger() as ledger:
-        found = locate.one(name, ledger, region=region)
-    client = Client(adapter(found.service).transport(found), found.model)
+    found, adapter = named(name, region)
+    client = Client(adapter.transport(found), found.model)
     history: list[Message] = [{"role": "system", "content": system}] if system else []
     settings = {"max_tokens": max_tokens, "temperature": temperature}
     answer = partial(_answer, client, settings=settings, wait=wait)

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from planner.cli.endpoints.finding import found
+from planner.cli.endpoints.named import named, where_options
 from planner.cli.output import note
-from planner.cli.quota.options import account_options, use_accounts
+from planner.cli.quota.options import use_accounts
 
 
 @click.command()
@@ -19,8 +19,7 @@ from planner.cli.quota.options import account_options, use_accounts
     metavar="N",
     help="Of this computer.  [default: a free one]",
 )
-@click.option("--region", default="", metavar="NAME", help="Where it is, if there are several.")
-@account_options
+@where_options
 def connect(
     name: str,
     port: int | None,
@@ -41,7 +40,7 @@ def connect(
     from planner.endpoints.talking import port_forward
     from planner.errors import CloudError, UsageError
 
-    endpoint, adapter = found(name, region)
+    endpoint, adapter = named(name, region)
     if not isinstance(adapter, MachineAdapter):
         raise UsageError(f"{name} needs no tunnel", advice=f"planner url {name}")
     way = adapter.transport(endpoint, local_port=port)

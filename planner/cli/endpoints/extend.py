@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.duration import to_duration
-from planner.cli.quota.options import account_options, use_accounts
+from planner.cli.endpoints.named import where_options
+from planner.cli.quota.options import use_accounts
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 @click.argument("span", metavar="DURATION", required=False, callback=to_duration)
 @click.option("--no-expiry", is_flag=True, help="Let it run, and cost, until someone deletes it.")
 @click.option("--shorten", is_flag=True, help="Let it end earlier than it would now.")
-@click.option("--region", default="", metavar="NAME", help="Where it is, if there are several.")
-@account_options
+@where_options
 def extend(
     name: str,
     span: timedelta | None,

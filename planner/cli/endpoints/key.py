@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.duration import to_duration
-from planner.cli.endpoints.finding import found
+from planner.cli.endpoints.named import named, where_options
 from planner.cli.output import note
-from planner.cli.quota.options import account_options, use_accounts
+from planner.cli.quota.options import use_accounts
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="How long it is good for: at most 12h, and no longer than your own sign-in.",
 )
-@click.option("--region", default="", metavar="NAME", help="Where it is, if there are several.")
-@account_options
+@where_options
 def key(
     name: str,
     lasts: timedelta,
@@ -43,7 +42,7 @@ def key(
     export OPENAI_API_KEY=$(planner key llama-2-70b --for 15m)
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     use_accounts(options)
-    endpoint, adapter = found(name, region)
+    endpoint, adapter = named(name, region)
     click.echo(adapter.key(endpoint, lasts).reveal())
     note(
         "It may do what you may (sagemaker:InvokeEndpoint, sagemaker:CallWithBearerToken): "

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.duration import to_duration
-from planner.cli.quota.options import account_options, use_accounts
+from planner.cli.endpoints.named import named, where_options
+from planner.cli.quota.options import use_accounts
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -29,8 +30,7 @@ _PAUSE_S = 5
     help="Only lines of this last time.",
 )
 @click.option("--follow", "-f", is_flag=True, help="Go on until Ctrl-C.")
-@click.option("--region", default="", metavar="NAME", help="Where it is, if there are several.")
-@account_options
+@where_options
 def logs(
     name: str,
     since: timedelta,
@@ -41,10 +41,8 @@ def logs(
     """Print the container's log of the endpoint NAME, oldest line first."""
     use_accounts(options)
     from planner.endpoints.watching import locate
-    from planner.ledger import Ledger
 
-    with Ledger() as ledger:
-        found = locate.one(name, ledger, region=region)
+    found, _ = named(name, region)
     start = locate.now(found.service) - since
     printed = _print(found, start, 0)
     if not printed and not follow:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.endpoints.named import named, text_format_option, where_options
 from planner.cli.output import emit_json
-from planner.cli.quota.options import account_options, use_accounts
+from planner.cli.quota.options import use_accounts
 
 if TYPE_CHECKING:
     from planner.endpoints.model import Endpoint
@@ -16,16 +17,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name")
-@click.option("--region", default="", metavar="NAME", help="Where it is, if there are several.")
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people or for programs.",
-)
-@account_options
+@text_format_option
+@where_options
 def resume(
     name: str,
     region: str,
@@ -45,12 +38,9 @@ def resume(
     from planner.cli.deploy import view
     from planner.endpoints.deploying import proving
     from planner.endpoints.deploying.interruption import Interruption
-    from planner.endpoints.interface import Context, adapter
-    from planner.endpoints.watching import locate
-    from planner.ledger import Ledger
+    from planner.endpoints.interface import Context
 
-    with Ledger() as ledger:
-        found = locate.one(name, ledger, region=region)
+    found, adapter = named(name, region)
     left = f"planner destroy {found.name} --region {found.region}"
     with (
         view.Progress() as progress,
@@ -58,7 +48,7 @@ def resume(
     ):
         progress.watch(interruption)
         context = Context(interruption=interruption, progress=progress.observers.stage)
-        reply = proving.resume(found, adapter(found.service), context)
+        reply = proving.resume(found, adapter, context)
     if output_format == "json":
         emit_json(_record(found, reply))
     else:

@@ -6,23 +6,15 @@ from typing import Any
 
 import click
 
-from planner.cli.endpoints.finding import found
+from planner.cli.endpoints.named import named, text_format_option, where_options
 from planner.cli.output import emit_json, note
-from planner.cli.quota.options import account_options, use_accounts
+from planner.cli.quota.options import use_accounts
 
 
 @click.command()
 @click.argument("name")
-@click.option("--region", default="", metavar="NAME", help="Where it is, if there are several.")
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people or for programs.",
-)
-@account_options
+@text_format_option
+@where_options
 def url(
     name: str,
     region: str,
@@ -40,7 +32,7 @@ def url(
     export OPENAI_API_KEY=$(planner key llama-2-70b)
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     use_accounts(options)
-    endpoint, adapter = found(name, region)
+    endpoint, adapter = named(name, region)
     address = adapter.address(endpoint)
     if output_format == "json":
         emit_json(
