@@ -1,7 +1,7 @@
 # Everything a fresh machine with Python 3.11 and make needs:
 #   make compare   set up, then print where Llama 2 70B can be served and for how much;
 #                  what the README's five minutes need is installed then
-#   make test      set up, then run the tests: four minutes on two cores
+#   make test      set up, then run the tests: about five minutes on two cores
 #   make test-long the long ones: whole stories on the simulated clouds, faults, kills, notebooks
 PYTHON ?= python3
 VENV   := .venv
