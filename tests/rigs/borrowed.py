@@ -20,10 +20,13 @@ _SCHEMAS = (
     Path("/usr/lib/python3/dist-packages/cloudinit/config/schemas"),
 )
 _CURE = "make test fetches it; without: make .venv/.borrowed"
-# The SDK's package is there without what it depends on; of that, image_uris needs one name.
-_ASK = """
-import importlib.metadata, json, sys
+# The SDK's package is there without what it depends on; of that, one name is needed.
+_SHIM = """
+import importlib.metadata, sys
 sys.modules["importlib_metadata"] = importlib.metadata
+"""
+_ASK = """
+import json
 from sagemaker.core import image_uris
 print(json.dumps([
     image_uris.retrieve(framework, region=region, version=version,
@@ -32,8 +35,7 @@ print(json.dumps([
 ]))
 """
 _SIGN = """
-import datetime, importlib.metadata, json, sys
-sys.modules["importlib_metadata"] = importlib.metadata
+import datetime, json
 from sagemaker.core.token_generator import generate_token
 region, seconds = json.load(sys.stdin)
 print(generate_token(region=region, expiry=datetime.timedelta(seconds=seconds)))
@@ -42,21 +44,21 @@ print(generate_token(region=region, expiry=datetime.timedelta(seconds=seconds)))
 
 def sdk_images(asked: Iterable[tuple[str, str, str]]) -> list[str]:
     """Return the images that the SageMaker SDK names for (framework, version, region)."""
-    images: list[str] = json.loads(_sdk(_ASK, json.dumps(list(asked))))
+    images: list[str] = json.loads(with_sdk(_ASK, json.dumps(list(asked))))
     return images
 
 
 def sdk_token(region: str, seconds: int) -> str:
     """Return a bearer token that the SageMaker SDK signs as the sandbox's user."""
-    return _sdk(_SIGN, json.dumps([region, seconds]))
+    return with_sdk(_SIGN, json.dumps([region, seconds]))
 
 
-def _sdk(program: str, given: str) -> str:
-    """Return the last line that a program with the SDK prints."""
+def with_sdk(program: str, given: str = "") -> str:
+    """Return the last line that a program with the SDK prints, signed in to the sandbox."""
     if not _SDK.is_dir():
         pytest.skip(f"the SageMaker SDK's image data is not here: {_CURE}")
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
+        [sys.executable, "-W", "ignore", "-c", _SHIM + program],
         input=given,
         env={"PYTHONPATH": str(_SDK), "AWS_DEFAULT_REGION": "us-east-1", "PATH": "/usr/bin:/bin",
              "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(_FOLDER),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -168,10 +169,11 @@ def _expiry_role(spec: DeploymentSpec, may_create: bool) -> Finding:  # noqa: FB
 
 def _reservation(spec: DeploymentSpec) -> Finding:
     """Look whether a reservation can be one of this region; what it holds shows when it is used."""
-    wanted = f"arn:aws:sagemaker:{spec.region}:"
-    if not spec.reservation.startswith(wanted):
+    # aws, aws-cn, aws-us-gov
+    if not re.match(rf"arn:aws[\w-]*:sagemaker:{re.escape(spec.region)}:", spec.reservation):
         text = f"{spec.reservation} is no reservation of SageMaker's in {spec.region}"
-        return Finding("reservation", Status.BAD, text, f"its ARN begins with {wanted}", UsageError)
+        remedy = f"its ARN begins with arn:aws:sagemaker:{spec.region}:"
+        return Finding("reservation", Status.BAD, text, remedy, UsageError)
     return good("reservation", f"{spec.reservation.rpartition('/')[2]}; it has a quota of its own")
 
 

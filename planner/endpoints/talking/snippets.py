@@ -68,9 +68,13 @@ def _openai(url: str, model: str, key: str) -> str:
     return "\n".join(
         (
             "from openai import OpenAI",
-            f'client = OpenAI(base_url="{url}", api_key={key})',
+            "client = OpenAI(",
+            f'    base_url="{url}",',
+            f"    api_key={key},",
+            ")",
             "answer = client.chat.completions.create(",
             f'    model="{model}", messages=[{{"role": "user", "content": "Hello"}}],',
+            "    max_tokens=64,",
             ")",
             "print(answer.choices[0].message.content)",
         )

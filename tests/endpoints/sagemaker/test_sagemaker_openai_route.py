@@ -16,6 +16,7 @@ from rig import OPTIONS, Rig
 
 from planner.endpoints.interface import adapter
 from planner.endpoints.sagemaker import openai_route
+from planner.endpoints.talking import snippets
 from planner.endpoints.watching.guard import Guard
 from planner.errors import UsageError
 
@@ -103,6 +104,14 @@ def test_the_key_is_the_sdk_s(client: openai.OpenAI, plan: Plan) -> None:
     assert ask(client.with_options(api_key=theirs))
     ours = openai_route.token(plan.region, HOUR).reveal()
     assert said(ours) == said(theirs)
+
+
+@pytest.mark.long
+def test_the_code_that_is_printed_first_runs_as_it_stands(sandbox: Rig, plan: Plan) -> None:
+    sandbox.deploy(plan)
+    url = openai_route.base_url(NAME, plan.region)
+    code = next(iter(snippets.of_sagemaker(NAME, plan.region, NAME, url=url).values()))
+    assert borrowed.with_sdk(code).strip()
 
 
 def said(key: str) -> dict[str, list[str]]:
