@@ -46,7 +46,10 @@ def connect(
     way = adapter.transport(endpoint, local_port=port)
     click.echo(f"{way.url}/v1")
     if settings.current().simulated:
-        note("The simulated machine is open to this computer as it is: there is no tunnel.")
+        note(
+            "A simulated machine needs no tunnel: use this address in place of "
+            "http://127.0.0.1:PORT/v1."
+        )
         return
     note(f"Model: {endpoint.model}. The way is open until Ctrl-C.")
     if not port_forward.hold():
