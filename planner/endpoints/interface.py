@@ -10,12 +10,13 @@ from planner.endpoints.watching.patience import Patience
 from planner.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from planner.endpoints.deploying.interruption import Interruption
     from planner.endpoints.deploying.lifecycle import Step
     from planner.endpoints.deploying.preflight import Check
+    from planner.endpoints.ingress import Access
     from planner.endpoints.model import (
         Awaited,
         Container,
@@ -97,10 +98,12 @@ class Address:
     Attributes:
         url: What a client of OpenAI's API takes as its base URL; it ends in ``/v1``.
         needs_key: Whether requests must carry a key (:meth:`EndpointAdapter.key`).
+        certificate: Whom to trust there, in PEM; empty where every computer knows it already.
     """
 
     url: str
     needs_key: bool = False
+    certificate: str = ""
 
 
 class Transport(Protocol):
@@ -121,6 +124,8 @@ class EndpointAdapter(Protocol):
     longest_name: int
     takes_reservations: bool
     """Whether it deploys onto capacity that the user holds."""
+    ways_in: Collection[Access]
+    """What ``--access`` may be there."""
 
     def regions(self) -> list[str]:
         """Return the regions where endpoints may be."""
@@ -205,11 +210,26 @@ class EndpointAdapter(Protocol):
             UsageError: There is only the way through a tunnel.
         """
 
-    def key(self, endpoint: Endpoint, lasts: timedelta) -> Secret:
+    def key(self, endpoint: Endpoint, lasts: timedelta | None) -> Secret:
         """Return a key for applications.
+
+        Args:
+            endpoint: As its cloud shows it.
+            lasts: How long it shall be good for; None for what is usual there.
 
         Raises:
             UsageError: The endpoint takes none, or none that lasts so long.
+        """
+
+    def rotate_key(self, endpoint: Endpoint, overlap: timedelta) -> Secret:
+        """Make a new key, and return it.
+
+        Args:
+            endpoint: As its cloud shows it.
+            overlap: How long the one before stays good.
+
+        Raises:
+            UsageError: The endpoint takes none that is kept.
         """
 
 

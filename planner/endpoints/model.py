@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from planner.endpoints.ingress import Ingress
 from planner.endpoints.watching.guard import Guard, GuardProof
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ TAG_PRECISION = "planner:precision"
 TAG_SETTINGS = "planner:settings"
 TAG_HOURLY = "planner:hourly-usd"
 TAG_GUARD = "planner:guard"
+TAG_ACCESS = "planner:access"
 _CONFIG = "endpoint_config:"
 NEVER = "never"
 """Value of the expiry tag of an endpoint that the user keeps without one."""
@@ -130,6 +132,7 @@ class Awaited:
         run: Of the deploy that made it; empty where the service does not tell.
         startup_timeout_s: How long it may take from now on.
         to_zero: Whether its model is an inference component, which starts after the machine.
+        access: The way in to a machine (:attr:`Ingress.tag`); empty: a tunnel.
     """
 
     name: str
@@ -139,6 +142,7 @@ class Awaited:
     run: str = ""
     startup_timeout_s: int = 3600
     to_zero: bool = False
+    access: str = ""
 
     @property
     def component(self) -> str:
@@ -162,6 +166,8 @@ class DeploymentSpec:
         volume_gb: Disk to order; None where the machine brings its own.
         run: Marks what one run of planner made, so that it removes nothing else.
         reservation: Of capacity that the user holds; the cloud's id of it.
+        ingress: The way in for applications.
+        api_key: What they show there; None where the way in is a tunnel.
     """
 
     name: str
@@ -179,6 +185,8 @@ class DeploymentSpec:
     volume_gb: int | None = None
     reservation: str = ""
     guard: Guard = field(default_factory=Guard)
+    ingress: Ingress = field(default_factory=Ingress)
+    api_key: Secret | None = None
 
     @property
     def region(self) -> str:
@@ -196,6 +204,7 @@ class DeploymentSpec:
             run=self.run,
             startup_timeout_s=self.startup_timeout_s,
             to_zero=self.guard.to_zero,
+            access=self.ingress.tag,
         )
 
     @property
@@ -215,6 +224,7 @@ class DeploymentSpec:
             **({"engine arguments": own} if own else {}),
             **({"reservation": self.reservation} if self.reservation else {}),
             **({"scales to zero": "yes"} if self.guard.to_zero else {}),
+            **({"access": self.ingress.words} if self.ingress.is_open else {}),
             **{f"${name}": value for name, value in sorted(self.container.environment.items())},
         }
 
@@ -237,6 +247,7 @@ class DeploymentSpec:
             TAG_PRECISION: self.plan.precision,
             TAG_SETTINGS: self.settings_hash,
             **({TAG_GUARD: " ".join(self.guard.kinds)} if self.guard.kinds else {}),
+            **({TAG_ACCESS: self.ingress.tag} if self.ingress.is_open else {}),
             **({TAG_HOURLY: f"{price.normalize():f}"} if price is not None else {}),
         }
 
@@ -258,6 +269,7 @@ class Endpoint:
         scales_to_zero: Whether all its machines go when it is unused, and come when it is asked.
         occupied: Whether machines run although it has failed.
         problem: Why it failed, or what is odd about it.
+        access: The way in to a machine (:attr:`Ingress.tag`); empty: a tunnel, or the cloud's own.
     """
 
     name: str
@@ -283,6 +295,7 @@ class Endpoint:
     scales_to_zero: bool = False
     occupied: bool = False
     problem: str = ""
+    access: str = ""
 
     @property
     def awaited(self) -> Awaited:
@@ -295,6 +308,7 @@ class Endpoint:
             model=self.model,
             run=next(configs, ""),
             to_zero=self.scales_to_zero,
+            access=self.access,
         )
 
     @property

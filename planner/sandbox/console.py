@@ -40,7 +40,7 @@ _STATISTICS = (
     "(APIServer pid=1) INFO 11-26 12:00:00 [loggers.py:127] Engine 000: Avg prompt throughput: "
     "12.0 tokens/s, Avg generation throughput: 34.0 tokens/s, Running: 1 reqs, Waiting: 0 reqs"
 )
-_EVERY_S = 10
+_EVERY_S, _CERTIFICATE_EVERY_S = 10, 600
 _KIB = 1024
 _ALL_KIB = 2048  # of what is kept where the knob keeps all
 
@@ -55,6 +55,7 @@ class Machine:
         script: What its boot script does.
         token_known: From when on the machine may read its token; None: at once.
         stuck: Whether it comes no further than ``before``.
+        certificate: Of its way in; empty where it has none.
     """
 
     born: datetime
@@ -62,6 +63,7 @@ class Machine:
     script: Script = field(default_factory=Script)
     token_known: datetime | None = None
     stuck: bool = False
+    certificate: str = ""
 
 
 def start(world: World, machine: Machine) -> list[str]:
@@ -77,7 +79,7 @@ def start(world: World, machine: Machine) -> list[str]:
     begins = token if late and token is not None else machine.born
     if world.now() < begins:
         return list(before)
-    script = (*before, *_ENGINE)
+    script = (*before, *_ENGINE[:-1], *_certificate(machine), _ENGINE[-1])
     whole = world.scenario.endpoint_startup_s
     past = (world.now() - begins).total_seconds()
     share = 1.0 if whole <= 0 else min(1.0, past / whole)
@@ -85,7 +87,8 @@ def start(world: World, machine: Machine) -> list[str]:
     failure = world.scenario.endpoint_failure
     if failure and is_ready(written):
         words = _LAST_WORDS.get(failure, failure)
-        return [*written[:-2], words, "planner: failed: vLLM ended with code 1"]
+        *kept, _, _ = (line for line in written if line not in _certificate(machine))
+        return [*kept, words, "planner: failed: vLLM ended with code 1"]
     return written
 
 
@@ -111,15 +114,22 @@ def _later(world: World, machine: Machine, started: Sequence[str]) -> list[str]:
     room = (world.scenario.console_kib or _ALL_KIB) * _KIB
     backwards: list[str] = []
     while second > 0 and room > 0:
-        said = list(_said(machine.script, second))
+        said = list(_said(machine, second))
         backwards += reversed(said)
         room -= sum(len(line) + 2 for line in said)
         second -= 1
     return backwards[::-1]
 
 
-def _said(script: Script, second: int) -> Iterator[str]:
+def _certificate(machine: Machine) -> tuple[str, ...]:
+    return (f"planner-certificate: {machine.certificate}",) if machine.certificate else ()
+
+
+def _said(machine: Machine, second: int) -> Iterator[str]:
     """Yield what is written in one second of an endpoint's life."""
+    script = machine.script
+    if second % _CERTIFICATE_EVERY_S == 0:
+        yield from _certificate(machine)
     if script.logs_requests:
         yield _REQUEST
     if second % _EVERY_S == 0:

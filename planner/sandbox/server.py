@@ -67,6 +67,7 @@ class Sandbox:
 
     def stop(self) -> None:
         """Close the ports."""
+        self.world.close()
         for server in self._servers:
             server.shutdown()
             server.server_close()

@@ -115,10 +115,14 @@ class World:
         self.lock = threading.RLock()
         self.clock = Clock()
         self.on_reset: list[Callable[[], None]] = []
+        self.listeners: list[Callable[[], None]] = []
+        """Each closes a port that a simulated machine has opened."""
         self.reset(scenario or Scenario())
 
     def reset(self, scenario: Scenario) -> None:
         """Start again, empty, at the real time."""
+        # Outside the lock: a port that is being closed may wait for it.
+        self.close()
         with self.lock:
             self.scenario = scenario
             self.clock = Clock()
@@ -133,6 +137,11 @@ class World:
             self._throttled: Counter[tuple[str, ...]] = Counter()
             for forget in self.on_reset:
                 forget()
+
+    def close(self) -> None:
+        """Close what simulated machines listen at."""
+        while self.listeners:
+            self.listeners.pop()()
 
     def now(self) -> datetime:
         """Return the simulated time."""

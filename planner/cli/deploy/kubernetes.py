@@ -24,6 +24,8 @@ _ONLY_ELSEWHERE = (
     "plan_only",
     "spot",
     "reservation",
+    "allow",
+    "domain",
 )
 
 

@@ -29,6 +29,8 @@ _CLOUD_ONLY = (
     "role",
     "token_secret",
     "reservation",
+    "allow",
+    "domain",
 )
 
 

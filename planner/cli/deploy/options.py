@@ -152,6 +152,28 @@ _OPTIONS = (
         "reservation of Google's (its name), SageMaker's training plan for endpoints (ARN).",
     ),
     click.option(
+        "--access",
+        type=Choice(["tunnel", "private", "public"]),
+        default="tunnel",
+        show_default=True,
+        help="How applications reach a machine (ec2, gce, azure-vm): by your tunnel, or at an "
+        "address in its network or on the internet, with TLS and a key.",
+    ),
+    click.option(
+        "--allow",
+        multiple=True,
+        metavar="CIDR",
+        help="Who may come to that address: 203.0.113.0/24, or on ec2 a security group; again "
+        "for more.",
+    ),
+    click.option(
+        "--domain",
+        default="",
+        metavar="HOST",
+        help="Fetch a certificate for this name, which you point to the address.  [default: a "
+        "certificate of the machine's own, which planner hands over]",
+    ),
+    click.option(
         "--engine",
         type=Choice(["vllm", "lmi", "tgi"]),
         default="vllm",
@@ -300,6 +322,7 @@ def options_of(given: Mapping[str, Any]) -> Options:
 
     from planner.endpoints.deploying import engine_arguments
     from planner.endpoints.deploying.choices import Options as Chosen
+    from planner.endpoints.ingress import Ingress
     from planner.endpoints.watching.guard import Guard
 
     ceiling = given["max_hourly"]
@@ -341,5 +364,6 @@ def options_of(given: Mapping[str, Any]) -> Options:
         life=None if given["no_expiry"] else given["expires"],
         max_hourly=None if ceiling is None else Decimal(str(ceiling)),
         guard=guard,
+        ingress=Ingress.of(given["access"], given["allow"], given["domain"]),
         engine_arguments=engine_arguments.read(given["engine_args"]),
     )

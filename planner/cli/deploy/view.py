@@ -102,6 +102,7 @@ def _facts(prepared: Prepared) -> list[tuple[str, str]]:
         ("Layout", _layout(plan)),
         *([("vLLM", spec.container.words)] if spec.container.arguments else []),
         ("Speed", _speed(plan)),
+        *([("Access", spec.ingress.words)] if spec.ingress.is_open else []),
         ("Expires", _expiry(_as_it_is(prepared))),
         ("Makes", "nothing: it is there" if prepared.is_same else _makes(spec)),
     ]
@@ -290,8 +291,23 @@ def _codes(awaited: Awaited) -> dict[str, str]:
         return snippets.of_sagemaker(name, region, model, awaited.component, url=url)
     if awaited.service == "local":
         return {"Its address, for any OpenAI client": f"planner url {name}"}
+    if awaited.access:
+        return _codes_of_address(awaited)
     way = {"From this computer (until Ctrl-C)": f"planner connect {name} --port {_PORT}"}
     return way | snippets.of_url(f"http://127.0.0.1:{_PORT}/v1", model)
+
+
+def _codes_of_address(awaited: Awaited) -> dict[str, str]:
+    """Return how applications ask a machine at its own address."""
+    from planner.endpoints.interface import adapter
+
+    made = adapter(awaited.service)
+    found = made.find(awaited.name, awaited.region)
+    if found is None:
+        return {"Its address": f"planner url {awaited.name}"}
+    where = made.address(found)
+    pinned = f"{awaited.name}.pem" if where.certificate else ""
+    return snippets.of_address(awaited.name, where.url, awaited.model, pinned)
 
 
 def usual_time(prepared: Prepared) -> str:

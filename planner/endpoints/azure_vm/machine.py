@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from planner.endpoints.azure_vm.requests import Group
+    from planner.endpoints.ingress import Access
     from planner.endpoints.talking.http_transport import HttpTransport
 
 _RUNNING = {"", "starting", "running"}
@@ -66,6 +67,13 @@ class AzureMachine:
         where = f"{self.where.name}/{self.name}"
         simulated = settings.current().azure_endpoint
         return way_in.transport(self.name, where, simulated, self._tunnel, local_port)
+
+    def host(self, access: Access) -> str:
+        """Return the address of the machine on the internet."""
+        del access  # its network is its own: nothing else is in it
+        where = f"{self.where.name}/{self.name}"
+        simulated = settings.current().azure_endpoint
+        return way_in.host(where, simulated, lambda: _address(self.where))
 
     def _tunnel(self) -> way_in.Tunnel:
         address = _address(self.where)

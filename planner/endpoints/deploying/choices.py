@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from planner.endpoints.ingress import Ingress
 from planner.endpoints.model import State
 from planner.endpoints.watching.guard import Guard
 
@@ -33,6 +34,7 @@ class Options:
         weights: A Hugging Face id or S3 prefix; empty for the usual weights of the model.
         wait: Stay until it has answered.
         reservation: Capacity that the user holds, to deploy onto.
+        ingress: The way in for applications.
         engine_arguments: The user's own for vLLM, adapters among them, without dashes.
     """
 
@@ -52,6 +54,7 @@ class Options:
     wait: bool = True
     guard: Guard = field(default_factory=Guard)
     reservation: str = ""
+    ingress: Ingress = field(default_factory=Ingress)
     engine_arguments: dict[str, str] = field(default_factory=dict)
 
 

@@ -9,6 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from planner.clouds import settings
+from planner.endpoints import api_keys
 from planner.endpoints.deploying import (
     access,
     containers,
@@ -107,6 +108,8 @@ def specify(
         startup_timeout_s=containers.startup_timeout_s(weights),
         volume_gb=containers.volume_gb(plan.instance_type, weights),
         reservation=options.reservation,
+        ingress=options.ingress,
+        api_key=api_keys.new() if options.ingress.is_open else None,
         guard=options.guard,
     )
 
@@ -126,6 +129,7 @@ def prepare(
     """
     spec = specify(plan, options, container_for=adapter.container)
     plan_checks.reservation(spec, taken=adapter.takes_reservations)
+    plan_checks.ingress(spec, adapter.ways_in)
     check_name(spec.name, adapter.longest_name)
     spec = adapter.prepare(spec, create_roles=False)
     token = access.token_for(spec.weights, secret_name=options.token_secret, region=spec.region)

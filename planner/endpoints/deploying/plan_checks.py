@@ -11,7 +11,10 @@ from planner.errors import UsageError
 from planner.serving import suitability
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from planner.endpoints.deploying.preflight import Finding
+    from planner.endpoints.ingress import Access
     from planner.endpoints.model import DeploymentSpec
     from planner.plan import Plan
 
@@ -35,6 +38,33 @@ def reservation(spec: DeploymentSpec, *, taken: bool) -> None:
         )
     if spec.plan.pricing_model == "spot":
         raise UsageError("a reservation holds no spot machine", advice="leave --spot out")
+
+
+def ingress(spec: DeploymentSpec, ways_in: Collection[Access]) -> None:
+    """Refuse a way in that a service does not have.
+
+    Args:
+        spec: The deployment.
+        ways_in: What the service has.
+
+    Raises:
+        UsageError: It has another.
+    """
+    chosen, service = spec.ingress, spec.plan.service
+    if not chosen.is_open:
+        return
+    if chosen.access not in ways_in:
+        others = " or ".join(f"--access {way}" for way in ways_in)
+        raise UsageError(
+            f"{service} has no --access {chosen.access}",
+            why="" if others else "its endpoints have addresses of their own: planner url",
+            advice=others or "leave --access out",
+        )
+    if chosen.security_groups and service != "ec2":
+        raise UsageError(
+            f"{chosen.security_groups[0]} is a security group of EC2, and this is {service}",
+            advice="--allow 203.0.113.0/24",
+        )
 
 
 def fit(spec: DeploymentSpec) -> Finding:

@@ -32,6 +32,8 @@ def emit(spec: DeploymentSpec, kind: str) -> str:
             advice="leave --idle, --budget, --min-instances and --max-instances out, or let "
             "planner deploy make it (without --emit)",
         )
+    if spec.ingress.is_open:
+        raise UsageError("templates carry no way in", advice="planner deploy (without --emit)")
     if spec.reservation:
         raise UsageError("templates carry no reservation", advice="planner deploy (without --emit)")
     return json.dumps(_WRITERS[kind](spec), indent=2)

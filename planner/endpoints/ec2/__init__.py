@@ -23,6 +23,7 @@ from planner.endpoints.ec2 import (
     steps,
 )
 from planner.endpoints.ec2.machine import Ec2Machine
+from planner.endpoints.ingress import Access
 from planner.endpoints.machines import watch
 from planner.endpoints.machines.adapter import MachineAdapter
 from planner.endpoints.model import TAG_EXPIRES
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from planner.endpoints.deploying.preflight import Check
     from planner.endpoints.interface import Context
     from planner.endpoints.machines.found import Found
-    from planner.endpoints.model import DeploymentSpec, Endpoint
+    from planner.endpoints.model import DeploymentSpec, Endpoint, Secret
 
 
 class Adapter(MachineAdapter):
@@ -47,6 +48,7 @@ class Adapter(MachineAdapter):
     title = "EC2"
     longest_name = requests.LONGEST_NAME
     takes_reservations = True
+    ways_in = tuple(Access)
     provisioning_models = requests.MODELS
     ended_by = "EventBridge Scheduler"
     console_title = "console"
@@ -111,6 +113,14 @@ class Adapter(MachineAdapter):
             yield partial(expiry.delete, schedule, region)
         for kept in secret.stored(region, name):
             yield partial(secret.delete, kept.name, region)
+
+    def stored_keys(self, endpoint: Endpoint) -> Secret:
+        """Return what Parameter Store holds for the way in."""
+        return secret.read(secret.key_of(endpoint), endpoint.region)
+
+    def store_keys(self, endpoint: Endpoint, keys: Secret) -> None:
+        """Put another value there."""
+        secret.write(secret.key_of(endpoint), endpoint.region, keys)
 
     def settings(self, endpoint: Endpoint) -> dict[str, str]:
         """Return the settings of an endpoint in the words of ``DeploymentSpec.settings``."""

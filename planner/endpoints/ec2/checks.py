@@ -78,7 +78,8 @@ def _network(spec: DeploymentSpec) -> Finding:
         text = f"{error} ({error.why})" if error.why else str(error)
         return Finding("network", Status.BAD, text, error.advice, NotFoundError)
     zones = ", ".join(dict.fromkeys(subnet.zone for subnet in found))
-    return good("network", f"{found[0].network}: {zones}; nothing comes in")
+    lets_in = spec.ingress.words if spec.ingress.is_open else "nothing comes in"
+    return good("network", f"{found[0].network}: {zones}; {lets_in}")
 
 
 def _image(spec: DeploymentSpec) -> Finding:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from planner.clouds import settings
 from planner.endpoints.ec2 import machines, requests
+from planner.endpoints.ingress import Access
 from planner.endpoints.machines import watch, way_in
+from planner.errors import CloudError
 
 if TYPE_CHECKING:
     from planner.endpoints.talking.http_transport import HttpTransport
@@ -55,6 +57,18 @@ class Ec2Machine:
         where = f"{self.region}/{self.id}"
         simulated = settings.current().aws_endpoint
         return way_in.transport(self.name, where, simulated, self._tunnel, local_port)
+
+    def host(self, access: Access) -> str:
+        """Return the address of the machine on the internet, or in its network."""
+        where = f"{self.region}/{self.id}"
+        return way_in.host(where, settings.current().aws_endpoint, lambda: self._address(access))
+
+    def _address(self, access: Access) -> str:
+        found = machines.get(self.id, self.region) or {}
+        field = "PublicIpAddress" if access is Access.PUBLIC else "PrivateIpAddress"
+        if not found.get(field):
+            raise CloudError(f"{self.name} has no address yet", advice="planner status")
+        return str(found[field])
 
     def _tunnel(self) -> way_in.Tunnel:
         profile = settings.current().aws_profile

@@ -1,13 +1,16 @@
-"""Where a machine may stand: the subnets in zones that have its type, and the closed door."""
+"""Where a machine may stand: the subnets in zones that have its type, and who may come in."""
 
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from planner.endpoints.aws import calls
 from planner.endpoints.ec2 import requests
 from planner.errors import CloudError, NotFoundError
+
+if TYPE_CHECKING:
+    from planner.endpoints.ingress import Ingress
 
 CHOSEN = "PLANNER_AWS_SUBNETS"
 """The variable with the subnets to use, where the default network is not to be used."""
@@ -86,40 +89,57 @@ def to_try(instance_type: str, region: str, zone: str = "") -> list[Subnet]:
     return sorted(found, key=lambda subnet: (subnet.zone, subnet.id))
 
 
-def closed_group(subnet: Subnet, region: str) -> str:
-    """Return the security group of planner's machines in a network, made on first use.
+def group(subnet: Subnet, region: str, ingress: Ingress) -> str:
+    """Return the security group for a way in, made on first use and kept: it costs nothing.
 
-    Nothing comes in; everything may go out, for the weights.
+    Everything may go out, for the weights.
     """
-    found = _group(subnet, region)
-    if found:
-        return found
+    name = requests.group_name(ingress)
+    number = _group(name, subnet, region) or _make_group(name, subnet, region, ingress)
+    for permission in requests.permissions(ingress):
+        try:
+            calls.call(
+                "ec2",
+                region,
+                "authorize_security_group_ingress",
+                "open the way in",
+                GroupId=number,
+                IpPermissions=[permission],
+            )
+        except CloudError as error:
+            if error.code != "InvalidPermission.Duplicate":
+                raise
+    return number
+
+
+def _make_group(name: str, subnet: Subnet, region: str, ingress: Ingress) -> str:
+    lets_in = f"HTTPS from {len(ingress.allow)} sources" if ingress.is_open else "nothing"
     try:
         made = calls.call(
             "ec2",
             region,
             "create_security_group",
-            "make the closed security group",
-            GroupName=requests.GROUP,
-            Description="planner: nothing comes in",
+            "make the security group",
+            GroupName=name,
+            Description=f"planner: {lets_in} comes in",
             VpcId=subnet.network,
         )
     except CloudError as error:
         # Two deploys at once both find it missing.
         if error.code != "InvalidGroup.Duplicate":
             raise
-        return _group(subnet, region)
+        return _group(name, subnet, region)
     return str(made["GroupId"])
 
 
-def _group(subnet: Subnet, region: str) -> str:
+def _group(name: str, subnet: Subnet, region: str) -> str:
     answer = calls.call(
         "ec2",
         region,
         "describe_security_groups",
         "look for the security group",
         Filters=[
-            {"Name": "group-name", "Values": [requests.GROUP]},
+            {"Name": "group-name", "Values": [name]},
             {"Name": "vpc-id", "Values": [subnet.network]},
         ],
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner.bundled import deploy_templates
 from planner.endpoints.deploying import containers
+from planner.endpoints.ingress import Access
 from planner.endpoints.machines import boot, checks
 from planner.endpoints.model import NEVER, TAG_EXPIRES
 from planner.serving import table
@@ -17,18 +18,24 @@ from planner.serving import table
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from planner.endpoints.ingress import Ingress
     from planner.endpoints.model import DeploymentSpec
 
 LONGEST_NAME = 40
 """Of an endpoint: EventBridge Scheduler allows 64 for the expiry, which carries the run's mark."""
 PORT = 8000
 MODELS = ("STANDARD", "SPOT")
+KEY = ".key"
+"""How the names of parameters with keys end."""
 TAG_RUN = "planner:run"
 TAG_DETAILS = "planner:details"
 """The settings in full, in pieces of at most 256 characters, which is all that a tag takes."""
 PREFIX = "planner-ec2"
 GROUP = "planner-endpoint"
-"""The security group of all of planner's machines in a network: nothing comes in."""
+"""The security group of machines with a tunnel in a network: nothing comes in.
+
+Where something may, who it is makes the rest of the name: machines with the same way in share it.
+"""
 ROOT = "/dev/sda1"
 _SYSTEM_GB = 120  # the image (its CUDA toolkits among it), vLLM's image and room to unpack it
 _TERMINATES = "arn:aws:scheduler:::aws-sdk:ec2:terminateInstances"
@@ -50,6 +57,11 @@ def documented_types() -> frozenset[str]:
 def parameter_name(spec: DeploymentSpec) -> str:
     """Return the name of the parameter with the token: this run's alone."""
     return f"{parameter_prefix(spec.name)}{spec.run}"
+
+
+def key_name(spec: DeploymentSpec) -> str:
+    """Return the name of the parameter with the keys of the way in: this run's alone."""
+    return f"{parameter_name(spec)}{KEY}"
 
 
 def parameter_prefix(endpoint: str = "") -> str:
@@ -92,7 +104,30 @@ def user_data(spec: DeploymentSpec, parameter: str) -> str:
         region=spec.region,
         expires="" if spec.expires_at is None else spec.tags[TAG_EXPIRES],
         tag=TAG_EXPIRES,
+        **boot.ingress(spec, key_name(spec)),
     )
+
+
+def group_name(ingress: Ingress) -> str:
+    """Return the name of the security group of a way in."""
+    if not ingress.is_open:
+        return GROUP
+    text = json.dumps([ingress.allow, ingress.ports])
+    return f"{GROUP}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def permissions(ingress: Ingress) -> list[dict[str, Any]]:
+    """Return what a security group lets in."""
+    return [
+        {
+            "IpProtocol": "tcp",
+            "FromPort": port,
+            "ToPort": port,
+            "IpRanges": [{"CidrIp": item} for item in ingress.networks],
+            "UserIdGroupPairs": [{"GroupId": item} for item in ingress.security_groups],
+        }
+        for port in ingress.ports
+    ]
 
 
 def client_token(spec: DeploymentSpec, subnet: str) -> str:
@@ -110,8 +145,10 @@ def instance(
         image: The AMI.
         subnet: Where.
         group: The security group.
-        public: Whether it gets an address of its own, for the way out.
+        public: Whether it gets an address of its own, for the way out; one that is to be reached
+            from the internet does in any case.
     """
+    public = public or spec.ingress.access is Access.PUBLIC
     parameter = parameter_name(spec) if spec.token is not None else ""
     made: dict[str, Any] = {
         "ImageId": image,

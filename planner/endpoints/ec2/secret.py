@@ -1,6 +1,7 @@
-"""The token for gated weights: a parameter of Parameter Store that one run's machine reads.
+"""Secrets of a machine: parameters of Parameter Store that one run's machine reads.
 
-A SecureString of the standard tier, encrypted with the account's own key: it costs nothing.
+The token for gated weights, and the keys of the way in. SecureStrings of the standard tier,
+encrypted with the account's own key: they cost nothing.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from planner.endpoints.aws import calls
 from planner.endpoints.ec2 import requests
-from planner.errors import CloudError
+from planner.endpoints.model import Secret
+from planner.errors import CloudError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from planner.endpoints.model import DeploymentSpec
+    from planner.endpoints.model import DeploymentSpec, Endpoint
 
 
 class Stored(NamedTuple):
@@ -27,20 +29,34 @@ class Stored(NamedTuple):
     created: datetime | None
 
 
-def create(spec: DeploymentSpec) -> str:
-    """Store the token of a deployment and return the parameter's name."""
-    if spec.token is None:
-        return ""
-    name = requests.parameter_name(spec)
+class Kept(NamedTuple):
+    """A secret, and what people call it."""
+
+    what: str
+    value: Secret
+
+
+def of(spec: DeploymentSpec) -> dict[str, Kept]:
+    """Return the secrets of a deployment by the names of their parameters."""
+    made = {}
+    if spec.token is not None:
+        made[requests.parameter_name(spec)] = Kept("the token", spec.token)
+    if spec.api_key is not None:
+        made[requests.key_name(spec)] = Kept("the key", spec.api_key)
+    return made
+
+
+def create(spec: DeploymentSpec, name: str, kept: Kept) -> str:
+    """Store a secret of a deployment and return the parameter's name."""
     try:
         calls.call(
             "ssm",
             spec.region,
             "put_parameter",
-            "store the token",
+            f"store {kept.what}",
             Name=name,
-            Description="planner: the token that a machine loads its weights with",
-            Value=spec.token.reveal(),
+            Description=f"planner: {kept.what} of a machine that serves a model",
+            Value=kept.value.reveal(),
             Type="SecureString",
             Tags=requests.short_tags(spec),
         )
@@ -49,6 +65,44 @@ def create(spec: DeploymentSpec) -> str:
         if error.code != "ParameterAlreadyExists":
             raise
     return name
+
+
+def key_of(endpoint: Endpoint) -> str:
+    """Return the parameter with the keys of an endpoint's way in.
+
+    Raises:
+        NotFoundError: It is gone.
+    """
+    for part in endpoint.parts:
+        name = part.removeprefix("parameter:")
+        if name != part and name.endswith(requests.KEY):
+            return name
+    raise NotFoundError(
+        f"the key of {endpoint.name} is not in Parameter Store any more",
+        advice=f"planner destroy {endpoint.name}, then deploy it again",
+    )
+
+
+def read(name: str, region: str) -> Secret:
+    """Return what a parameter holds."""
+    answer = calls.call(
+        "ssm", region, "get_parameter", "read the key", Name=name, WithDecryption=True
+    )
+    return Secret(str(answer["Parameter"]["Value"]))
+
+
+def write(name: str, region: str, value: Secret) -> None:
+    """Give a parameter another value."""
+    calls.call(
+        "ssm",
+        region,
+        "put_parameter",
+        "store the key",
+        Name=name,
+        Value=value.reveal(),
+        Type="SecureString",
+        Overwrite=True,
+    )
 
 
 def delete(name: str, region: str) -> None:

@@ -6,6 +6,7 @@ which it costs money unguarded; the cloud's order to terminate it follows as soo
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from planner.clouds import aws
@@ -45,13 +46,12 @@ def create(
     """
     run, account = _Run(spec, context, keep), aws.account()
     made = []
-    if spec.token is not None:
-        name = requests.parameter_name(spec)
+    for name, kept in secret.of(spec).items():
         made.append(
             Step(
-                "store the token in Parameter Store",
-                lambda: secret.create(spec),
-                lambda: secret.delete(name, spec.region),
+                f"store {kept.what} in Parameter Store",
+                partial(secret.create, spec, name, kept),
+                partial(secret.delete, name, spec.region),
                 _record(spec, account, "parameter", name),
             )
         )
@@ -92,7 +92,7 @@ class _Run:
 
         def make(subnet: str) -> None:
             place = places[subnet]
-            group = networks.closed_group(place, spec.region)
+            group = networks.group(place, spec.region, spec.ingress)
             body = requests.instance(spec, image, subnet, group, public=place.public)
             self._launch(body | (reservations.placed(held) if held else {}))
 
@@ -149,9 +149,9 @@ class _Run:
         spec = self._spec
         waiting.until(lambda: spec.run in self._runs(), self._context)
         steps.claim(spec, self._runs(own=True), "EC2")
-        own = requests.parameter_name(spec)
+        own = secret.of(spec)
         for kept in secret.stored(spec.region, spec.name):
-            if kept.name != own:
+            if kept.name not in own:
                 secret.delete(kept.name, spec.region)
         return ""
 

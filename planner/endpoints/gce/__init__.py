@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from planner.endpoints.gce import api, checks, compute, identities, lookup, requests, secret, steps
 from planner.endpoints.gce.machine import GceMachine
+from planner.endpoints.ingress import Access
 from planner.endpoints.machines import watch
 from planner.endpoints.machines.adapter import MachineAdapter
 from planner.errors import UsageError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from planner.endpoints.deploying.preflight import Check
     from planner.endpoints.interface import Context
     from planner.endpoints.machines.found import Found
-    from planner.endpoints.model import DeploymentSpec, Endpoint
+    from planner.endpoints.model import DeploymentSpec, Endpoint, Secret
 
 
 class Adapter(MachineAdapter):
@@ -34,6 +35,7 @@ class Adapter(MachineAdapter):
     title = "Compute Engine"
     longest_name = requests.LONGEST_NAME
     takes_reservations = True
+    ways_in = tuple(Access)
     provisioning_models = requests.MODELS
     ended_by = "Compute Engine"
     console_title = "serial port 1"
@@ -85,6 +87,14 @@ class Adapter(MachineAdapter):
                 yield partial(compute.delete_machine, zone, endpoint.name, context, key=key)
         for kept in secret.stored(endpoint.region, endpoint.name):
             yield partial(secret.delete, kept.name)
+
+    def stored_keys(self, endpoint: Endpoint) -> Secret:
+        """Return what Secret Manager holds for the way in."""
+        return secret.read(secret.key_of(endpoint))
+
+    def store_keys(self, endpoint: Endpoint, keys: Secret) -> None:
+        """Put another value there."""
+        secret.write(secret.key_of(endpoint), keys)
 
     def settings(self, endpoint: Endpoint) -> dict[str, str]:
         """Return the settings of an endpoint in the words of ``DeploymentSpec.settings``."""

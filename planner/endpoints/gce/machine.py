@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from planner.clouds import gcp, settings
 from planner.endpoints.gce import compute, requests
+from planner.endpoints.ingress import Access
 from planner.endpoints.machines import watch, way_in
+from planner.errors import CloudError
 
 if TYPE_CHECKING:
     from planner.endpoints.talking.http_transport import HttpTransport
@@ -52,6 +54,19 @@ class GceMachine:
         where = f"{gcp.project()}/{self.zone}/{self.name}"
         simulated = settings.current().gcp_endpoint
         return way_in.transport(self.name, where, simulated, self._tunnel, local_port)
+
+    def host(self, access: Access) -> str:
+        """Return the address of the machine on the internet, or in its network."""
+        where = f"{gcp.project()}/{self.zone}/{self.name}"
+        return way_in.host(where, settings.current().gcp_endpoint, lambda: self._address(access))
+
+    def _address(self, access: Access) -> str:
+        found = compute.machine(self.zone, self.name) or {}
+        for card in found.get("networkInterfaces", []):
+            public = next((item.get("natIP") for item in card.get("accessConfigs", [])), None)
+            if address := public if access is Access.PUBLIC else card.get("networkIP"):
+                return str(address)
+        raise CloudError(f"{self.name} has no address yet", advice="planner status")
 
     def _tunnel(self) -> way_in.Tunnel:
         project = gcp.project()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -15,14 +16,18 @@ from planner.endpoints.machines.checks import PROVISIONING
 from planner.serving import table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
+    from planner.endpoints.ingress import Ingress
     from planner.endpoints.model import DeploymentSpec
 
 LONGEST_NAME = 40
 """Of an endpoint: a machine's may have 63, and the secret's carries the run behind it."""
 PORT = 8000
 NETWORK_TAG = "planner-endpoint"
+KEY = "-key"
+"""How the names of secrets with keys end."""
 LABEL_ENDPOINT, LABEL_RUN = "planner-endpoint", "planner-run"
 LABEL_OWNER, LABEL_EXPIRES = "planner-owner", "planner-expires"
 LABEL_REGION = "planner-region"
@@ -50,6 +55,11 @@ def settings() -> dict[str, str]:
 def secret_name(spec: DeploymentSpec) -> str:
     """Return the name of the secret with the token: this run's alone."""
     return f"planner-{spec.name}-{spec.run}"
+
+
+def key_name(spec: DeploymentSpec) -> str:
+    """Return the name of the secret with the keys of the way in: this run's alone."""
+    return f"{secret_name(spec)}{KEY}"
 
 
 def machine_of(instance_type: str) -> tuple[str, str, int]:
@@ -94,12 +104,13 @@ def arguments(spec: DeploymentSpec) -> list[str]:
     return boot.vllm_arguments(spec, "0.0.0.0", PORT)  # noqa: S104 - the firewall admits IAP alone
 
 
-def user_data(spec: DeploymentSpec, secret: str) -> str:
+def user_data(spec: DeploymentSpec, secret: str, key: str = "") -> str:
     """Return the cloud-init of the machine.
 
     Args:
         spec: The deployment.
         secret: Resource name of the secret with the token; empty where none is needed.
+        key: Likewise of the one with the keys of the way in.
     """
     return boot.user_data(
         "gce.yaml.j2",
@@ -108,13 +119,20 @@ def user_data(spec: DeploymentSpec, secret: str) -> str:
         image=spec.container.image,
         port=PORT,
         secret=secret,
+        **boot.ingress(spec, key),
     )
 
 
 def instance(
-    spec: DeploymentSpec, zone: str, secret: str, now: datetime, network: Network | None = None
+    spec: DeploymentSpec,
+    zone: str,
+    secret: str,
+    now: datetime,
+    network: Network | None = None,
+    *,
+    key: str = "",
 ) -> dict[str, Any]:
-    """Return the body of instances.insert."""
+    """Return the body of instances.insert; ``secret`` and ``key`` as in :func:`user_data`."""
     where = network or Network()
     subnetwork = {"subnetwork": where.subnetwork} if where.subnetwork else {}
     kind, card, cards = machine_of(spec.plan.instance_type)
@@ -124,7 +142,7 @@ def instance(
         "description": "planner: one model, served by vLLM",
         "machineType": f"{place}/machineTypes/{kind}",
         "labels": labels(spec),
-        "tags": {"items": [NETWORK_TAG]},
+        "tags": {"items": network_tags(spec.ingress)},
         "disks": [
             {
                 "boot": True,
@@ -149,7 +167,7 @@ def instance(
         "serviceAccounts": [{"email": spec.execution_role, "scopes": [_SCOPE]}],
         "metadata": {
             "items": [
-                {"key": "user-data", "value": user_data(spec, secret)},
+                {"key": "user-data", "value": user_data(spec, secret, key)},
                 {"key": "serial-port-logging-enable", "value": "true"},
                 {"key": "block-project-ssh-keys", "value": "true"},
                 {"key": DETAILS, "value": details(spec)},
@@ -196,8 +214,18 @@ def details(spec: DeploymentSpec) -> str:
     return json.dumps({"tags": spec.tags, "settings": spec.settings}, sort_keys=True)
 
 
-def firewall_rules(network: Network | None = None) -> list[dict[str, Any]]:
-    """Return the rules for planner's machines: IAP's tunnels come in, nothing else does."""
+def network_tags(ingress: Ingress) -> list[str]:
+    """Return the tags that the firewall's rules go by: machines with one way in share its tag."""
+    if not ingress.is_open:
+        return [NETWORK_TAG]
+    text = json.dumps([ingress.networks, ingress.ports])
+    return [NETWORK_TAG, f"planner-ingress-{hashlib.sha256(text.encode()).hexdigest()[:12]}"]
+
+
+def firewall_rules(
+    network: Network | None = None, ingress: Ingress | None = None
+) -> list[dict[str, Any]]:
+    """Return the rules for planner's machines: IAP's tunnels come in, and whom a way in admits."""
     where = network or Network()
     more = "" if where.name == networks.DEFAULT else f"-{where.name}"[:38]
     common = {
@@ -222,7 +250,21 @@ def firewall_rules(network: Network | None = None) -> list[dict[str, Any]]:
             "sourceRanges": [IAP_ADDRESSES],
             "allowed": [{"IPProtocol": "tcp", "ports": [str(PORT)]}],
         },
+        *(_admission(ingress, common, more) if ingress and ingress.is_open else ()),
     ]
+
+
+def _admission(ingress: Ingress, common: dict[str, Any], more: str) -> Iterator[dict[str, Any]]:
+    tag = network_tags(ingress)[-1]
+    yield {
+        **common,
+        "name": f"{tag}{more}",
+        "description": "planner: and HTTPS from whom its way in admits",
+        "priority": 800,
+        "targetTags": [tag],
+        "sourceRanges": ingress.networks,
+        "allowed": [{"IPProtocol": "tcp", "ports": [str(port) for port in ingress.ports]}],
+    }
 
 
 def secret(spec: DeploymentSpec) -> dict[str, Any]:

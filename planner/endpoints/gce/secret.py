@@ -1,4 +1,7 @@
-"""The token in Secret Manager: one secret per run, readable by planner's machines alone."""
+"""Secrets of a machine in Secret Manager: this run's alone, readable by planner's machines alone.
+
+The token for gated weights, and the keys of the way in.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from planner.endpoints.gce import api, compute, requests
+from planner.endpoints.model import Secret
 from planner.endpoints.watching import waiting
-from planner.errors import CloudError
+from planner.errors import CloudError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from planner.endpoints.interface import Context
-    from planner.endpoints.model import DeploymentSpec
+    from planner.endpoints.model import DeploymentSpec, Endpoint
 
 _API = "secretmanager"
 
@@ -24,14 +28,28 @@ def path(name: str) -> str:
     return f"{api.project_path()}/secrets/{name}"
 
 
-def create(spec: DeploymentSpec, context: Context) -> str:
-    """Store the token of a deployment and return the secret's name.
+class Kept(NamedTuple):
+    """A secret, and what people call it."""
+
+    what: str
+    value: Secret
+
+
+def of(spec: DeploymentSpec) -> dict[str, Kept]:
+    """Return the secrets of a deployment by their names."""
+    made = {}
+    if spec.token is not None:
+        made[requests.secret_name(spec)] = Kept("the token", spec.token)
+    if spec.api_key is not None:
+        made[requests.key_name(spec)] = Kept("the key", spec.api_key)
+    return made
+
+
+def create(spec: DeploymentSpec, context: Context, name: str, kept: Kept) -> str:
+    """Store a secret of a deployment and return its name.
 
     A run that comes here again finds its own work.
     """
-    if spec.token is None:
-        return ""
-    name = requests.secret_name(spec)
     try:
         api.call(
             "POST",
@@ -46,16 +64,7 @@ def create(spec: DeploymentSpec, context: Context) -> str:
     except CloudError as error:
         if not api.is_taken(error):
             raise
-    data = base64.b64encode(spec.token.reveal().encode()).decode()
-    api.call(
-        "POST",
-        f"/v1/{path(name)}:addVersion",
-        "store the token",
-        api=_API,
-        action="secretmanager.versions.add",
-        body={"payload": {"data": data}},
-        repeatable=True,  # machines read the latest version
-    )
+    write(name, kept.value, kept.what)
     reader = {
         "role": "roles/secretmanager.secretAccessor",
         "members": [f"serviceAccount:{spec.execution_role}"],
@@ -65,7 +74,7 @@ def create(spec: DeploymentSpec, context: Context) -> str:
         lambda: api.call(
             "POST",
             f"/v1/{path(name)}:setIamPolicy",
-            "let the machine read the token",
+            f"let the machine read {kept.what}",
             api=_API,
             action="secretmanager.secrets.setIamPolicy",
             body={"policy": {"bindings": [reader]}},
@@ -75,6 +84,48 @@ def create(spec: DeploymentSpec, context: Context) -> str:
         compute.is_unknown_account,
     )
     return name
+
+
+def key_of(endpoint: Endpoint) -> str:
+    """Return the secret with the keys of an endpoint's way in.
+
+    Raises:
+        NotFoundError: It is gone.
+    """
+    for part in endpoint.parts:
+        name = part.removeprefix("secret:")
+        if name != part and name.endswith(requests.KEY):
+            return name
+    raise NotFoundError(
+        f"the key of {endpoint.name} is not in Secret Manager any more",
+        advice=f"planner destroy {endpoint.name}, then deploy it again",
+    )
+
+
+def read(name: str) -> Secret:
+    """Return what a secret holds."""
+    answer = api.call(
+        "GET",
+        f"/v1/{path(name)}/versions/latest:access",
+        "read the key",
+        api=_API,
+        action="secretmanager.versions.access",
+    )
+    return Secret(base64.b64decode(answer["payload"]["data"]).decode())
+
+
+def write(name: str, value: Secret, what: str = "the key") -> None:
+    """Give a secret another value; machines read the latest version."""
+    data = base64.b64encode(value.reveal().encode()).decode()
+    api.call(
+        "POST",
+        f"/v1/{path(name)}:addVersion",
+        f"store {what}",
+        api=_API,
+        action="secretmanager.versions.add",
+        body={"payload": {"data": data}},
+        repeatable=True,
+    )
 
 
 def delete(name: str) -> None:

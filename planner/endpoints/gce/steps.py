@@ -6,6 +6,7 @@ moment in which it costs money unguarded.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from planner.clouds import gcp, settings
@@ -48,13 +49,12 @@ def create(
     """
     run = _Run(spec, context, keep)
     made = [Step("close the firewall", run.close_firewall)]
-    if spec.token is not None:
-        name = requests.secret_name(spec)
+    for name, kept in secret.of(spec).items():
         made.append(
             Step(
-                "store the token in Secret Manager",
-                lambda: secret.create(spec, context),
-                lambda: secret.delete(name),
+                f"store {kept.what} in Secret Manager",
+                partial(secret.create, spec, context, name, kept),
+                partial(secret.delete, name),
                 _record(spec, "secret", name),
             )
         )
@@ -86,7 +86,7 @@ class _Run:
 
     def close_firewall(self) -> str:
         self._network = networks.choose(self._spec.region)
-        for rule in requests.firewall_rules(self._network):
+        for rule in requests.firewall_rules(self._network, self._spec.ingress):
             compute.make_firewall_rule(rule, self._context)
         return ""
 
@@ -124,8 +124,9 @@ class _Run:
 
     def _begin_in(self, zone: str) -> dict[str, Any]:
         spec = self._spec
-        key = secret.path(requests.secret_name(spec)) if spec.token is not None else ""
-        body = requests.instance(spec, zone, key, settings.now(), self._network)
+        token = secret.path(requests.secret_name(spec)) if spec.token is not None else ""
+        keys = secret.path(requests.key_name(spec))
+        body = requests.instance(spec, zone, token, settings.now(), self._network, key=keys)
         body |= reservations.affinity(self._held) if self._held else {}
         return compute.begin_machine(zone, body, key=f"{spec.run}/{zone}")
 
@@ -155,9 +156,9 @@ class _Run:
         spec = self._spec
         waiting.until(lambda: spec.run in self._runs(), self._context)
         steps.claim(spec, self._runs(own=True), "Compute Engine")
-        own = requests.secret_name(spec)
+        own = secret.of(spec)
         for item in secret.stored(spec.region, spec.name):
-            if item.name != own:
+            if item.name not in own:
                 secret.delete(item.name)
         return ""
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from planner.endpoints.deploying.preflight import Check
+    from planner.endpoints.ingress import Access
     from planner.endpoints.interface import Context
     from planner.endpoints.local.record import Record
     from planner.endpoints.model import Awaited, Container, DeploymentSpec, Secret, Weights
@@ -56,6 +57,7 @@ class Adapter:
     service = "local"
     longest_name = 63
     takes_reservations = False
+    ways_in: tuple[Access, ...] = ()
 
     def regions(self) -> list[str]:
         """Return the one place there is."""
@@ -194,7 +196,7 @@ class Adapter:
         """Return the engine's own address, on this machine's loopback."""
         return Address(f"{self.transport(endpoint).url}/v1")
 
-    def key(self, endpoint: Endpoint, lasts: timedelta) -> Secret:
+    def key(self, endpoint: Endpoint, lasts: timedelta | None) -> Secret:
         """Refuse: nobody else reaches the engine.
 
         Raises:
@@ -204,6 +206,14 @@ class Adapter:
         raise UsageError(
             f"{endpoint.name} takes no key", why="it listens on this machine's loopback only"
         )
+
+    def rotate_key(self, endpoint: Endpoint, overlap: timedelta) -> Secret:
+        """Refuse likewise.
+
+        Raises:
+            UsageError: Always.
+        """
+        return self.key(endpoint, overlap)
 
 
 def _start(spec: DeploymentSpec) -> str:

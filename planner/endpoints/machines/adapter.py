@@ -11,13 +11,23 @@ from abc import ABC, abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from planner.endpoints.machines import checks, console, found, removal, watch
+from planner.clouds import settings as clouds
+from planner.endpoints import api_keys
+from planner.endpoints.ingress import Access, Ingress
+from planner.endpoints.machines import (
+    checks,
+    console,
+    found,
+    removal,
+    watch,
+    way_in,
+)
 from planner.endpoints.model import Container, State
 from planner.endpoints.watching.guard import GuardProof
 from planner.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from planner.endpoints.deploying.lifecycle import Step
@@ -44,6 +54,9 @@ class Handle(Protocol):
     def transport(self, local_port: int | None = None) -> HttpTransport:
         """Return the way to its engine, through this port of the computer or a free one."""
 
+    def host(self, access: Access) -> str:
+        """Return where its way in is: an address, with a port where it is not HTTPS' own."""
+
 
 class MachineAdapter(ABC):
     """Machines of one service, each of which serves one model with vLLM.
@@ -58,6 +71,7 @@ class MachineAdapter(ABC):
     """What people call it: ``Compute Engine``."""
     longest_name: ClassVar[int]
     takes_reservations: ClassVar[bool] = False
+    ways_in: ClassVar[Collection[Access]] = (Access.TUNNEL,)
     provisioning_models: ClassVar[tuple[str, ...]]
     ended_by: ClassVar[str]
     """Who keeps the order that ends an endpoint: ``a Logic App``."""
@@ -121,6 +135,17 @@ class MachineAdapter(ABC):
     @abstractmethod
     def extend(self, endpoint: Endpoint, expires_at: datetime | None) -> None:
         """Move the expiry, in the cloud."""
+
+    def stored_keys(self, endpoint: Endpoint) -> Secret:
+        """Return what the cloud's store holds for the way in (:mod:`planner.endpoints.api_keys`).
+
+        Vendors with more ``ways_in`` than the tunnel write it.
+        """
+        raise NotImplementedError
+
+    def store_keys(self, endpoint: Endpoint, keys: Secret) -> None:
+        """Put another value there; likewise."""
+        raise NotImplementedError
 
     # What is the same on every machine.
 
@@ -239,26 +264,50 @@ class MachineAdapter(ABC):
         return self.machine(endpoint.name, endpoint.region).transport(local_port)
 
     def address(self, endpoint: Endpoint) -> Address:
-        """Refuse: the machine takes nothing from outside.
+        """Return where applications reach the machine, and whom to trust there.
 
         Raises:
-            UsageError: Always.
+            UsageError: It takes nothing from outside.
+            CloudError: Its console does not show its certificate now.
         """
-        raise UsageError(
-            f"{endpoint.name} has no address of its own",
-            why="its machine takes nothing from outside; a tunnel of yours reaches it",
-            advice=f"planner connect {endpoint.name}",
-        )
+        ingress = self._ingress(endpoint, "has no address of its own")
+        machine = self.machine(endpoint.name, endpoint.region)
+        return way_in.address(endpoint.name, ingress, machine.host, machine.console)
 
-    def key(self, endpoint: Endpoint, lasts: timedelta) -> Secret:
-        """Refuse: your account is the key to the tunnel.
+    def key(self, endpoint: Endpoint, lasts: timedelta | None) -> Secret:
+        """Return the key of the way in, from the cloud's store.
 
         Raises:
-            UsageError: Always.
+            UsageError: There is only the tunnel, or the key shall end by itself.
         """
-        del lasts
-        raise UsageError(
-            f"{endpoint.name} takes no key",
-            why="whoever may open a tunnel to its machine may ask it",
-            advice=f"planner connect {endpoint.name}",
-        )
+        self._ingress(endpoint, "takes no key")
+        if lasts is not None:
+            raise UsageError(
+                f"the key of {endpoint.name} is good until it is rotated",
+                advice=f"leave --for out; planner key rotate {endpoint.name}",
+            )
+        return api_keys.current(self.stored_keys(endpoint))
+
+    def rotate_key(self, endpoint: Endpoint, overlap: timedelta) -> Secret:
+        """Make a new key for the way in, and return it; the machine knows it within a minute.
+
+        Raises:
+            UsageError: There is only the tunnel.
+        """
+        self._ingress(endpoint, "takes no key")
+        made = api_keys.new()
+        stored = self.stored_keys(endpoint)
+        self.store_keys(endpoint, api_keys.rotated(stored, made, clouds.now(), overlap))
+        return made
+
+    @staticmethod
+    def _ingress(endpoint: Endpoint, what_is_not: str) -> Ingress:
+        ingress = Ingress.of_tag(endpoint.access)
+        if not ingress.is_open:
+            raise UsageError(
+                f"{endpoint.name} {what_is_not}",
+                why="its machine takes nothing from outside; a tunnel of yours reaches it",
+                advice=f"planner connect {endpoint.name} (another deploy with --access public "
+                "or private has an address)",
+            )
+        return ingress

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from planner.endpoints.machines import console
 from planner.endpoints.model import (
+    TAG_ACCESS,
     TAG_HOURLY,
     TAG_MODEL,
     TAG_OWNER,
@@ -108,6 +109,7 @@ def endpoint(found: Found, cloud: str, service: str) -> Endpoint:
         parts=tuple(found.parts),
         occupied=occupied,
         problem=problem,
+        access=tags.get(TAG_ACCESS, ""),
     )
 
 

@@ -1,19 +1,25 @@
-"""The way to the engine of a machine: a tunnel from this computer, open while planner runs."""
+"""The ways to the engine of a machine: a tunnel from this computer, or the machine's address."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from planner.clouds import settings
+from planner.endpoints.interface import Address
 from planner.endpoints.talking import port_forward
 from planner.endpoints.talking.http_transport import HttpTransport
-from planner.errors import PlannerError
+from planner.errors import CloudError, PlannerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from planner.endpoints.ingress import Access, Ingress
+
+_CERTIFICATE = re.compile(r"planner-certificate: ([A-Za-z0-9+/=]{64,})")
+_PEM_WIDTH = 64
 
 _open: dict[str, int] = {}
 
@@ -74,3 +80,61 @@ def _forward(name: str, tunnel: Tunnel, local_port: int | None) -> int:
         advice=tunnel.advice,
         port=local_port,
     )
+
+
+def address(
+    name: str,
+    ingress: Ingress,
+    host: Callable[[Access], str],
+    console: Callable[[], Sequence[str]],
+) -> Address:
+    """Return where applications reach a machine.
+
+    Args:
+        name: The endpoint's.
+        ingress: Its way in, which is open.
+        host: Tells its address.
+        console: Reads what it wrote: the authority that signs its certificate among it.
+
+    Raises:
+        CloudError: The console does not show the certificate now.
+    """
+    # A simulated machine is in no domain.
+    own = not ingress.domain or settings.current().simulated
+    where = host(ingress.access) if own else ingress.domain
+    certificate = _certificate(name, console()) if own else ""
+    return Address(f"https://{where}/v1", needs_key=True, certificate=certificate)
+
+
+def host(where: str, sandbox: str | None, real: Callable[[], str]) -> str:
+    """Return the address of a machine; a simulated one listens on this computer.
+
+    Args:
+        where: What tells the machine from all others: ``project/zone/name``.
+        sandbox: Base URL of the simulated cloud.
+        real: Asks a real cloud.
+    """
+    if not settings.current().simulated:
+        return real()
+    import requests
+
+    answer = requests.get(f"{sandbox}/sandbox-ingress/{where}", timeout=30)
+    return answer.text.strip()
+
+
+def _certificate(name: str, lines: Sequence[str]) -> str:
+    """Return the certificate that a machine has said on its console, in PEM.
+
+    The console comes through the cloud's own API, so that no stranger in between can pass for
+    the machine. The first: what comes later may be anybody's words.
+    """
+    found = _CERTIFICATE.search("\n".join(lines))
+    if found is None:
+        raise CloudError(
+            f"the console of {name} does not show its certificate now",
+            why="the machine says it every ten minutes, and clouds keep a console's end alone",
+            advice=f"planner url {name} in ten minutes; planner logs {name}",
+        )
+    text = found[1]
+    pieces = [text[at : at + _PEM_WIDTH] for at in range(0, len(text), _PEM_WIDTH)]
+    return "\n".join(["-----BEGIN CERTIFICATE-----", *pieces, "-----END CERTIFICATE-----", ""])

@@ -33,7 +33,7 @@ from planner.endpoints.sagemaker import (
     watch,
 )
 from planner.endpoints.watching.guard import GuardProof
-from planner.errors import NotFoundError
+from planner.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from planner.endpoints.deploying.lifecycle import Step
     from planner.endpoints.deploying.preflight import Check
+    from planner.endpoints.ingress import Access
     from planner.endpoints.interface import Context, LogLine, Transport
     from planner.endpoints.model import (
         Awaited,
@@ -62,6 +63,7 @@ class Adapter:
     service = "sagemaker"
     longest_name = requests.LONGEST_NAME
     takes_reservations = True
+    ways_in: tuple[Access, ...] = ()
 
     def regions(self) -> list[str]:
         """Return the regions where endpoints may be: those switched on in the account."""
@@ -238,9 +240,22 @@ class Adapter:
         url = openai_route.base_url(name, region, _component(endpoint))
         return Address(url, needs_key=True)
 
-    def key(self, endpoint: Endpoint, lasts: timedelta) -> Secret:
-        """Return a bearer token of SageMaker's."""
-        return openai_route.token(endpoint.region, lasts)
+    def key(self, endpoint: Endpoint, lasts: timedelta | None) -> Secret:
+        """Return a bearer token of SageMaker's; an hour's by default."""
+        return openai_route.token(endpoint.region, lasts or openai_route.USUAL)
+
+    def rotate_key(self, endpoint: Endpoint, overlap: timedelta) -> Secret:
+        """Refuse: its keys are signed and end by themselves.
+
+        Raises:
+            UsageError: Always.
+        """
+        del overlap
+        raise UsageError(
+            f"{endpoint.name} has no key that is kept",
+            why="SageMaker's keys are signed when they are asked for, and end after hours",
+            advice=f"planner key {endpoint.name}",
+        )
 
     def transport(self, endpoint: Endpoint, *, local_port: int | None = None) -> Transport:
         """Return the way to talk to the endpoint."""

@@ -15,7 +15,7 @@ from planner.clouds import aws
 from planner.endpoints.model import Secret
 from planner.errors import NoCredentialsError, UsageError
 
-LONGEST = timedelta(hours=12)
+LONGEST, USUAL = timedelta(hours=12), timedelta(hours=1)
 _HOST = "sagemaker.amazonaws.com"
 _PREFIX = "sagemaker-api-key-"
 _VERSION = "&Version=1"

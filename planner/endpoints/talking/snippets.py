@@ -22,6 +22,42 @@ def of_url(url: str, model: str) -> dict[str, str]:
     }
 
 
+def of_address(name: str, url: str, model: str, certificate: str = "") -> dict[str, str]:
+    """Return how to ask an engine at a machine's own address, by tool.
+
+    Args:
+        name: The endpoint's.
+        url: Its address for clients of OpenAI's API.
+        model: The name that it serves its model under.
+        certificate: The file with the certificate to trust; empty where every computer knows it.
+    """
+    pin = f" --certificate {certificate}" if certificate else ""
+    trust = f"--cacert {certificate} " if certificate else ""
+    return {
+        "Its key, and its certificate" if certificate else "Its key": "\n".join(
+            (
+                f"export OPENAI_BASE_URL=$(planner url {name}{pin})",
+                f"export OPENAI_API_KEY=$(planner key {name})",
+            )
+        ),
+        "Python with the openai package (pip install openai)": "\n".join(
+            (
+                "import os" + (", ssl" if certificate else ""),
+                *(["from openai import DefaultHttpxClient"] if certificate else []),
+                _openai(url, model, 'os.environ["OPENAI_API_KEY"]', certificate),
+            )
+        ),
+        "curl": "\n".join(
+            (
+                f"curl {trust}{url}/chat/completions \\",
+                '  -H "Authorization: Bearer $OPENAI_API_KEY" \\',
+                '  -H "Content-Type: application/json" \\',
+                f"  -d '{_body(model)}'",
+            )
+        ),
+    }
+
+
 def of_sagemaker(
     name: str, region: str, model: str, component: str = "", *, url: str
 ) -> dict[str, str]:
@@ -64,11 +100,16 @@ def of_sagemaker(
     }
 
 
-def _openai(url: str, model: str, key: str) -> str:
+def _openai(url: str, model: str, key: str, certificate: str = "") -> str:
+    trusted = [
+        f'trusted = ssl.create_default_context(cafile="{certificate}")',
+        "client = OpenAI(",
+        "    http_client=DefaultHttpxClient(verify=trusted),",
+    ]
     return "\n".join(
         (
             "from openai import OpenAI",
-            "client = OpenAI(",
+            *(trusted if certificate else ["client = OpenAI("]),
             f'    base_url="{url}",',
             f"    api_key={key},",
             ")",

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # The prefix of a service's IAM actions, where it is not boto3's name.
 _IAM_PREFIX = {"service-quotas": "servicequotas"}
-_TUNNEL = "/sandbox-tunnel/"
+_TUNNEL, _WAY_IN = "/sandbox-tunnel/", "/sandbox-ingress/"
 
 
 class AwsApp:
@@ -74,6 +74,8 @@ class AwsApp:
         call = _parse(request)
         if request.path.startswith(_TUNNEL):
             return self._tunnel(request)(environ, start_response)
+        if request.path.startswith(_WAY_IN):
+            return self._way_in(request)(environ, start_response)
         time.sleep(self._world.scenario.latency_s)
         if sagemaker_openai.ROUTE.fullmatch(request.path):
             return self._openai(request)(environ, start_response)
@@ -97,6 +99,11 @@ class AwsApp:
         path, body = "/".join(rest), request.get_data()
         with self._world.lock:
             return ec2_machines.tunnel(self._world, region, number, path, body)
+
+    def _way_in(self, request: Request) -> Response:
+        region, number = request.path.removeprefix(_WAY_IN).split("/")
+        with self._world.lock:
+            return ec2_machines.way_in(self._world, region, number)
 
     def _openai(self, request: Request) -> Response:
         key, body = request.headers.get("Authorization", ""), request.get_data()

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from moto.ec2.models import ec2_backends
 from moto.scheduler.models import scheduler_backends
+from moto.ssm.models import ssm_backends
 from werkzeug.wrappers import Response
 
-from planner.sandbox import console, engine, metrics
+from planner.sandbox import console, engine, ingress, metrics
 from planner.sandbox.aws.ec2_answers import members, xml_response
 from planner.sandbox.aws.protocol import ACCOUNT, AwsCall, AwsError
 from planner.sandbox.aws.sagemaker_logs import moment
@@ -151,6 +152,33 @@ def tunnel(world: World, region: str, number: str, path: str, body: bytes) -> Re
     return Response(answer, content_type="text/event-stream")
 
 
+def way_in(world: World, region: str, number: str) -> Response:
+    """Answer where applications reach a machine."""
+    machine = _existing(world, region, number)
+    key = Script.of(_user_data(machine)).key
+    if not key:
+        return Response("the machine has no way in", 404)
+
+    def keys() -> str:
+        found = ssm_backends[ACCOUNT][region].get_parameter(key)
+        return "" if found is None else str(found.response_object(decrypt=True)["Value"])
+
+    def networks() -> list[str]:
+        groups = [group for card in machine.nics.values() for group in card.group_set]
+        rules = [rule for group in groups for rule in group.ingress_rules]
+        return [
+            str(rule.ip_range["CidrIp"])
+            for rule in rules
+            if rule.ip_range and rule.from_port <= ingress.HTTPS <= rule.to_port
+        ]
+
+    def answers() -> bool:
+        return console.is_ready(console.start(world, _shown(world, machine)))
+
+    where = ingress.listen(world, ingress.Machine(machine.id, keys, networks, answers))
+    return Response(where, content_type="text/plain")
+
+
 def known(world: World, profile: str) -> bool:
     """Tell whether an instance profile is known by now."""
     made: datetime | None = world.notes["iam-born"].get(profile)
@@ -241,6 +269,8 @@ def _row(world: World, machine: Any) -> dict[str, Any]:  # noqa: ANN401 - moto's
         "ClientToken": machine.client_token or "",
         "Placement": {"AvailabilityZone": machine.placement.zone},
         "SubnetId": machine.subnet_id or "",
+        "PrivateIpAddress": machine.private_ip or "",
+        "PublicIpAddress": machine.public_ip or "",
         "Tags": [{"Key": key, "Value": value} for key, value in _tags(machine).items()],
     }
 
@@ -269,11 +299,13 @@ def _shown(world: World, machine: Any) -> console.Machine:  # noqa: ANN401 - mot
     born = world.notes["ec2-born"].get(machine.id, world.now())
     made = max(world.notes["iam-born"].values(), default=None)
     late = timedelta(seconds=world.scenario.identity_lag_s)
+    script = Script.of(_user_data(machine))
     return console.Machine(
         born=born,
         before=_BEFORE,
-        script=Script.of(_user_data(machine)),
+        script=script,
         token_known=None if made is None else made + late,
+        certificate=ingress.certificate(world, machine.id) if script.key else "",
     )
 
 

@@ -29,6 +29,8 @@ def blueprint(world: World) -> Blueprint:
     made = Blueprint("identity", __name__)
     _accounts(made, world)
     _secrets(made, world)
+    _versions(made, world)
+    _policies(made, world)
     _firewalls(made, world)
     return made
 
@@ -87,6 +89,23 @@ def _secrets(made: Blueprint, world: World) -> None:
             _get(world, "gcp-secrets", name)["_data"] = data
         return jsonify(name=f"projects/{project}/secrets/{name}/versions/1", state="ENABLED")
 
+
+def _versions(made: Blueprint, world: World) -> None:
+    @route(
+        made,
+        f"{_PARENT}/secrets/<name>/versions/latest:access",
+        "secretmanager.versions.access",
+    )
+    def access_version(project: str, name: str) -> Response:
+        with world.lock:
+            data = _get(world, "gcp-secrets", name).get("_data")
+        if data is None:
+            raise GoogleError(404, "NOT_FOUND", f"{name} has no version")
+        whole = f"projects/{project}/secrets/{name}/versions/1"
+        return jsonify(name=whole, payload={"data": base64.b64encode(data).decode()})
+
+
+def _policies(made: Blueprint, world: World) -> None:
     @route(
         made, f"{_PARENT}/secrets/<name>:setIamPolicy", "secretmanager.secrets.setIamPolicy", "POST"
     )

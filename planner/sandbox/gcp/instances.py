@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import itertools
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
 from planner.sandbox import console as console_lines
-from planner.sandbox import engine, metrics
+from planner.sandbox import engine, ingress, metrics
 from planner.sandbox.boot import Script
-from planner.sandbox.gcp import accounts, reservations
+from planner.sandbox.gcp import accounts, reservations, ways_in
 from planner.sandbox.gcp.google import GoogleError, route
 
 if TYPE_CHECKING:
@@ -88,7 +89,22 @@ def blueprint(world: World) -> Blueprint:
         page = metrics.page(world, f"{project}/{zone}/{name}")
         return Response(page, content_type=metrics.CONTENT_TYPE)
 
+    _ways_in(made, world)
     return made
+
+
+def _ways_in(made: Blueprint, world: World) -> None:
+    @made.get("/sandbox-ingress/<project>/<zone>/<name>")
+    def way_in(project: str, zone: str, name: str) -> Response:
+        del project
+        with world.lock:
+            expire(world)
+            item = _existing(world, zone, name)
+            script = _machine(world, item).script
+            if not script.key:
+                return Response("the machine has no way in", 404)
+            answers = partial(_answers, world, zone, name)
+            return Response(ways_in.listen(world, _name_of(item), item, script, answers))
 
 
 def _answers(world: World, zone: str, name: str) -> bool:
@@ -293,8 +309,13 @@ def _machine(world: World, item: dict[str, Any]) -> console_lines.Machine:
         born=datetime.fromisoformat(item["creationTimestamp"]),
         before=_DRIVER,
         script=script,
+        certificate=ingress.certificate(world, _name_of(item)) if script.key else "",
         token_known=accounts.readable_from(world, metadata.get("user-data", ""), emails),
     )
+
+
+def _name_of(item: dict[str, Any]) -> str:
+    return f"{item['zone']}/{item['name']}"
 
 
 def _public(item: dict[str, Any]) -> dict[str, Any]:
