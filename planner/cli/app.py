@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("endpoints.status", "Show every endpoint: state, spend, time left."),
     "chat": ("endpoints.chat", "Talk to an endpoint."),
     "url": ("endpoints.url", "Print an endpoint's address, for applications."),
-    "key": ("endpoints.key", "Print a key for an endpoint that takes one."),
+    "key": ("endpoints.key", "Print a key for an endpoint that takes one, or rotate it."),
     "connect": ("endpoints.connect", "Bring an endpoint to a port of this computer."),
     "logs": ("endpoints.logs", "Print what an endpoint's container writes."),
     "bench": ("endpoints.bench", "Load an endpoint and compare it with the prediction."),

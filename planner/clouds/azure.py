@@ -12,6 +12,7 @@ quota call may say ``Retry-After: 3600``, which nobody wants to sit through.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import threading
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planner.clouds import settings
-from planner.errors import NoCredentialsError
+from planner.errors import CloudError, NoCredentialsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -176,6 +177,32 @@ def errors(what: str, *, action: str = "", region: str = "") -> Iterator[None]:
         from planner.clouds import azure_errors
 
         raise azure_errors.translate(error, what=what, action=action, region=region) from error
+
+
+def token(scope: str) -> str:
+    """Return a token of the caller's for one of Azure's services.
+
+    Args:
+        scope: ``https://vault.azure.net/.default``.
+    """
+    with errors("sign in"):
+        return _credential(simulated=settings.current().simulated).get_token(scope).token
+
+
+def caller() -> str:
+    """Return the caller's object id in its directory, as its own token tells it.
+
+    Raises:
+        CloudError: The token does not tell.
+    """
+    parts = token(f"{ARM}/.default").split(".")
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        return str(claims["oid"])
+    except (IndexError, ValueError, KeyError) as error:
+        raise CloudError(
+            "your token of Azure does not tell who you are", advice="az login"
+        ) from error
 
 
 def _client(name: str, make: Callable[..., Any]) -> Any:  # noqa: ANN401 - one of the SDK clients

@@ -99,11 +99,13 @@ class Address:
         url: What a client of OpenAI's API takes as its base URL; it ends in ``/v1``.
         needs_key: Whether requests must carry a key (:meth:`EndpointAdapter.key`).
         certificate: Whom to trust there, in PEM; empty where every computer knows it already.
+        points_to: The machine that the user's own domain has to name; empty without one.
     """
 
     url: str
     needs_key: bool = False
     certificate: str = ""
+    points_to: str = ""
 
 
 class Transport(Protocol):

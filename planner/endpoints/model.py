@@ -194,6 +194,11 @@ class DeploymentSpec:
         return self.plan.region
 
     @property
+    def has_secrets(self) -> bool:
+        """Tell whether its machine reads anything from the cloud's secret store."""
+        return self.token is not None or self.api_key is not None
+
+    @property
     def awaited(self) -> Awaited:
         """Return what is needed to wait for it."""
         return Awaited(

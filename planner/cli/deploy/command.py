@@ -98,7 +98,7 @@ def _emit(question: Question, given: Mapping[str, Any], options: Options) -> int
 
 
 def _go(plan: Plan, given: Mapping[str, Any], options: Options, ledger: Ledger) -> int:
-    from planner.cli.deploy import quota, view
+    from planner.cli.deploy import handing_over, quota, view
     from planner.endpoints.deploying import deployment, preflight
     from planner.endpoints.deploying.interruption import Interruption
     from planner.endpoints.interface import adapter
@@ -133,7 +133,7 @@ def _go(plan: Plan, given: Mapping[str, Any], options: Options, ledger: Ledger) 
     if as_json:
         emit_json(view.outcome_record(outcome))
     else:
-        view.hand_over(outcome)
+        handing_over.hand_over(outcome)
     return 0
 
 

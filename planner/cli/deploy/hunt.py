@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from planner.cli.deploy import view
+from planner.cli.deploy import handing_over, view
 from planner.cli.deploy.confirm import confirm
 from planner.cli.output import emit, emit_json, note
 from planner.cli.tables import Column
@@ -76,7 +76,7 @@ def run(plans: Sequence[Plan], given: Mapping[str, Any], options: Options, ledge
         emit_json(view.outcome_record(outcome))
     else:
         _show_attempts(outcome)
-        view.hand_over(outcome)
+        handing_over.hand_over(outcome)
     return _warn_of_leftovers(outcome)
 
 

@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from planner.cli.next_command import pasteable
 from planner.cli.output import console, note
 from planner.endpoints.deploying.choices import Attempt, Observers, Outcome, Prepared
 from planner.endpoints.deploying.lifecycle import Phase
 from planner.endpoints.deploying.places import reason
 from planner.endpoints.deploying.preflight import Status
-from planner.endpoints.deploying.proving import PROMPT
-from planner.endpoints.talking import snippets
 from planner.endpoints.watching import locate
 
 if TYPE_CHECKING:
@@ -24,11 +21,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from planner.endpoints.deploying.interruption import Interruption
-    from planner.endpoints.model import Awaited, DeploymentSpec
-    from planner.endpoints.talking.client import Reply
+    from planner.endpoints.model import DeploymentSpec
     from planner.plan import Plan
 
-_PORT = 8000  # where the printed commands bring an endpoint
 _MINUTE_S = 60
 _SERVICES = {
     "sagemaker": "SageMaker",
@@ -172,17 +167,23 @@ def _expiry(spec: DeploymentSpec) -> str:
 
 
 def _makes(spec: DeploymentSpec) -> str:
+    secrets = [
+        *(["the token"] if spec.token is not None else []),
+        *(["the key"] if spec.api_key is not None else []),
+    ]
+    kept = {"gce": "secret", "ec2": "parameter", "azure-vm": "vault"}.get(spec.plan.service, "")
+    stored = "".join(f"{kept} with {what}, " for what in secrets)
+    closed = "" if spec.ingress.is_open else "closed "
     if spec.plan.service == "gce":
-        token = "secret with the token, " if spec.token is not None else ""
-        return f"{token}machine with its disk; firewall rules and service account (kept, free)"
+        return f"{stored}machine with its disk; firewall rules and service account (kept, free)"
     if spec.plan.service == "ec2":
-        token = "parameter with the token, " if spec.token is not None else ""
         expiry = "schedule, " if spec.expires_at is not None else ""
-        return f"{token}{expiry}machine with its disk; closed security group and roles (kept, free)"
+        free = f"{closed}security group and roles (kept, free)"
+        return f"{stored}{expiry}machine with its disk; {free}"
     if spec.plan.service == "azure-vm":
-        token = "vault with the token, " if spec.token is not None else ""
         expiry = "Logic App (the expiry), " if spec.expires_at is not None else ""
-        return f"resource group with all of it: {expiry}{token}closed network, machine, disk"
+        stored = f"vault with {' and '.join(secrets)}, " if secrets else ""
+        return f"resource group with all of it: {expiry}{stored}{closed}network, machine, disk"
     parts = ["model", "endpoint configuration", "endpoint"]
     if spec.guard.to_zero:
         parts += ["inference component", "scaling policies", "alarm that wakes it"]
@@ -251,63 +252,6 @@ def attempt_record(attempt: Attempt) -> dict[str, Any]:
         "advice": attempt.error.advice,
         "seconds": round(attempt.seconds, 1),
     }
-
-
-def hand_over(outcome: Outcome) -> None:
-    """Print the answer, its speed, how to talk to the endpoint, and how to be rid of it."""
-    spec, reply = outcome.spec, outcome.reply
-    if reply is None:
-        click.echo(f"{spec.name} is being created in {spec.region}.")
-        click.echo(pasteable(f"  planner resume {spec.name}     waits for its first answer"))
-        click.echo(pasteable("  planner status    shows how far it is"))
-        click.echo(pasteable(f"  planner destroy {spec.name}"))
-        return
-    hand_over_awaited(spec.awaited, reply)
-
-
-def hand_over_awaited(awaited: Awaited, reply: Reply) -> None:
-    """Print likewise what is known of an endpoint that another run has made."""
-    speed = (
-        f"{reply.tokens_per_second:,.1f} tokens/s" if reply.tokens_per_second else "speed not told"
-    )
-    first = f", first token after {reply.first_token_s:.2f} s" if reply.first_token_s else ""
-    name = awaited.name
-    click.echo(f"{name} answers in {awaited.region} ({speed} for one request{first}).")
-    click.echo(f"  Q: {PROMPT}")
-    click.echo(f"  A: {reply.text.strip()}")
-    for title, code in _codes(awaited).items():
-        click.echo(f"\n# {title}\n{pasteable(code)}")
-    commands = (f"planner chat {name}", "planner status", f"planner destroy {name}")
-    click.echo(f"\n{'      '.join(map(pasteable, commands))}")
-
-
-def _codes(awaited: Awaited) -> dict[str, str]:
-    """Return how applications ask the endpoint."""
-    name, region, model = awaited.name, awaited.region, awaited.model
-    if awaited.service == "sagemaker":
-        from planner.endpoints.sagemaker import openai_route
-
-        url = openai_route.base_url(name, region, awaited.component)
-        return snippets.of_sagemaker(name, region, model, awaited.component, url=url)
-    if awaited.service == "local":
-        return {"Its address, for any OpenAI client": f"planner url {name}"}
-    if awaited.access:
-        return _codes_of_address(awaited)
-    way = {"From this computer (until Ctrl-C)": f"planner connect {name} --port {_PORT}"}
-    return way | snippets.of_url(f"http://127.0.0.1:{_PORT}/v1", model)
-
-
-def _codes_of_address(awaited: Awaited) -> dict[str, str]:
-    """Return how applications ask a machine at its own address."""
-    from planner.endpoints.interface import adapter
-
-    made = adapter(awaited.service)
-    found = made.find(awaited.name, awaited.region)
-    if found is None:
-        return {"Its address": f"planner url {awaited.name}"}
-    where = made.address(found)
-    pinned = f"{awaited.name}.pem" if where.certificate else ""
-    return snippets.of_address(awaited.name, where.url, awaited.model, pinned)
 
 
 def usual_time(prepared: Prepared) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,30 +12,16 @@ from planner.cli.endpoints.named import named, where_options
 from planner.cli.output import note
 from planner.cli.quota.options import use_accounts
 
+if TYPE_CHECKING:
+    from planner.endpoints.interface import EndpointAdapter
+    from planner.endpoints.model import Endpoint
 
-class _Group(click.Group):
-    """``planner key NAME`` is short for ``planner key show NAME``."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put ``show`` in where no command is named."""
-        asks_for_help = bool(args) and args[0] in self.get_help_option_names(ctx)
-        if args and args[0] not in self.commands and not asks_for_help:
-            args = ["show", *args]
-        return super().parse_args(ctx, args)
+_ROTATE = "rotate"
+_OVERLAP = timedelta(hours=1)
 
 
-@click.group(cls=_Group)
-def key() -> None:
-    """Print or rotate the key of an endpoint.
-
-    \b
-    export OPENAI_API_KEY=$(planner key llama-2-70b)
-    planner key rotate llama-2-70b
-    """  # noqa: D301 - click reads the backspace as "keep these lines"
-
-
-@key.command()
-@click.argument("name")
+@click.command()
+@click.argument("words", nargs=-1, required=True, metavar="[rotate] NAME")
 @click.option(
     "--for",
     "lasts",
@@ -44,14 +30,26 @@ def key() -> None:
     help="How long a key of SageMaker's is good for: at most 12h, and no longer than your own "
     "sign-in.  [default: 1h]",
 )
+@click.option(
+    "--overlap",
+    metavar="DURATION",
+    callback=to_duration,
+    help="With rotate: how long the key before stays good, for applications to change over.  "
+    "[default: 1h]",
+)
+@click.option(
+    "--at-once", is_flag=True, help="With rotate: the keys before are refused within a minute."
+)
 @where_options
-def show(
-    name: str,
+def key(
+    words: tuple[str, ...],
     lasts: timedelta | None,
+    overlap: timedelta | None,
+    at_once: bool,
     region: str,
     **options: Any,  # noqa: ANN401 - mirrors the options
 ) -> None:
-    """Print a key for the endpoint NAME, to stdout and nowhere else.
+    """Print a key for the endpoint NAME, to stdout and nowhere else; rotate makes a new one.
 
     SageMaker's keys are signed on this computer with your own sign-in: whoever holds one may ask
     every endpoint that you may ask in the region, until it ends. The key of a machine with
@@ -59,48 +57,35 @@ def show(
     planner keeps none.
 
     \b
-    export OPENAI_API_KEY=$(planner key llama-2-70b --for 15m)
+    export OPENAI_API_KEY=$(planner key llama-2-70b)
+    planner key rotate llama-2-70b --overlap 24h
+    planner key rotate llama-2-70b --at-once
     """  # noqa: D301 - click reads the backspace as "keep these lines"
+    *first, name = words
+    rotates = first == [_ROTATE]
+    if first and not rotates:
+        raise click.UsageError(f"planner key takes one NAME, or {_ROTATE} and one")
+    if overlap is not None and at_once:
+        raise click.UsageError("--overlap and --at-once say two things")
+    if (overlap is not None or at_once) and not rotates:
+        raise click.UsageError(f"planner key {_ROTATE} {name} takes --overlap and --at-once")
+    if lasts is not None and rotates:
+        raise click.UsageError("--for is for keys that end by themselves: leave rotate out")
     use_accounts(options)
     endpoint, adapter = named(name, region)
-    click.echo(adapter.key(endpoint, lasts).reveal())
-    if endpoint.access:
-        note(f"It opens this endpoint alone, until planner key rotate {endpoint.name}.")
+    if rotates:
+        _rotate(endpoint, adapter, timedelta() if at_once else overlap or _OVERLAP)
         return
+    click.echo(adapter.key(endpoint, lasts).reveal())
     note(
-        "It may do what you may (sagemaker:InvokeEndpoint, sagemaker:CallWithBearerToken): "
+        f"It opens this endpoint alone, until planner key rotate {name}."
+        if endpoint.access
+        else "It may do what you may (sagemaker:InvokeEndpoint, sagemaker:CallWithBearerToken): "
         "give an application a role of its own."
     )
 
 
-@key.command()
-@click.argument("name")
-@click.option(
-    "--overlap",
-    metavar="DURATION",
-    callback=to_duration,
-    default="1h",
-    show_default=True,
-    help="How long the key before stays good, for applications to change over.",
-)
-@click.option("--at-once", is_flag=True, help="The keys before are refused within a minute.")
-@where_options
-def rotate(
-    name: str,
-    overlap: timedelta,
-    at_once: bool,
-    region: str,
-    **options: Any,  # noqa: ANN401 - mirrors the options
-) -> None:
-    """Make a new key for the machine NAME (--access public or private), and print it.
-
-    \b
-    planner key rotate llama-2-70b --overlap 24h
-    planner key rotate llama-2-70b --at-once
-    """  # noqa: D301 - click reads the backspace as "keep these lines"
-    use_accounts(options)
-    endpoint, adapter = named(name, region)
-    made = adapter.rotate_key(endpoint, timedelta() if at_once else overlap)
-    click.echo(made.reveal())
-    before = "is refused" if at_once else f"stays good for {overlap}"
-    note(f"The machine knows it within a minute; the key before {before} from then on.")
+def _rotate(endpoint: Endpoint, adapter: EndpointAdapter, overlap: timedelta) -> None:
+    click.echo(adapter.rotate_key(endpoint, overlap).reveal())
+    before = f"stays good for {overlap} from now" if overlap else "is refused from then on"
+    note(f"The machine knows it within a minute; the key before {before}.")

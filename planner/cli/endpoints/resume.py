@@ -35,7 +35,7 @@ def resume(
     planner resume llama-2-70b --region us-east-1
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     use_accounts(options)
-    from planner.cli.deploy import view
+    from planner.cli.deploy import handing_over, view
     from planner.endpoints.deploying import proving
     from planner.endpoints.deploying.interruption import Interruption
     from planner.endpoints.interface import Context
@@ -52,7 +52,7 @@ def resume(
     if output_format == "json":
         emit_json(_record(found, reply))
     else:
-        view.hand_over_awaited(found.awaited, reply)
+        handing_over.hand_over_awaited(found.awaited, reply)
 
 
 def _record(endpoint: Endpoint, reply: Reply) -> dict[str, Any]:

@@ -8,8 +8,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from planner.endpoints.azure_vm import api, checks, expiry, lookup, requests, secret, steps
+from planner.endpoints.azure_vm import (
+    api,
+    checks,
+    expiry,
+    lookup,
+    parts,
+    requests,
+    secret,
+    steps,
+)
 from planner.endpoints.azure_vm.machine import AzureMachine
+from planner.endpoints.ingress import Access
 from planner.endpoints.machines.adapter import MachineAdapter
 from planner.endpoints.model import NEVER
 
@@ -21,7 +31,7 @@ if TYPE_CHECKING:
     from planner.endpoints.deploying.preflight import Check
     from planner.endpoints.interface import Context
     from planner.endpoints.machines.found import Found
-    from planner.endpoints.model import DeploymentSpec, Endpoint
+    from planner.endpoints.model import DeploymentSpec, Endpoint, Secret
 
 
 class Adapter(MachineAdapter):
@@ -31,6 +41,7 @@ class Adapter(MachineAdapter):
     service = "azure-vm"
     title = "Azure"
     longest_name = requests.LONGEST_NAME
+    ways_in = (Access.TUNNEL, Access.PUBLIC)
     provisioning_models = requests.MODELS
     ended_by = "a Logic App"
     console_title = "serial console"
@@ -78,6 +89,16 @@ class Adapter(MachineAdapter):
         for item in lookup.groups(endpoint.name, endpoint.region):
             if f"group:{item.group.name}" in endpoint.parts:
                 yield partial(_remove, item, context)
+
+    def stored_keys(self, endpoint: Endpoint) -> Secret:
+        """Return what the endpoint's vault holds for the way in."""
+        return secret.keys(requests.vault_name(lookup.place(endpoint.name, endpoint.region).run))
+
+    def store_keys(self, endpoint: Endpoint, keys: Secret) -> None:
+        """Put another value there."""
+        place = lookup.place(endpoint.name, endpoint.region)
+        vault, body = requests.vault_name(place.run), parts.secret(keys)
+        secret.put(place.group, vault, requests.KEY, body, api.unattended())
 
     def settings(self, endpoint: Endpoint) -> dict[str, str]:
         """Return the settings of an endpoint in the words of ``DeploymentSpec.settings``."""

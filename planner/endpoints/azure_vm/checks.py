@@ -54,16 +54,16 @@ def checks(spec: DeploymentSpec) -> list[Check]:
     ]
 
 
-def needed(*, expiry: bool = True, token: bool = True) -> list[str]:
+def needed(*, expiry: bool = True, secrets: bool = True) -> list[str]:
     """Return the actions that a deploy needs: those of the role that planner prints.
 
     Args:
         expiry: Whether the endpoint gets one.
-        token: Whether its weights are gated.
+        secrets: Whether its machine reads a token or a key.
     """
     path = deploy_templates() / "permissions" / "deploy-azure-vm.azure.json"
     actions: list[str] = json.loads(path.read_text(encoding="utf-8"))["Actions"]
-    unused = (() if expiry else _FOR_EXPIRY) + (() if token else _FOR_TOKEN)
+    unused = (() if expiry else _FOR_EXPIRY) + (() if secrets else _FOR_TOKEN)
     return [action for action in actions if not action.startswith(unused)]
 
 
@@ -96,7 +96,7 @@ def _providers(spec: DeploymentSpec) -> Finding:
     wanted = [
         *_PROVIDERS,
         *(_EXPIRY_PROVIDERS if spec.expires_at is not None else ()),
-        *(_TOKEN_PROVIDERS if spec.token is not None else ()),
+        *(_TOKEN_PROVIDERS if spec.has_secrets else ()),
     ]
     action = "Microsoft.Resources/subscriptions/providers/read"
     with azure.errors("list the resource providers", action=action):
@@ -125,7 +125,7 @@ def _permissions(spec: DeploymentSpec) -> Finding:
         "read your permissions",
         action=f"{kind}/read",
     )
-    wanted = needed(expiry=spec.expires_at is not None, token=spec.token is not None)
+    wanted = needed(expiry=spec.expires_at is not None, secrets=spec.has_secrets)
     lacking = missing(wanted, answer.get("value", []))
     if not lacking:
         return good("permissions", "all that a deploy needs, in the whole subscription")
@@ -221,6 +221,6 @@ def _identity(spec: DeploymentSpec) -> Finding:
             "leave --role out",
             UsageError,
         )
-    if spec.token is None:
+    if not spec.has_secrets:
         return good("identity", "none: the machine needs no access to anything")
-    return good("identity", "one of the machine's own, which may read the token alone")
+    return good("identity", "one of the machine's own, which may read its own secrets alone")

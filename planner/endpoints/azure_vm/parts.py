@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from planner.endpoints.azure_vm.requests import short_tags
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from planner.endpoints.azure_vm.requests import Group
-    from planner.endpoints.model import DeploymentSpec
+    from planner.endpoints.model import DeploymentSpec, Secret
 
 WORKFLOW = "expiry"
 CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
@@ -135,10 +136,16 @@ def identity(spec: DeploymentSpec) -> dict[str, Any]:
     return {"location": spec.region, "tags": short_tags(spec.name, spec.run)}
 
 
-def vault(spec: DeploymentSpec, tenant: str, principal: str) -> dict[str, Any]:
-    """Return the body of the vault; its one reader is the machine's identity.
+def vault(spec: DeploymentSpec, tenant: str, readers: Sequence[str]) -> dict[str, Any]:
+    """Return the body of the vault.
 
     An access policy holds at once; a role assignment takes minutes to be known everywhere.
+
+    Args:
+        spec: The deployment.
+        tenant: The directory.
+        readers: Object ids of who may read what is in it: the machine's identity alone, and the
+            user where there is a key to be told.
     """
     return {
         "location": spec.region,
@@ -148,21 +155,17 @@ def vault(spec: DeploymentSpec, tenant: str, principal: str) -> dict[str, Any]:
             "sku": {"family": "A", "name": "standard"},
             "enableRbacAuthorization": False,
             "accessPolicies": [
-                {
-                    "tenantId": tenant,
-                    "objectId": principal,
-                    "permissions": {"secrets": ["get"]},
-                }
+                {"tenantId": tenant, "objectId": reader, "permissions": {"secrets": ["get"]}}
+                for reader in readers
             ],
             "softDeleteRetentionInDays": 7,  # the shortest; it is purged with the endpoint
         },
     }
 
 
-def secret(spec: DeploymentSpec) -> dict[str, Any]:
-    """Return the body of the secret, with the token in it."""
+def secret(value: Secret, ends: datetime | None = None) -> dict[str, Any]:
+    """Return the body of a secret."""
     attributes: dict[str, Any] = {"enabled": True}
-    if spec.expires_at is not None:
-        attributes["exp"] = int(spec.expires_at.timestamp())
-    value = spec.token.reveal() if spec.token is not None else ""
-    return {"properties": {"value": value, "attributes": attributes}}
+    if ends is not None:
+        attributes["exp"] = int(ends.timestamp())
+    return {"properties": {"value": value.reveal(), "attributes": attributes}}

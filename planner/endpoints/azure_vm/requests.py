@@ -7,6 +7,7 @@ the group removes all, and no run can touch what another has made.
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import math
 import re
@@ -20,9 +21,10 @@ from planner.endpoints.model import TAG_ENDPOINT
 from planner.serving import table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    from planner.endpoints.ingress import Ingress
     from planner.endpoints.model import DeploymentSpec
 
 LONGEST_NAME = 50
@@ -31,6 +33,8 @@ PORT = 8000
 SSH = 22
 USER = "planner"
 SECRET = "hf-token"  # noqa: S105 - its name
+KEY = "api-key"
+"""The secret with the keys of the way in."""
 TAG_RUN, TAG_CREATED = "planner:run", "planner:created"
 MODELS = ("STANDARD", "SPOT")
 NSG, NETWORK, SUBNET = "closed", "network", "machines"
@@ -127,13 +131,21 @@ def short_tags(name: str, run: str) -> dict[str, str]:
 
 
 def nsg(spec: DeploymentSpec) -> dict[str, Any]:
-    """Return the network security group: nothing comes in, not from the network either."""
+    """Return the network security group: nothing comes in but what the way in admits."""
     closed = rule("nothing-comes-in", priority=4096, access="Deny", source="*", port="*")
     return {
         "location": spec.region,
         "tags": short_tags(spec.name, spec.run),
-        "properties": {"securityRules": [closed]},
+        "properties": {"securityRules": [*_admissions(spec.ingress), closed]},
     }
+
+
+def _admissions(ingress: Ingress) -> Iterator[dict[str, Any]]:
+    """Yield the rules for whom a way in admits; numbers below those of SSH's."""
+    wanted = itertools.product(ingress.networks, ingress.ports)
+    for number, (network, port) in enumerate(wanted):
+        name = f"port-{port}-from-{network.replace('/', '-')}"
+        yield rule(name, priority=100 + number, access="Allow", source=network, port=str(port))
 
 
 def rule(name: str, *, priority: int, access: str, source: str, port: str) -> dict[str, Any]:
@@ -187,8 +199,9 @@ def user_data(spec: DeploymentSpec) -> str:
         arguments=arguments(spec),
         image=spec.container.image,
         port=PORT,
-        secret=SECRET,
-        vault=vault_name(spec.run) if spec.token is not None else "",
+        secret=SECRET if spec.token is not None else "",
+        vault=vault_name(spec.run),
+        **boot.ingress(spec, KEY),
     )
 
 
@@ -249,7 +262,7 @@ def virtual_machine(
     }
     if zone:
         made["zones"] = [zone]
-    if spec.token is not None:
+    if spec.has_secrets:
         used = where.part("Microsoft.ManagedIdentity/userAssignedIdentities", IDENTITY)
         made["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {used: {}}}
     return made

@@ -1,15 +1,19 @@
-"""The token in a vault of the endpoint's own, readable by its machine's identity alone.
+"""Secrets in a vault of the endpoint's own, which its machine's identity may read.
 
-The secret is written through Resource Manager, as templates do it: that needs no access policy
-for the user, and no second sign-in. Vaults outlive their deletion for days ("soft delete"), so
-one that has held a token is purged too.
+The token for gated weights, and the keys of the way in. They are written through Resource
+Manager, as templates do it: that needs no access policy for the user, and no second sign-in.
+Vaults outlive their deletion for days ("soft delete"), so one that has held a secret is purged too.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import requests as http
+
+from planner.clouds import azure, settings
 from planner.endpoints.azure_vm import api, parts, requests
+from planner.endpoints.model import Secret
 from planner.errors import CloudError, PermissionDeniedError
 
 if TYPE_CHECKING:
@@ -19,10 +23,11 @@ if TYPE_CHECKING:
 
 _IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 _VAULTS = "Microsoft.KeyVault/vaults"
+_SCOPE = "https://vault.azure.net/.default"
 
 
 def create(spec: DeploymentSpec, where: Group, context: Context) -> str:
-    """Store the token of a deployment where its machine can read it; return the vault's name."""
+    """Store a deployment's secrets where its machine can read them; return the vault's name."""
     made = api.put(
         where.part(_IDENTITIES, requests.IDENTITY),
         parts.identity(spec),
@@ -32,22 +37,61 @@ def create(spec: DeploymentSpec, where: Group, context: Context) -> str:
     )
     known = made["properties"]
     name = requests.vault_name(spec.run)
-    vault = where.part(_VAULTS, name)
+    # Whoever deploys may tell applications their key; the token is the machine's alone.
+    readers = [known["principalId"], *([azure.caller()] if spec.api_key is not None else [])]
     api.put(
-        vault,
-        parts.vault(spec, known["tenantId"], known["principalId"]),
+        where.part(_VAULTS, name),
+        parts.vault(spec, known["tenantId"], readers),
         "create the vault",
         context,
         kind=_VAULTS,
     )
+    if spec.token is not None:
+        put(where, name, requests.SECRET, parts.secret(spec.token, spec.expires_at), context)
+    if spec.api_key is not None:
+        put(where, name, requests.KEY, parts.secret(spec.api_key), context)
+    return name
+
+
+def put(where: Group, vault: str, name: str, body: dict[str, Any], context: Context) -> None:
+    """Give a secret of a vault a value."""
     api.put(
-        f"{vault}/secrets/{requests.SECRET}",
-        parts.secret(spec),
-        "store the token",
+        f"{where.part(_VAULTS, vault)}/secrets/{name}",
+        body,
+        "store the token" if name == requests.SECRET else "store the key",
         context,
         kind=f"{_VAULTS}/secrets",
     )
-    return name
+
+
+def keys(vault: str) -> Secret:
+    """Return what a vault holds for the way in: read from the vault itself, as its policy allows.
+
+    Raises:
+        PermissionDeniedError: Someone else has deployed it.
+        CloudError: The vault does not answer.
+    """
+    simulated = settings.current().azure_endpoint
+    host = f"{simulated}/sandbox-vault/{vault}" if simulated else f"https://{vault}.vault.azure.net"
+    try:
+        answer = http.get(
+            f"{host}/secrets/{requests.KEY}?api-version=7.4",
+            headers={"Authorization": f"Bearer {azure.token(_SCOPE)}"},
+            timeout=30,
+        )
+    except http.RequestException as error:
+        raise CloudError(f"{vault} does not answer", why=str(error)) from error
+    if answer.status_code == http.codes.forbidden:
+        raise PermissionDeniedError(
+            "the key can be read by whoever deployed the endpoint",
+            why=f"the access policy of {vault} names nobody else",
+            advice=f"az keyvault set-policy --name {vault} --secret-permissions get "
+            "--object-id YOURS",
+            action="secrets/get",
+        )
+    if not answer.ok:
+        raise CloudError("cannot read the key", why=answer.text[:300], code=str(answer.status_code))
+    return Secret(str(answer.json()["value"]))
 
 
 def purge(run: str, region: str) -> None:

@@ -58,9 +58,11 @@ def create(
                 lambda: expiry.put(where, spec.region, tags, ends, context),
             )
         )
-    if spec.token is not None:
+    if spec.has_secrets:
         made.append(
-            Step("store the token in Key Vault", lambda: secret.create(spec, where, context))
+            Step(
+                f"store {_secrets(spec)} in Key Vault", lambda: secret.create(spec, where, context)
+            )
         )
     made += [
         Step("make a closed network", lambda: _create_network(spec, where, context)),
@@ -79,8 +81,13 @@ def create(
 def remove_run(spec: DeploymentSpec, context: Context) -> None:
     """Remove the group of this run, and the vault that its deletion leaves behind."""
     api.remove_group(requests.group_name(spec), context)
-    if spec.token is not None:
+    if spec.has_secrets:
         secret.purge(spec.run, spec.region)
+
+
+def _secrets(spec: DeploymentSpec) -> str:
+    named = (("the token", spec.token), ("the key", spec.api_key))
+    return " and ".join(what for what, value in named if value is not None)
 
 
 def _create_group(spec: DeploymentSpec, where: Group) -> str:

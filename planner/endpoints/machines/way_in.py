@@ -99,10 +99,11 @@ def address(
     Raises:
         CloudError: The console does not show the certificate now.
     """
+    where = host(ingress.access)
     # A simulated machine is in no domain.
-    own = not ingress.domain or settings.current().simulated
-    where = host(ingress.access) if own else ingress.domain
-    certificate = _certificate(name, console()) if own else ""
+    if ingress.domain and not settings.current().simulated:
+        return Address(f"https://{ingress.domain}/v1", needs_key=True, points_to=where)
+    certificate = _certificate(name, console())
     return Address(f"https://{where}/v1", needs_key=True, certificate=certificate)
 
 

@@ -16,6 +16,7 @@ from planner.sandbox.azure import (
     quota,
     resources,
     support,
+    ways_in,
 )
 
 if TYPE_CHECKING:
@@ -24,12 +25,25 @@ if TYPE_CHECKING:
     from planner.sandbox.world import World
 
 
+_SERVICES = (
+    compute,
+    costs,
+    quota,
+    support,
+    machine_learning,
+    groups,
+    machines,
+    ways_in,
+    resources,
+)
+
+
 def app(world: World) -> Flask:
     """Return the application; every service answers under the world's lock."""
     made = Flask("planner-sandbox-azure")
     made.before_request(lambda: arm.faults(world))
     made.before_request(lambda: _pass_time(world))
-    for service in (compute, costs, quota, support, machine_learning, groups, machines, resources):
+    for service in _SERVICES:
         made.register_blueprint(service.blueprint(world))
 
     @made.errorhandler(arm.ArmError)

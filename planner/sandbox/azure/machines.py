@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, jsonify, request
 
 from planner.quotas.catalogue import fold
-from planner.sandbox import console, engine, metrics
+from planner.sandbox import console, engine, ingress, metrics
 from planner.sandbox.azure import compute
 from planner.sandbox.azure.arm import SUBSCRIPTION, ArmError, route
 from planner.sandbox.azure.store import RESOURCES, store
@@ -257,7 +257,30 @@ def _machine(world: World, item: dict[str, Any]) -> console.Machine:
         script=script,
         token_known=late if script.reads_token else None,
         stuck=trusted,
+        certificate=ingress.certificate(world, _name_of(item)) if script.key else "",
     )
+
+
+def _name_of(item: dict[str, Any]) -> str:
+    parts = item["id"].split("/")
+    return f"{parts[4]}/{parts[-1]}"
+
+
+def script(world: World, group: str, name: str) -> Script:
+    """Return what the boot script of a machine does."""
+    return _machine(world, _found(world, group, name)).script
+
+
+def is_ready(world: World, group: str, name: str) -> bool:
+    """Tell whether the engine of a machine listens."""
+    found = _found(world, group, name)
+    started = console.start(world, _machine(world, found))
+    return found["_power"] == "running" and console.is_ready(started)
+
+
+def _found(world: World, group: str, name: str) -> dict[str, Any]:
+    kept = store(world)
+    return kept.resource(f"{kept.group(group)['id']}/providers/{KIND}/{name}")
 
 
 def _answers(world: World, group: str, name: str) -> bool:
@@ -265,7 +288,6 @@ def _answers(world: World, group: str, name: str) -> bool:
     kept = store(world)
     if group.casefold() not in kept.groups:
         return False
-    found = kept.resource(f"{kept.group(group)['id']}/providers/{KIND}/{name}")
     admitted = [
         rule
         for rule in kept.of_kind("Microsoft.Network/networkSecurityGroups/securityRules", group)
@@ -273,8 +295,7 @@ def _answers(world: World, group: str, name: str) -> bool:
         and rule["properties"]["destinationPortRange"] == "22"
         and rule["properties"]["sourceAddressPrefix"] == "127.0.0.1/32"
     ]
-    started = console.start(world, _machine(world, found))
-    return bool(admitted) and found["_power"] == "running" and console.is_ready(started)
+    return bool(admitted) and is_ready(world, group, name)
 
 
 def _make_address(world: World, machine: str) -> None:

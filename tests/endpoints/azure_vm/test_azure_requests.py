@@ -123,8 +123,8 @@ def test_what_is_sent_by_its_id_is_what_the_models_of_its_own_sdk_know() -> None
     for at in (NOW, None):
         assert wrong(parts.schedule(WHERE, "m", "eastus", at), devtestlabs.Schedule) == []
     for body, model in (
-        (parts.vault(made, "t", "p"), keyvault.VaultCreateOrUpdateParameters),
-        (parts.secret(made), keyvault.SecretCreateOrUpdateParameters),
+        (parts.vault(made, "t", ["p"]), keyvault.VaultCreateOrUpdateParameters),
+        (parts.secret(Secret(TOKEN), made.expires_at), keyvault.SecretCreateOrUpdateParameters),
     ):
         assert schema.wrong_by(model, body) == []
     assert schema.wrong_by(keyvault.VaultCreateOrUpdateParameters, {"location": "eastus"}) != []
@@ -169,9 +169,9 @@ def test_the_token_is_in_nothing_but_the_secret() -> None:
     body = requests.virtual_machine(made, WHERE, "1", KEY)
     custom = base64.b64decode(body["properties"]["osProfile"]["customData"]).decode()
     written = base64.b64decode(body["properties"]["userData"]).decode()
-    others = [parts.vault(made, "t", "p"), requests.group(made, NOW), requests.nsg(made)]
+    others = [parts.vault(made, "t", ["p"]), requests.group(made, NOW), requests.nsg(made)]
     assert TOKEN not in json.dumps([body, custom, written, others])
-    secret = parts.secret(made)["properties"]
+    secret = parts.secret(Secret(TOKEN), made.expires_at)["properties"]
     assert secret["value"] == TOKEN
     assert secret["attributes"]["exp"] == int((NOW + timedelta(hours=8)).timestamp())
 

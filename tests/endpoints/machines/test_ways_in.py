@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import azure_rig
 import ec2_rig
 import gce_rig
 import httpx
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     from planner.endpoints.model import Endpoint
 
-RIGS = {"ec2": ec2_rig, "gce": gce_rig}
-REGIONS = {"ec2": "us-east-1", "gce": "us-central1"}
+RIGS = {"ec2": ec2_rig, "gce": gce_rig, "azure-vm": azure_rig}
+REGIONS = {"ec2": "us-east-1", "gce": "us-central1", "azure-vm": "eastus"}
 HERE, ELSEWHERE = "127.0.0.1", "127.0.0.9"
 A_MINUTE = timedelta(seconds=61)
 
@@ -72,7 +73,7 @@ class Served:
             return answer.status_code
 
 
-@pytest.fixture(params=[("ec2", "public"), ("gce", "private")],
+@pytest.fixture(params=[("ec2", "public"), ("gce", "private"), ("azure-vm", "public")],
                 ids="-".join)  # fmt: skip
 def served(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     service, access = request.param
