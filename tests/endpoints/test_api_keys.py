@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.endpoints import api_keys
-from planner.endpoints.model import Secret
+
+if TYPE_CHECKING:
+    from planner.endpoints.model import Secret
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 STEPS = st.lists(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from planner.clouds import settings
 from planner.endpoints.deploying import deployment
 from planner.endpoints.deploying.interruption import Interruption
+from planner.endpoints.ingress import Ingress
 from planner.endpoints.interface import adapter
 from planner.errors import PlannerError
 from planner.ledger import Ledger
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 TOKEN = "hf_DoNotShowThisTokenAnywhere"  # noqa: S105 - it is what the tests search for
 OPTIONS = deployment.Options(owner="Ada@Example", accept_license=True, create_roles=True)
+WIDEST = replace(OPTIONS, ingress=Ingress.of("public", ["203.0.113.0/24"], ""))
+"""A deploy on a machine with all the parts that it can have."""
 
 
 def child(
@@ -69,6 +72,6 @@ def vm_child(  # noqa: PLR0917 - a process takes no keywords more readably
     os.environ.update(PLANNER_STATE_DIR=folder, HF_TOKEN=TOKEN)
     settings.use(chosen)
     try:
-        deploy(plan, replace(OPTIONS, name=name), adapter(service))
+        deploy(plan, replace(WIDEST, name=name), adapter(service))
     except PlannerError as error:
         sys.exit(error.exit_code)

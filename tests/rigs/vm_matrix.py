@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import forked
 import turns
-from vm_rig import CATCH_UP, OPTIONS, TOKEN, Rig, vm_child
+from children import WIDEST
+from vm_rig import CATCH_UP, TOKEN, Rig, vm_child
 
 from planner.clouds import pacing, settings
 from planner.errors import PermissionDeniedError, PlannerError, ThrottledError
@@ -60,7 +61,7 @@ def calls_of_a_deploy(bench: Rig, plan: Plan) -> list[str]:
     settings.use(bench.settings)
     for _ in range(2):
         begin(bench, None)
-        bench.deploy(plan)
+        bench.deploy(plan, WIDEST)
         requests = list(bench.faults.requests)
         bench.destroy("llama-2-70b", plan.region)
     assert bench.left() == []
@@ -70,7 +71,7 @@ def calls_of_a_deploy(bench: Rig, plan: Plan) -> list[str]:
 def attempt(bench: Rig, plan: Plan, name: str) -> PlannerError | None:
     pacing.reset()  # the simulated cloud takes calls at any rate
     try:
-        bench.deploy(plan, replace(OPTIONS, name=name))
+        bench.deploy(plan, replace(WIDEST, name=name))
     except PlannerError as error:
         return error
     return None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import ssl
 from typing import TYPE_CHECKING
 
 import openai
 import pytest
+from click.testing import CliRunner
 
+from planner.cli.app import cli
 from planner.sandbox import process, scenarios
 
 if TYPE_CHECKING:
@@ -74,3 +77,53 @@ def test_an_application_on_a_machine_of_its_own(installed_planner: Planner) -> N
         assert client.chat.completions.create(
             model="llama-2-70b", messages=[{"role": "user", "content": "hello"}], max_tokens=8
         ).choices
+
+
+@pytest.mark.long
+def test_an_application_at_a_machine_s_own_address(
+    installed_planner: Planner, tmp_path: Path
+) -> None:
+    made = installed_planner(
+        *("deploy", "llama-2-70b", "--to", "gce", "--yes", "--create-roles", "--accept-license"),
+        *("--access", "public", "--allow", "127.0.0.1"),
+    )
+    assert made.returncode == 0, made.stderr
+    pem = tmp_path / "llama.pem"
+    url = installed_planner("url", "llama-2-70b", "--certificate", str(pem)).stdout.strip()
+    assert url in made.stdout
+    key = installed_planner("key", "llama-2-70b").stdout.strip()
+    assert key
+    assert key not in made.stdout + made.stderr
+
+    def ask(shown: str) -> object:
+        trusted = ssl.create_default_context(cafile=pem)
+        with (
+            openai.DefaultHttpxClient(verify=trusted) as http,
+            openai.OpenAI(base_url=url, api_key=shown, http_client=http, max_retries=0) as client,
+        ):
+            return client.chat.completions.create(
+                model="llama-2-70b", messages=[{"role": "user", "content": "hello"}], max_tokens=8
+            ).choices
+
+    assert ask(key)
+    with pytest.raises(openai.AuthenticationError):
+        ask("planner-guessed")
+    rotated = installed_planner("key", "rotate", "llama-2-70b", "--at-once")
+    assert rotated.stdout.strip() not in {"", key}
+    assert rotated.stdout.strip() == installed_planner("key", "llama-2-70b").stdout.strip()
+    assert installed_planner("destroy", "llama-2-70b", "--yes").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["a", "b"], "takes one NAME"),
+        (["a", "--at-once"], "planner key rotate a"),
+        (["rotate", "a", "--for", "1h"], "leave rotate out"),
+        (["rotate", "a", "--overlap", "1h", "--at-once"], "two things"),
+    ],
+)
+def test_words_about_keys_that_do_not_go_together(words: list[str], says: str) -> None:
+    done = CliRunner().invoke(cli, ["key", *words])
+    assert done.exit_code == 2
+    assert says in done.output
