@@ -51,6 +51,7 @@ def test_an_application_on_sagemaker(installed_planner: Planner) -> None:
         "name": "llama-2-70b",
         "url": url.stdout.strip(),
         "needs_key": True,
+        "certificate": "",
         "model": "llama-2-70b",
     }
     too_long = installed_planner("key", "llama-2-70b", "--for", "1d")
