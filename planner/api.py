@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from planner.planning import Comparison, LocalCards
     from planner.planning.demand import Load
+    from planner.planning.measured import Measured
     from planner.planning.sizing import Sizing
     from planner.pricing.catalog import Catalog
 
@@ -173,6 +174,7 @@ def size(
     buying: Buying | None = None,
     rules: Rules | None = None,
     credits_usd: float = 0.0,
+    measured: Measured | None = None,
     catalog: Catalog | None = None,
     **options: Unpack[Options],
 ) -> Sizing:
@@ -184,6 +186,8 @@ def size(
         buying: How machines may be bought; on demand or one year without upfront by default.
         rules: How the fleet is run.
         credits_usd: That pay the first bills.
+        measured: A load test of one machine, in place of its prediction
+            (:func:`planner.planning.measured_files.read`).
         catalog: The prices; those that planner knows by default.
         options: The fields of ``Request``. The time per token aims at 50 ms by default.
 
@@ -200,5 +204,6 @@ def size(
         buying=buying or Buying(),
         rules=rules or Rules(),
         credits_usd=credits_usd,
+        measured=measured,
     )
     return sizing.size(request, catalog)

@@ -44,7 +44,7 @@ def load_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def target_options(*, tpot: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return what adds the cached share and the targets; ``tpot`` is a default."""
-    options = (
+    cached = (
         click.option(
             "--cached",
             "cached_share",
@@ -54,6 +54,13 @@ def target_options(*, tpot: str) -> Callable[[Callable[..., Any]], Callable[...,
             metavar="SHARE",
             help="Share of the prompt that the engine has in its prefix cache.",
         ),
+    )
+    return lambda function: _with(cached, latency_options(tpot=tpot)(function))
+
+
+def latency_options(*, tpot: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what adds the targets alone; ``tpot`` is a default."""
+    options = (
         click.option(
             "--ttft",
             "ttft_s",

@@ -69,14 +69,15 @@ def able(request: Request, load: Load, catalog: Catalog) -> list[tuple[InstanceT
             continue
         for precision in precisions(request, model):
             layout = layouts.best(
-                model, card, item.accelerator_count, _question(request, model, precision, load)
+                model, card, item.accelerator_count, question_for(request, model, precision, load)
             )
             if layout is not None and layout.capacity_low:
                 found.append((item, layout))
     return found
 
 
-def _question(request: Request, model: Model, precision: str, load: Load) -> Question:
+def question_for(request: Request, model: Model, precision: str, load: Load) -> Question:
+    """Return what a load asks of a machine at a precision."""
     prompt, answer = load.input_tokens, load.output_tokens
     shape = LoadShape(
         round(prompt.mean),

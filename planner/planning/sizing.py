@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from planner.errors import NotFoundError
-from planner.planning import fleets, servers
+from planner.planning import corrected, fleets, servers
 from planner.planning.fleets import Fleet, Rules, Server, week_of
 from planner.planning.placement import precisions
 from planner.planning.request import ANY_PRECISION, Request, check_numbers
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from planner.planning.demand import Load
+    from planner.planning.measured import Measured
     from planner.pricing.api_prices import ApiPrice
     from planner.serving.models import Model
 
@@ -39,6 +40,7 @@ class SizeRequest:
         buying: How machines may be bought.
         rules: How the fleet is run.
         credits_usd: That pay the first bills.
+        measured: A load test of one machine, in place of its prediction.
     """
 
     where: Request
@@ -46,6 +48,7 @@ class SizeRequest:
     buying: Buying = field(default_factory=Buying)
     rules: Rules = field(default_factory=Rules)
     credits_usd: float = 0.0
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,10 @@ def size(request: SizeRequest, catalog: Catalog | None = None) -> Sizing:
     as_of = where.as_of or datetime.now(UTC).date()
     every = replace(where, precision=ANY_PRECISION)
     found = servers.able(every, load, catalog)
+    notes: tuple[str, ...] = ()
+    if request.measured is not None:
+        found, note = corrected.by(request.measured, every, load, found, catalog)
+        notes = (note,)
     offered = servers.priced(found, where, request.buying, as_of, catalog)
     asked = set(precisions(where, model))
     ours = [server for server in offered if server.layout.precision in asked]
@@ -135,7 +142,7 @@ def size(request: SizeRequest, catalog: Catalog | None = None) -> Sizing:
     others = _best_of_each(rest, load, request.rules)
     if not carried:
         raise _nothing(request, model, found, others)
-    sizing = Sizing(request, model, as_of, tuple(carried), others)
+    sizing = Sizing(request, model, as_of, tuple(carried), others, notes=notes)
     return replace(sizing, sensitivity=_sensitivity(sizing), rent=_rent(model, load, as_of))
 
 

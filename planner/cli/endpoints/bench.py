@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from planner.cli.endpoints.named import named, where_options
+from planner.cli.layout_options import latency_options
 from planner.cli.output import emit, format_option, note
 from planner.cli.quota.options import use_accounts
 from planner.cli.tables import Column
@@ -53,28 +55,75 @@ if TYPE_CHECKING:
     show_default=True,
     help="Answer of each request.",
 )
+@click.option(
+    "--find",
+    is_flag=True,
+    help="Look for the most clients within --ttft and --tpot, instead of --concurrency.",
+)
+@click.option(
+    "--most",
+    type=click.IntRange(min=1),
+    default=512,
+    show_default=True,
+    metavar="N",
+    help="With --find: clients at once that may be tried.",
+)
+@latency_options(tpot="50ms")
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the load test into a file, for planner size --measured FILE.",
+)
 @where_options
 @format_option
-def bench(
+def bench(  # noqa: PLR0917 - click passes them by name
     name: str,
     region: str,
     output_format: str,
+    find: bool,
+    most: int,
+    ttft_s: float | None,
+    tpot_s: float | None,
+    save: Path | None,
     **options: Any,  # noqa: ANN401 - mirrors the options
 ) -> None:
     """Load the endpoint NAME for a short while and compare it with planner's prediction.
 
-    Figures are kept as measurements in your data folder, except those of the sandbox.
-    """
+    Figures are kept as measurements in your data folder, except those of the sandbox; planner
+    size --measured NAME plans with them.
+
+    \b
+    planner bench llama-2-70b
+    planner bench llama-2-70b --find --ttft 2s --tpot 50ms
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
     use_accounts(options)
     from planner.endpoints.talking import awake
     from planner.endpoints.talking import bench as work
 
     found, adapter = named(name, region)
     awake.require(found)
+    if find:
+        from planner.serving.load import Targets
+
+        options |= {"targets": Targets(ttft_s, tpot_s), "concurrencies": (most,)}
     loads = work.run(found, adapter.transport(found), **options)
     records = [_record(load) for load in loads]
     emit(records, _columns(), output_format, fields=list(records[0]))
+    if save is not None:
+        _save(save, found, loads)
     _keep(found, loads)
+
+
+def _save(path: Path, endpoint: Endpoint, loads: list[Load]) -> None:
+    from datetime import UTC, datetime
+
+    from planner.clouds import settings
+    from planner.endpoints.talking import kept_benches
+
+    simulated = settings.current().simulated
+    kept_benches.write(path, endpoint, loads, datetime.now(UTC), simulated=simulated)
+    note(f"The load test is in {path}: planner size {endpoint.model} --measured {path}")
 
 
 def _keep(endpoint: Endpoint, loads: list[Load]) -> None:
@@ -82,7 +131,7 @@ def _keep(endpoint: Endpoint, loads: list[Load]) -> None:
 
     from planner.clouds import settings
     from planner.endpoints.talking import bench as work
-    from planner.endpoints.talking import own_measurements
+    from planner.endpoints.talking import kept_benches, own_measurements
     from planner.errors import NotFoundError
 
     if settings.current().simulated:
@@ -95,7 +144,11 @@ def _keep(endpoint: Endpoint, loads: list[Load]) -> None:
         return
     path = own_measurements.own_file()
     own_measurements.store(path, rows)
-    note(f"Kept in {path}; planner throughput and compare show it.")
+    kept_benches.keep(endpoint, loads, datetime.now(UTC))
+    note(
+        f"Kept in {path}; planner throughput and compare show it, and planner size "
+        f"{endpoint.model} --measured {endpoint.name} plans with it."
+    )
 
 
 def _record(load: Load) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,13 +9,12 @@ import click
 from planner.cli.duration import to_duration
 from planner.cli.layout_options import engine_options, memory_options, target_options
 from planner.cli.options import as_of_option, filter_options, geo_option
+from planner.cli.size import reading
 from planner.cli.words import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from planner.planning.demand import Lengths, Load, Volume
-    from planner.planning.load_files import Recorded
     from planner.planning.sizing import SizeRequest
 
 _OF_REQUEST = (
@@ -127,6 +124,13 @@ def _load_options() -> tuple[Any, ...]:
 
 def _fleet_options() -> tuple[Any, ...]:
     return (
+        click.option(
+            "--measured",
+            metavar="[TYPE=]NAME|FILE",
+            help="A load test in place of a prediction: of planner bench (the endpoint's name), or "
+            "a result file of planner bench, vllm bench serve, guidellm, inference-perf, or a "
+            "recommendation job of SageMaker's. TYPE is the machine, where the file does not say.",
+        ),
         click.option(
             "--precision",
             metavar="NAME|any",
@@ -265,7 +269,7 @@ def request_of(given: dict[str, Any]) -> SizeRequest:
             instance_types=given["instance_types"],
             **{name: given[name] for name in _OF_REQUEST},
         ),
-        load=load_of(given),
+        load=reading.load_of(given),
         buying=Buying(
             pay=given["pay"],
             terms=tuple(sorted({int(term) for term in given["terms"]} - {0})),
@@ -283,6 +287,7 @@ def request_of(given: dict[str, Any]) -> SizeRequest:
             discount_rate=_below_one("--discount-rate", given["discount_rate"]),
         ),
         credits_usd=given["credits_usd"],
+        measured=reading.measured_of(given),
     )
 
 
@@ -297,103 +302,3 @@ def _held(text: str) -> tuple[str, int]:
     if not name or not count.isdecimal():
         raise click.BadParameter(f"{text!r}: say p5.48xlarge=2", param_hint="--held")
     return name, int(count)
-
-
-def load_of(given: dict[str, Any]) -> Load:
-    """Return the load that the options mean."""
-    from planner.planning import demand
-
-    shape = str(given["shape"])
-    volume = _volume(given)
-    options = {
-        "cached_share": given["cached_share"],
-        "growth": given["growth"],
-        "months": given["horizon"],
-    }
-    if shape.partition(":")[0] == "recorded":
-        return _recorded(given, shape, volume, options)
-    if shape == demand.FLAT or shape in demand.shapes() or not _is_file(shape):
-        prompt, answer = _lengths(given, None, None)
-        return demand.build(volume, shape, prompt, answer, peak=given["peak"], **options)
-    return _from_file(given, Path(shape), volume, options)
-
-
-def _is_file(shape: str) -> bool:
-    return Path(shape).suffix != "" or "/" in shape
-
-
-def _from_file(given: dict[str, Any], path: Path, volume: Volume, options: dict[str, Any]) -> Load:
-    from planner.planning import load_files
-
-    return _from_record(given, load_files.read(path), path.name, volume, options)
-
-
-def _recorded(given: dict[str, Any], shape: str, volume: Volume, options: dict[str, Any]) -> Load:
-    """Return the load that endpoints really had, by the ledger."""
-    from planner.actuals.work import recorded
-    from planner.cli.actuals.asking import recorded_hours
-
-    served = recorded_hours(shape.partition(":")[2])
-    if not options["cached_share"]:
-        options = options | {"cached_share": recorded.cached_share(served)}
-    return _from_record(given, recorded.week(served), shape, volume, options)
-
-
-def _from_record(
-    given: dict[str, Any], read: Recorded, name: str, volume: Volume, options: dict[str, Any]
-) -> Load:
-    from planner.errors import UsageError
-    from planner.planning import demand
-
-    prompt, answer = _lengths(given, read.input_tokens, read.output_tokens)
-    rates = read.rates if given["peak"] is None else demand.sharpened(read.rates, given["peak"])
-    if volume == replace(demand.Volume(), requests_per_user_hour=volume.requests_per_user_hour):
-        if read.is_relative:
-            raise UsageError(
-                f"{name} has no unit",
-                why="its column is not one of requests_per_s or requests",
-                advice="name the column, or add --requests-per-day",
-            )
-        volume = demand.Volume(requests_per_second=sum(read.rates) / len(read.rates))
-    return demand.from_curve(
-        volume,
-        rates,
-        prompt,
-        answer,
-        swell=read.swell,
-        shape=name,
-        warnings=read.warnings,
-        **options,
-    )
-
-
-def _volume(given: dict[str, Any]) -> Volume:
-    from planner.planning.demand import Volume
-
-    names = (
-        "requests_per_second",
-        "requests_per_day",
-        "tokens_per_month",
-        "users",
-        "requests_per_user_hour",
-    )
-    return Volume(**{name: given[name] for name in names})
-
-
-def _lengths(
-    given: dict[str, Any], prompt: Lengths | None, answer: Lengths | None
-) -> tuple[Lengths, Lengths]:
-    """Return the lengths: what is typed, else what the file has, else the defaults."""
-    from planner.planning.demand import ANSWER_P95_OVER_MEAN, PROMPT_P95_OVER_MEAN, Lengths
-
-    def one(kind: str, read: Lengths | None, default: int, factor: float) -> Lengths:
-        mean, p95 = given[f"{kind}_tokens"], given[f"{kind}_tokens_p95"]
-        if mean is None and read is not None:
-            return Lengths(read.mean, read.p95 if p95 is None else p95)
-        mean = default if mean is None else mean
-        return Lengths(mean, mean * factor if p95 is None else p95)
-
-    return (
-        one("input", prompt, 1024, PROMPT_P95_OVER_MEAN),
-        one("output", answer, 256, ANSWER_P95_OVER_MEAN),
-    )

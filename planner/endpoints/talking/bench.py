@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
+from planner.endpoints.talking import capacity_search
 from planner.endpoints.talking.client import events, text_of
 from planner.errors import CloudError, NotFoundError, PlannerError
 from planner.pricing import instance_types
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from planner.endpoints.interface import Transport
     from planner.endpoints.model import Endpoint
     from planner.serving.accelerators import Accelerator
+    from planner.serving.load import Targets
     from planner.serving.speed.predict import Throughput
 
 _TIMEOUT_S = 300
@@ -43,7 +45,7 @@ class Load:
     Attributes:
         tokens_per_second: Output tokens, all requests together.
         ttft_p50_ms: Time to first token; ``p95`` is the slowest twentieth.
-        tpot_p50_ms: Time per output token after the first.
+        tpot_p50_ms: Time per output token after the first; ``p95`` likewise.
         failed: Requests that got no answer.
         predicted: What planner expects of this set-up; None where it cannot say.
     """
@@ -57,6 +59,7 @@ class Load:
     ttft_p50_ms: float | None
     ttft_p95_ms: float | None
     tpot_p50_ms: float | None
+    tpot_p95_ms: float | None = None
     predicted: Throughput | None = None
 
     @property
@@ -75,6 +78,7 @@ def run(
     requests: int,
     input_tokens: int,
     output_tokens: int,
+    targets: Targets | None = None,
 ) -> list[Load]:
     """Load an endpoint at several concurrencies, one after the other.
 
@@ -85,6 +89,7 @@ def run(
         requests: Of each client.
         input_tokens: Prompt length, roughly: the engine's own count is reported.
         output_tokens: Longest answer.
+        targets: Look for the most clients within these, up to the largest of the concurrencies.
 
     Raises:
         PlannerError: LLMeter is not installed, or nothing was answered.
@@ -99,8 +104,9 @@ def run(
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    return [
-        _load(
+
+    def measure(clients: int) -> Load:
+        return _load(
             endpoint,
             client,
             payload,
@@ -108,8 +114,10 @@ def run(
             requests=requests,
             predicted=predict(endpoint, clients, input_tokens, output_tokens),
         )
-        for clients in concurrencies
-    ]
+
+    if targets is not None:
+        return capacity_search.find(measure, targets, max(concurrencies))
+    return [measure(clients) for clients in concurrencies]
 
 
 def measurement(endpoint: Endpoint, load: Load, now: datetime) -> Measurement:
@@ -192,6 +200,7 @@ def _load(
         ttft_p50_ms=_round(median(first)) if first else None,
         ttft_p95_ms=_round(_p95(first)) if first else None,
         tpot_p50_ms=_round(median(per_token)) if per_token else None,
+        tpot_p95_ms=_round(_p95(per_token)) if per_token else None,
         predicted=predicted,
     )
 

@@ -1,0 +1,67 @@
+"""Find the most requests at once that an endpoint serves within latency targets. Pure.
+
+The clients are doubled until the targets are missed, until more of them bring no more, or until
+there are as many as the user allows; then the gap is halved.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from planner.endpoints.talking.bench import Load
+    from planner.serving.load import Targets
+
+_NO_MORE = 1.03
+"""Twice the clients that bring less than this much more are enough."""
+_NEAR = 1.1
+
+
+def find(measure: Callable[[int], Load], targets: Targets, most: int) -> list[Load]:
+    """Return the loads that were tried, fewest clients first.
+
+    Args:
+        measure: Loads the endpoint with so many clients.
+        targets: What 19 of 20 requests must feel.
+        most: Clients at once that may be tried.
+    """
+    loads: dict[int, Load] = {}
+    clients, good, bad = 1, 0, 0
+    while not bad and clients <= most:
+        loads[clients] = measure(clients)
+        if not is_within(loads[clients], targets):
+            bad = clients
+        elif good and _speed(loads[clients]) < _NO_MORE * _speed(loads[good]):
+            return _ordered(loads)
+        else:
+            good, clients = clients, _next(clients, most)
+    while bad and bad > good * _NEAR and bad - good > 1:
+        clients = (good + bad) // 2
+        loads[clients] = measure(clients)
+        good, bad = (clients, bad) if is_within(loads[clients], targets) else (good, clients)
+    return _ordered(loads)
+
+
+def is_within(load: Load, targets: Targets) -> bool:
+    """Tell whether a load was answered in full, and in time."""
+    held = (
+        (load.ttft_p95_ms, targets.ttft_p95_s),
+        (load.tpot_p95_ms, targets.tpot_p95_s),
+    )
+    in_time = all(most is None or (time is not None and time <= 1000 * most) for time, most in held)
+    return not load.failed and in_time
+
+
+def _next(clients: int, most: int) -> int:
+    """Return twice as many, the most once, and then one more, which ends the search."""
+    return min(2 * clients, most) if clients < most else most + 1
+
+
+def _speed(load: Load) -> float:
+    return load.tokens_per_second or 0.0
+
+
+def _ordered(loads: dict[int, Load]) -> list[Load]:
+    return [loads[clients] for clients in sorted(loads)]
