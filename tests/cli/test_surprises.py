@@ -108,6 +108,32 @@ def test_a_command_to_paste_keeps_the_accounts(text: str, meant: str) -> None:
     assert next_command.pasteable(text) == text
 
 
+@pytest.mark.parametrize(
+    ("typed", "printed", "meant"),
+    [
+        ("--spot --to ec2", "planner deploy m --to gce", "planner deploy --spot m --to gce"),
+        ("--expires 90m", "planner deploy m", "planner deploy --expires 90m m"),
+        ("--precision fp8", "planner deploy m --precision int4",
+         "planner deploy m --precision int4"),
+        ("--precision fp8 --spot", "planner deploy m --precision int4, or planner deploy m",
+         "planner deploy --spot m --precision int4, or planner deploy --precision fp8 --spot m"),
+        ("--region us-east-1", "planner deploy m (again)", "planner deploy m (again)"),
+        ("--allow 1.2.3.4 --access public", "planner deploy m",
+         "planner deploy --access public --allow 1.2.3.4 m"),
+        ("--spot", "planner status", "planner status"),
+    ],
+)  # fmt: skip
+def test_a_command_to_paste_asks_what_was_asked(typed: str, printed: str, meant: str) -> None:
+    context = app.cli.get_command(None, "deploy").make_context(
+        "deploy", ["llama-2-7b", *typed.split()]
+    )
+    next_command.remember_question(context)
+    assert next_command.pasteable(printed) == meant
+    assert next_command.pasteable(meant) == meant
+    next_command.remember_sandbox(given=False)
+    assert next_command.pasteable(printed) == printed
+
+
 def test_outside_the_sandbox_a_command_is_as_it_is() -> None:
     assert next_command.pasteable("planner destroy x") == "planner destroy x"
 

@@ -8,6 +8,7 @@ import click
 
 from planner.cli.compare.against_api import against_api_of, in_short
 from planner.cli.compare.measured_here import finder, words
+from planner.cli.next_command import remember_question
 from planner.cli.output import console, emit, emit_json, format_option, grouped_warnings, note
 from planner.cli.quota.column import annotated, beside, with_quota_option
 from planner.cli.request_options import request_of, request_options
@@ -67,6 +68,7 @@ def compare(
     planner compare llama-2-70b --with-quota
     planner compare llama-2-7b --include-local RTX-3080-10GB --purchase-usd 700 --usd-per-kwh 0.15
     """  # noqa: D301 - click reads the backspace as "keep these lines"
+    remember_question(click.get_current_context())
     from planner.planning import compare as run
     from planner.pricing.catalog import Catalog
 

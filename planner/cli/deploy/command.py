@@ -8,6 +8,7 @@ import click
 
 from planner.cli.deploy.confirm import confirm
 from planner.cli.deploy.options import CLUSTERS, deploy_options, options_of
+from planner.cli.next_command import remember_question
 from planner.cli.output import emit_json, note
 from planner.cli.quota.options import use_accounts
 
@@ -40,6 +41,7 @@ def deploy(**given: Any) -> int:  # noqa: ANN401 - mirrors the options
     planner deploy llama-2-70b --to gke --emit kubernetes > llama.yaml
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     use_accounts(given)
+    remember_question(click.get_current_context())
     from planner.cli.deploy import plans
     from planner.ledger import Ledger as Book
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from planner.clouds import clock
 from planner.endpoints.deploying import deployment, places, race
 from planner.endpoints.deploying.choices import Attempt, Observers, Result
-from planner.endpoints.deploying.preflight import PreflightError, require
+from planner.endpoints.deploying.preflight import PreflightError, quota_request, require
 from planner.endpoints.interface import Pace, adapter
 from planner.errors import (
     CapacityError,
@@ -272,8 +272,7 @@ def _passed_over(plan: Plan, error: PlannerError, seconds: float = 0) -> Attempt
 
 
 def _short_of_quota(plan: Plan, check: DemandCheck) -> QuotaShortError:
-    asked = f"--instance-type {plan.instance_type} --region {plan.region}"
-    advice = "" if check.closed else f"planner quota request {plan.model} {asked}"
+    advice = "" if check.closed else quota_request(plan, check.demand)
     return QuotaShortError(check.reason, advice=advice)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from planner.plan import Plan
-    from planner.quotas.model import DemandCheck
+    from planner.quotas.model import Demand, DemandCheck
 
 _THREADS = 12
 
@@ -105,15 +105,22 @@ def good(check: str, text: str) -> Finding:
     return Finding(check, Status.GOOD, text)
 
 
+def quota_request(plan: Plan, demand: Demand) -> str:
+    """Return the command that asks for the quota of a plan."""
+    spot = " --spot" if demand.spot else ""
+    return (
+        f"planner quota request {plan.model} --instance-type {plan.instance_type} "
+        f"--region {plan.region} --instances {demand.largest}{spot}"
+    )
+
+
 def short_of_quota(text: str, plan: Plan, result: DemandCheck) -> Finding:
     """Return the finding that the quotas of a plan are too small, with what to ask for."""
     return Finding(
         "quota",
         Status.BAD,
         text,
-        f"planner quota request {plan.model} --instance-type {plan.instance_type} "
-        f"--region {plan.region} --instances {result.demand.largest}"
-        f"{' --spot' if result.demand.spot else ''}",
+        quota_request(plan, result.demand),
         QuotaShortError,
         shortage=result,
     )

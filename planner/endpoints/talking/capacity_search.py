@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from planner.errors import CloudError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,12 +28,24 @@ def find(measure: Callable[[int], Load], targets: Targets, most: int) -> list[Lo
         measure: Loads the endpoint with so many clients.
         targets: What 19 of 20 requests must feel.
         most: Clients at once that may be tried.
+
+    Raises:
+        CloudError: Not even one client was answered.
     """
     loads: dict[int, Load] = {}
+
+    def in_time(clients: int) -> bool:
+        try:
+            loads[clients] = measure(clients)
+        except CloudError:
+            if not loads:
+                raise
+            return False  # it answers nobody any more: that is beyond what it serves
+        return is_within(loads[clients], targets)
+
     clients, good, bad = 1, 0, 0
     while not bad and clients <= most:
-        loads[clients] = measure(clients)
-        if not is_within(loads[clients], targets):
+        if not in_time(clients):
             bad = clients
         elif good and _speed(loads[clients]) < _NO_MORE * _speed(loads[good]):
             return _ordered(loads)
@@ -39,8 +53,7 @@ def find(measure: Callable[[int], Load], targets: Targets, most: int) -> list[Lo
             good, clients = clients, _next(clients, most)
     while bad and bad > good * _NEAR and bad - good > 1:
         clients = (good + bad) // 2
-        loads[clients] = measure(clients)
-        good, bad = (clients, bad) if is_within(loads[clients], targets) else (good, clients)
+        good, bad = (clients, bad) if in_time(clients) else (good, clients)
     return _ordered(loads)
 
 

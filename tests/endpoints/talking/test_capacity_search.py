@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from planner.endpoints.model import Endpoint, State
 from planner.endpoints.talking import capacity_search, kept_benches
 from planner.endpoints.talking.bench import Load
-from planner.errors import UsageError
+from planner.errors import CloudError, UsageError
 from planner.planning import measured_files
 from planner.serving.load import Targets
 
@@ -67,6 +67,24 @@ def test_requests_without_an_answer_are_beyond_the_limit() -> None:
 
     loads = capacity_search.find(measure, TARGETS, 64)
     assert max(load.concurrency for load in loads if not load.failed) == 5
+
+
+def test_an_engine_that_answers_nobody_any_more_keeps_what_was_found() -> None:
+    def measure(clients: int) -> Load:
+        if clients > 5:
+            raise CloudError("llama answered none of 32 requests")
+        return engine(100)(clients)
+
+    loads = capacity_search.find(measure, TARGETS, 64)
+    assert [load.concurrency for load in loads] == [1, 2, 4, 5]
+
+
+def test_an_engine_that_never_answers_is_an_error() -> None:
+    def measure(clients: int) -> Load:
+        raise CloudError(f"llama answered none of {4 * clients} requests")
+
+    with pytest.raises(CloudError, match="none of 4"):
+        capacity_search.find(measure, TARGETS, 64)
 
 
 def test_what_was_found_is_a_measurement_for_a_fleet(
