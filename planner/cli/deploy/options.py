@@ -149,7 +149,8 @@ _OPTIONS = (
         default="",
         metavar="ID",
         help="Deploy onto capacity you hold: an EC2 reservation or Capacity Block (cr-...), a "
-        "reservation of Google's (its name), SageMaker's training plan for endpoints (ARN).",
+        "reservation of Google's (its name), a group of Azure's (RESOURCE_GROUP/NAME), SageMaker's "
+        "training plan for endpoints (ARN).",
     ),
     click.option(
         "--access",

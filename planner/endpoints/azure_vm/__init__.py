@@ -41,6 +41,7 @@ class Adapter(MachineAdapter):
     service = "azure-vm"
     title = "Azure"
     longest_name = requests.LONGEST_NAME
+    takes_reservations = True
     ways_in = (Access.TUNNEL, Access.PUBLIC)
     provisioning_models = requests.MODELS
     ended_by = "a Logic App"

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from planner.bundled import deploy_templates
 from planner.clouds import azure
 from planner.clouds.redact import mask
-from planner.endpoints.azure_vm import access, api, requests, sizes
+from planner.endpoints.azure_vm import access, api, requests, reservations, sizes
 from planner.endpoints.deploying.preflight import Check, Finding, Status, good
 from planner.endpoints.machines import checks as shared
+from planner.endpoints.machines.reservations import room
 from planner.errors import (
     CloudError,
     NotEnabledError,
@@ -29,6 +30,7 @@ _EXPIRY_PROVIDERS = ("Microsoft.Logic", "Microsoft.DevTestLab")
 _TOKEN_PROVIDERS = ("Microsoft.KeyVault", "Microsoft.ManagedIdentity")
 _FOR_EXPIRY = (*_EXPIRY_PROVIDERS, "Microsoft.Authorization/roleAssignments")
 _FOR_TOKEN = _TOKEN_PROVIDERS
+_FOR_RESERVATION = ("Microsoft.Compute/capacityReservationGroups",)
 # Without them a vault is purged by Azure, a week later, and old consoles tell no SSH key.
 _WELCOME = {
     "Microsoft.Compute/virtualMachines/runCommand/action",
@@ -45,7 +47,7 @@ def checks(spec: DeploymentSpec) -> list[Check]:
         Check("permissions", lambda: _permissions(spec)),
         Check("size", lambda: _size(spec)),
         Check("image", lambda: _image(spec)),
-        Check("quota", lambda: shared.quota(spec)),
+        room(spec, spec.plan.instance_type, reservations.of_size(spec.plan.instance_type)),
         Check("expiry", lambda: _expiry(spec)),
         Check("guard", lambda: shared.guard(spec, "Azure", _GUARD)),
         Check("disk", lambda: _disk(spec)),
@@ -54,16 +56,21 @@ def checks(spec: DeploymentSpec) -> list[Check]:
     ]
 
 
-def needed(*, expiry: bool = True, secrets: bool = True) -> list[str]:
+def needed(*, expiry: bool = True, secrets: bool = True, reserved: bool = True) -> list[str]:
     """Return the actions that a deploy needs: those of the role that planner prints.
 
     Args:
         expiry: Whether the endpoint gets one.
         secrets: Whether its machine reads a token or a key.
+        reserved: Whether it lands in a capacity reservation.
     """
     path = deploy_templates() / "permissions" / "deploy-azure-vm.azure.json"
     actions: list[str] = json.loads(path.read_text(encoding="utf-8"))["Actions"]
-    unused = (() if expiry else _FOR_EXPIRY) + (() if secrets else _FOR_TOKEN)
+    unused = (
+        *(() if expiry else _FOR_EXPIRY),
+        *(() if secrets else _FOR_TOKEN),
+        *(() if reserved else _FOR_RESERVATION),
+    )
     return [action for action in actions if not action.startswith(unused)]
 
 
@@ -125,7 +132,11 @@ def _permissions(spec: DeploymentSpec) -> Finding:
         "read your permissions",
         action=f"{kind}/read",
     )
-    wanted = needed(expiry=spec.expires_at is not None, secrets=spec.has_secrets)
+    wanted = needed(
+        expiry=spec.expires_at is not None,
+        secrets=spec.has_secrets,
+        reserved=bool(spec.reservation),
+    )
     lacking = missing(wanted, answer.get("value", []))
     if not lacking:
         return good("permissions", "all that a deploy needs, in the whole subscription")

@@ -8,7 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from planner.clouds import azure, settings
-from planner.endpoints.azure_vm import access, api, expiry, lookup, requests, secret, sizes
+from planner.endpoints.azure_vm import (
+    access,
+    api,
+    expiry,
+    lookup,
+    requests,
+    reservations,
+    secret,
+    sizes,
+)
 from planner.endpoints.azure_vm.machine import AzureMachine
 from planner.endpoints.deploying.lifecycle import Step
 from planner.endpoints.machines import steps
@@ -138,8 +147,7 @@ def _create_network(spec: DeploymentSpec, where: Group, context: Context) -> str
 
 def _create_machine(spec: DeploymentSpec, where: Group, context: Context) -> str:
     """Create the machine where there is room: wherever Azure likes, then zone by zone."""
-    zones = sizes.zones(spec.plan.instance_type, spec.region)
-    places = [("", spec.region), *((zone, f"{spec.region} zone {zone}") for zone in zones)]
+    places = _places(spec)
 
     def make(zone: str) -> None:
         try:
@@ -153,10 +161,22 @@ def _create_machine(spec: DeploymentSpec, where: Group, context: Context) -> str
     return where.part(_MACHINES, spec.name)
 
 
+def _places(spec: DeploymentSpec) -> list[tuple[str, str]]:
+    """Return the zones to try; that of the reservation alone, where one is named."""
+    size, region = spec.plan.instance_type, spec.region
+    if spec.reservation:
+        held = reservations.look_up(size, spec.reservation, region)
+        return [(held.zone, held.place)]
+    zones = sizes.zones(size, region)
+    return [("", region), *((zone, f"{region} zone {zone}") for zone in zones)]
+
+
 def _put_machine(spec: DeploymentSpec, where: Group, zone: str, context: Context) -> None:
     """Make the machine, with the first security profile that the subscription and image take."""
     for profile in requests.SECURITY_PROFILES:
         body = requests.virtual_machine(spec, where, zone, access.public_key(), profile)
+        if spec.reservation:
+            body["properties"] |= reservations.member(spec.reservation)
         try:
             _put_body(spec, where, body, context)
         except CloudError as error:

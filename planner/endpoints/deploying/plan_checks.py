@@ -34,7 +34,7 @@ def reservation(spec: DeploymentSpec, *, taken: bool) -> None:
     if not taken:
         raise UsageError(
             f"planner deploys onto no reservation on {spec.plan.service} yet",
-            advice="--to ec2, gce or sagemaker, or leave --reservation out",
+            advice="--to ec2, gce, azure-vm or sagemaker, or leave --reservation out",
         )
     if spec.plan.pricing_model == "spot":
         raise UsageError("a reservation holds no spot machine", advice="leave --spot out")

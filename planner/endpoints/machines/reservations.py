@@ -32,6 +32,7 @@ class Held:
         ends: When the cloud takes its machines back; None for never.
         is_own_market: Whether it is a Capacity Block, which EC2 sells in a market of its own.
         is_targeted: Whether only machines that name it land in it.
+        place: Where it is, as people call it; empty where the zone says it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Held:
     ends: datetime | None = None
     is_own_market: bool = False
     is_targeted: bool = True
+    place: str = ""
 
 
 def room(spec: DeploymentSpec, machine: str, look_up: Callable[[str, str], Held]) -> Check:
@@ -66,7 +68,7 @@ def _finding(spec: DeploymentSpec, machine: str, look_up: Callable[[str, str], H
         held = look_up(spec.reservation, spec.region)
     except NotFoundError as error:
         return Finding("reservation", Status.BAD, str(error), error.advice, NotFoundError)
-    if held.machine != machine:
+    if held.machine.casefold() != machine.casefold():
         text, remedy = (
             f"{held.name} is for {held.machine}, not {machine}",
             f"--instance-type {held.machine}",
@@ -78,7 +80,7 @@ def _finding(spec: DeploymentSpec, machine: str, look_up: Callable[[str, str], H
     if not held.free:
         text = f"all machines of {held.name} are in use"
         return Finding("reservation", Status.BAD, text, _ELSEWHERE, UsageError)
-    text = f"{held.name} in {held.zone}, {held.free} free; {held.paid}"
+    text = f"{held.name} in {held.place or held.zone}, {held.free} free; {held.paid}"
     if held.ends is not None and (spec.expires_at is None or spec.expires_at > held.ends):
         ends = f"{held.ends:%Y-%m-%d %H:%M} UTC"
         text = f"{text}; its machines are taken back at {ends}, before the expiry"

@@ -14,6 +14,7 @@ from planner.sandbox.azure import (
     machine_learning,
     machines,
     quota,
+    reservations,
     resources,
     support,
     ways_in,
@@ -34,6 +35,7 @@ _SERVICES = (
     groups,
     machines,
     ways_in,
+    reservations,
     resources,
 )
 

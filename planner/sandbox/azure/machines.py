@@ -18,7 +18,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from planner.quotas.catalogue import fold
 from planner.sandbox import console, engine, ingress, metrics
-from planner.sandbox.azure import compute
+from planner.sandbox.azure import compute, reservations
 from planner.sandbox.azure.arm import SUBSCRIPTION, ArmError, route
 from planner.sandbox.azure.store import RESOURCES, store
 from planner.sandbox.boot import Script
@@ -209,6 +209,8 @@ def _refusal(world: World, body: dict[str, Any]) -> ArmError | None:
             f"'{region}' zones '{zone}' for subscription.",
             409,
         )
+    if reservations.lands(world, body):
+        return None  # what is reserved has been counted already
     for name in _quotas(body, size):
         limit = compute.limit_of(world, region, name)
         used = world.usage.get(compute.key_of(region, name), 0)
