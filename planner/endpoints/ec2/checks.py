@@ -35,6 +35,7 @@ def checks(spec: DeploymentSpec, *, may_create_roles: bool) -> list[Check]:
         ),
         Check("network", lambda: _network(spec)),
         Check("image", lambda: _image(spec)),
+        Check("start script", lambda: _script(spec)),
         room(spec, spec.plan.instance_type, reservations.look_up),
         Check("expiry", lambda: _expiry(spec)),
         Check("guard", lambda: shared.guard(spec, "EC2", _GUARD)),
@@ -95,6 +96,15 @@ def _image(spec: DeploymentSpec) -> Finding:
         return good("image", found)
     text = f"{found}; its release notes do not name {family} among the types that it is for"
     return Finding("image", Status.WARNING, text, "--machine-image ami-ID where it does not start")
+
+
+def _script(spec: DeploymentSpec) -> Finding:
+    size = len(requests.user_data(spec, requests.parameter_name(spec)).encode())
+    text = f"{size:,} of the {requests.LONGEST_SCRIPT:,} bytes that EC2 takes"
+    if size <= requests.LONGEST_SCRIPT:
+        return good("start script", text)
+    advice = "fewer or shorter --engine-arg and --lora"
+    return Finding("start script", Status.BAD, text, advice, UsageError)
 
 
 def _expiry(spec: DeploymentSpec) -> Finding:

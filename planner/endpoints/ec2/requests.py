@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 40
 """Of an endpoint: EventBridge Scheduler allows 64 for the expiry, which carries the run's mark."""
+LONGEST_SCRIPT = 16 * 1024
+"""Bytes of user data, before they are encoded (EC2 user guide, "Run commands at launch")."""
 PORT = 8000
 MODELS = ("STANDARD", "SPOT")
 KEY = ".key"

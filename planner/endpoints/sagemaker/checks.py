@@ -14,7 +14,7 @@ from planner.endpoints.aws import role_checks, simulation
 from planner.endpoints.deploying import containers
 from planner.endpoints.deploying.preflight import Check, Finding, Status, good, short_of_quota
 from planner.endpoints.model import State
-from planner.endpoints.sagemaker import api, roles
+from planner.endpoints.sagemaker import api, requests, roles
 from planner.errors import PermissionDeniedError, UsageError
 from planner.pricing import instance_types
 from planner.quotas import checking
@@ -209,6 +209,16 @@ def _container(spec: DeploymentSpec) -> Finding:
             "another --instance-type",
             UsageError,
         )
+    for name, value in container.environment.items():
+        if len(value) > requests.LONGEST_VALUE:
+            return Finding(
+                "container",
+                Status.BAD,
+                f"{name} has {len(value):,} characters, and SageMaker takes "
+                f"{requests.LONGEST_VALUE:,} in a setting",
+                "a shorter --engine-arg, or --to ec2",
+                UsageError,
+            )
     if container.engine == "tgi":
         return Finding(
             "container",

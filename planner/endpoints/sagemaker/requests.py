@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 VARIANT = "AllTraffic"
 LONGEST_NAME = 45
 """Of an endpoint: EventBridge Scheduler allows 64 for the expiry, which carries the run's mark."""
+LONGEST_VALUE = 1024
+"""Of a setting of the container, in characters (CreateModel, ``Environment``)."""
 SCHEDULE_PREFIX = "planner"
 _COMPONENT = "c"
 _IDLE = "i"

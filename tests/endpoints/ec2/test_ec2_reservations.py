@@ -15,7 +15,7 @@ from planner.endpoints.deploying.interruption import Interruption
 from planner.endpoints.deploying.preflight import PreflightError, Status
 from planner.endpoints.ec2 import machines
 from planner.endpoints.interface import adapter
-from planner.errors import CapacityError, UsageError
+from planner.errors import CapacityError
 from planner.ledger import Ledger
 from planner.sandbox.aws.ec2_capacity import reservations
 
@@ -125,7 +125,6 @@ def test_a_reservation_that_fills_up_meanwhile_is_a_lack_of_capacity(
 
 
 @pytest.mark.usefixtures("bench")
-def test_where_planner_cannot_use_one_it_says_so() -> None:
-    azure = cheapest_on("azure-vm", "llama-2-70b")
-    with pytest.raises(UsageError, match="no reservation on azure-vm"):
-        prepare(azure)
+def test_another_cloud_s_name_is_refused_with_the_form_that_it_takes() -> None:
+    azure = cheapest_on("azure-vm", "llama-2-70b", regions=("eastus",))
+    assert "RESOURCE_GROUP/NAME" in f"{finding(azure).text} {finding(azure).remedy}"
