@@ -36,13 +36,14 @@ browser:
 	  apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || true
 
 # What tests judge with and nobody installs: the image data of AWS's SDK (9 MB of its 300) and, on
-# Debian, the schema of cloud-init. What cannot be fetched is skipped, and says so.
+# Debian, the schema of cloud-init and Caddy. What cannot be fetched is skipped, and says so.
 $(VENV)/.borrowed: $(VENV)/.dev
 	@mkdir -p $(VENV)/borrowed
 	@$(BIN)/python -m pip install $(PIP) --no-deps --target $(VENV)/borrowed/sagemaker-core 'sagemaker-core>=2.27' || true
-	@cd $(VENV)/borrowed && { command -v apt-get >/dev/null && \
-	  { apt-get download -qq cloud-init || { apt-get update -qq && apt-get download -qq cloud-init; }; } && \
-	  dpkg-deb -x cloud-init_*.deb cloud-init; } >/dev/null 2>&1 || true
+	@cd $(VENV)/borrowed && for package in cloud-init caddy; do \
+	  { command -v apt-get >/dev/null && \
+	  { apt-get download -qq $$package || { apt-get update -qq && apt-get download -qq $$package; }; } && \
+	  dpkg-deb -x $${package}_*.deb $$package; } >/dev/null 2>&1 || true; done
 	@touch $@
 
 # Break every call of a deploy in every way; in `make test-long` the ways take turns.

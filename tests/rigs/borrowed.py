@@ -1,4 +1,4 @@
-"""What ``make test`` fetches to judge with and does not install: cloud-init's schema, AWS's SDK."""
+"""What ``make test`` fetches to judge with and does not install: a schema, an SDK, Caddy."""
 
 from __future__ import annotations
 
@@ -40,6 +40,14 @@ from sagemaker.core.token_generator import generate_token
 region, seconds = json.load(sys.stdin)
 print(generate_token(region=region, expiry=datetime.timedelta(seconds=seconds)))
 """
+
+
+def caddy() -> Path:
+    """Return the folder with Caddy's program; skips the test where it could not be fetched."""
+    for path in (_FOLDER / "caddy/usr/bin", Path("/usr/bin")):
+        if (path / "caddy").is_file():
+            return path
+    pytest.skip(f"Caddy is not there: {_CURE}")
 
 
 def sdk_images(asked: Iterable[tuple[str, str, str]]) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.server
 import json
 import os
-import shutil
 import signal
 import socket
 import ssl
@@ -20,6 +19,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import borrowed
 import httpx
 import openai
 import pytest
@@ -31,11 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-CADDY = shutil.which("caddy")
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(CADDY is None, reason="Caddy is not installed: apt-get install caddy"),
-]
+pytestmark = pytest.mark.long
 AT_ONCE = 4
 PATIENCE_S = 30
 SEEN = threading.Semaphore(0)
@@ -176,8 +172,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         (place / "bin" / name).write_text(text)
         (place / "bin" / name).chmod(0o755)
     (place / "stored").write_text("planner-one")
-    environment = {**os.environ, "PLACE": str(place), "PATH": f"{place}/bin:{os.environ['PATH']}"}
-    environment["HOME"] = str(place)
+    path = f"{place}/bin:{borrowed.caddy()}:{os.environ['PATH']}"
+    environment = {**os.environ, "PLACE": str(place), "HOME": str(place), "PATH": path}
     running = subprocess.Popen(
         ["bash", str(place / "ingress.sh")],
         env=environment, stdout=subprocess.PIPE, stderr=sys.stderr, text=True,
@@ -294,9 +290,8 @@ def test_a_domain_s_file_is_good(tmp_path: Path) -> None:
     text = files(domain="llm.example.com")["/etc/planner/Caddyfile"]
     path = tmp_path / "Caddyfile"
     path.write_text(text.replace("/run/planner-ingress/keys", str(keys)))
-    assert CADDY is not None
     done = subprocess.run(
-        [CADDY, "adapt", "--config", str(path), "--adapter", "caddyfile"],
+        [borrowed.caddy() / "caddy", "adapt", "--config", str(path), "--adapter", "caddyfile"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "llm.example.com" in done.stdout
