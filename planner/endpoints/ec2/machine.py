@@ -1,7 +1,8 @@
 """One machine of EC2: its console, its state, the tunnel to its engine.
 
 cloud-init and vLLM write to the console; no way in is needed to read it. The way in is a port of
-Session Manager, through the AWS CLI; nothing is open to the world.
+Session Manager, through the AWS CLI; nothing is open to the world
+unless the user asked for an address (:mod:`planner.endpoints.ingress`).
 """
 
 from __future__ import annotations

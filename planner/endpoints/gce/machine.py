@@ -1,7 +1,8 @@
 """One machine of Compute Engine: its serial port, its state, the tunnel to its engine.
 
 cloud-init and vLLM write to the serial port; no way in is needed to read it. The way in is a
-tunnel of Identity-Aware Proxy, through gcloud; nothing is open to the world.
+tunnel of Identity-Aware Proxy, through gcloud; nothing is open to the world
+unless the user asked for an address (:mod:`planner.endpoints.ingress`).
 """
 
 from __future__ import annotations
