@@ -126,6 +126,8 @@ class EndpointAdapter(Protocol):
     longest_name: int
     takes_reservations: bool
     """Whether it deploys onto capacity that the user holds."""
+    reached_through: Mapping[str, str]
+    """Programs on the user's computer that reach its endpoints, each with where to get it."""
     ways_in: Collection[Access]
     """What ``--access`` may be there."""
 

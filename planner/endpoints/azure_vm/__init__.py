@@ -13,6 +13,7 @@ from planner.endpoints.azure_vm import (
     checks,
     expiry,
     lookup,
+    machine,
     parts,
     requests,
     secret,
@@ -42,6 +43,7 @@ class Adapter(MachineAdapter):
     title = "Azure"
     longest_name = requests.LONGEST_NAME
     takes_reservations = True
+    reached_through = machine.PROGRAMS
     ways_in = (Access.TUNNEL, Access.PUBLIC)
     provisioning_models = requests.MODELS
     ended_by = "a Logic App"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from planner.endpoints.ingress import Access
     from planner.endpoints.talking.http_transport import HttpTransport
 
+PROGRAMS = {"ssh": "apt-get install openssh-client"}
 _RUNNING = {"", "starting", "running"}
 
 _KEY = re.compile(r"\b(ssh-ed25519|ecdsa-sha2-nistp256|ssh-rsa) ([A-Za-z0-9+/=]{64,})")
@@ -80,7 +81,7 @@ class AzureMachine:
         known = _known_hosts(self.where, self.name, address)
         return way_in.Tunnel(
             program="ssh",
-            install="apt-get install openssh-client",
+            install=PROGRAMS["ssh"],
             arguments=lambda port: [
                 *("-N", "-L", f"127.0.0.1:{port}:127.0.0.1:{requests.PORT}"),
                 *("-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes"),

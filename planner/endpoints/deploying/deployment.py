@@ -141,6 +141,9 @@ def prepare(
         preflight.Check("price", lambda: plan_checks.price(spec, options.max_hourly)),
         *access.checks(spec, model, accepted=options.accept_license),
     ]
+    if adapter.reached_through and not settings.current().simulated:
+        programs, wait = adapter.reached_through, options.wait
+        own.append(preflight.Check("way in", lambda: plan_checks.way_in(programs, wait=wait)))
     may_create = may_create_roles or options.create_roles
     findings = preflight.run([*own, *adapter.checks(spec, may_create_roles=may_create)])
     existing = _existing(spec, adapter, findings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from planner.errors import UsageError
 from planner.serving import suitability
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from planner.endpoints.deploying.preflight import Finding
     from planner.endpoints.ingress import Access
@@ -65,6 +66,22 @@ def ingress(spec: DeploymentSpec, ways_in: Collection[Access]) -> None:
             f"{chosen.security_groups[0]} is a security group of EC2, and this is {service}",
             advice="--allow 203.0.113.0/24",
         )
+
+
+def way_in(programs: Mapping[str, str], *, wait: bool) -> Finding:
+    """Look whether this computer can ask the endpoint, before it has cost half an hour.
+
+    Args:
+        programs: That open the way there, each with where to get it.
+        wait: Whether the deploy waits for the first answer, and takes all back without one.
+    """
+    missing = {name: where for name, where in programs.items() if shutil.which(name) is None}
+    if not missing:
+        return preflight.good("way in", f"through {', '.join(programs)}")
+    why = "so it could not prove that it answers" if wait else "so nobody here can ask it"
+    text = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed, {why}"
+    status = preflight.Status.BAD if wait else preflight.Status.WARNING
+    return preflight.Finding("way in", status, text, "; ".join(missing.values()), UsageError)
 
 
 def fit(spec: DeploymentSpec) -> Finding:

@@ -17,6 +17,7 @@ from planner.endpoints.ec2 import (
     expiry,
     identities,
     lookup,
+    machine,
     machines,
     requests,
     secret,
@@ -48,6 +49,7 @@ class Adapter(MachineAdapter):
     title = "EC2"
     longest_name = requests.LONGEST_NAME
     takes_reservations = True
+    reached_through = machine.PROGRAMS
     ways_in = tuple(Access)
     provisioning_models = requests.MODELS
     ended_by = "EventBridge Scheduler"

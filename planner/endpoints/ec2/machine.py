@@ -19,6 +19,11 @@ from planner.errors import CloudError
 if TYPE_CHECKING:
     from planner.endpoints.talking.http_transport import HttpTransport
 
+_CLI = "https://docs.aws.amazon.com/cli"
+PROGRAMS = {
+    "aws": _CLI,
+    "session-manager-plugin": "https://docs.aws.amazon.com/systems-manager (its plugin)",
+}
 _STOPPED = {"shutting-down", "terminated", "stopping", "stopped"}
 
 
@@ -75,7 +80,7 @@ class Ec2Machine:
         profile = settings.current().aws_profile
         return way_in.Tunnel(
             program="aws",
-            install="https://docs.aws.amazon.com/cli (and the Session Manager plugin beside it)",
+            install=f"{_CLI} (and the Session Manager plugin beside it)",
             arguments=lambda port: [
                 *("ssm", "start-session", "--target", self.id, "--region", self.region),
                 *(("--profile", profile) if profile else ()),

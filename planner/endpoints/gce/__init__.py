@@ -9,7 +9,17 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from planner.endpoints.gce import api, checks, compute, identities, lookup, requests, secret, steps
+from planner.endpoints.gce import (
+    api,
+    checks,
+    compute,
+    identities,
+    lookup,
+    machine,
+    requests,
+    secret,
+    steps,
+)
 from planner.endpoints.gce.machine import GceMachine
 from planner.endpoints.ingress import Access
 from planner.endpoints.machines import watch
@@ -35,6 +45,7 @@ class Adapter(MachineAdapter):
     title = "Compute Engine"
     longest_name = requests.LONGEST_NAME
     takes_reservations = True
+    reached_through = machine.PROGRAMS
     ways_in = tuple(Access)
     provisioning_models = requests.MODELS
     ended_by = "Compute Engine"

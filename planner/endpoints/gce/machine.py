@@ -19,6 +19,7 @@ from planner.errors import CloudError
 if TYPE_CHECKING:
     from planner.endpoints.talking.http_transport import HttpTransport
 
+PROGRAMS = {"gcloud": "https://cloud.google.com/sdk/docs/install, then gcloud auth login"}
 _GONE = {"STOPPING", "TERMINATED", "STOPPED", "SUSPENDED"}
 
 
@@ -73,7 +74,7 @@ class GceMachine:
         project = gcp.project()
         return way_in.Tunnel(
             program="gcloud",
-            install="https://cloud.google.com/sdk/docs/install, then gcloud auth login",
+            install=PROGRAMS["gcloud"],
             arguments=lambda port: [
                 *("compute", "start-iap-tunnel", self.name, str(requests.PORT)),
                 *(f"--local-host-port=127.0.0.1:{port}", f"--zone={self.zone}"),

@@ -13,7 +13,7 @@ import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from planner.clouds import settings
 from planner.endpoints.deploying.lifecycle import NotMadeError, Step
@@ -58,6 +58,7 @@ class Adapter:
     longest_name = 63
     takes_reservations = False
     ways_in: tuple[Access, ...] = ()
+    reached_through: ClassVar[dict[str, str]] = {}
 
     def regions(self) -> list[str]:
         """Return the one place there is."""

@@ -72,6 +72,7 @@ class MachineAdapter(ABC):
     longest_name: ClassVar[int]
     takes_reservations: ClassVar[bool] = False
     ways_in: ClassVar[Collection[Access]] = (Access.TUNNEL,)
+    reached_through: ClassVar[Mapping[str, str]]
     provisioning_models: ClassVar[tuple[str, ...]]
     ended_by: ClassVar[str]
     """Who keeps the order that ends an endpoint: ``a Logic App``."""

@@ -9,7 +9,7 @@ less exact, and it takes 2 s and 1 GB more. The SDK's image data is used at buil
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from planner.clouds import aws, settings
 from planner.endpoints.aws import guard
@@ -64,6 +64,7 @@ class Adapter:
     longest_name = requests.LONGEST_NAME
     takes_reservations = True
     ways_in: tuple[Access, ...] = ()
+    reached_through: ClassVar[dict[str, str]] = {}
 
     def regions(self) -> list[str]:
         """Return the regions where endpoints may be: those switched on in the account."""
