@@ -103,6 +103,7 @@ def _record(endpoint: Endpoint, now: datetime) -> dict[str, Any]:
         if endpoint.last_request_at is None
         else (now - endpoint.last_request_at).total_seconds(),
         "last_request_known": endpoint.use_known,
+        "access": endpoint.access or None,
         "problem": endpoint.problem,
     }
 
@@ -121,6 +122,7 @@ def _columns() -> list[Column]:
         Column("guard", "Guard", show=_guard, drop_below=100),
         Column("last_request_s", "Last request", "right", _last),
         Column("owner", "Owner", drop_below=110),
+        Column("access", "Access", show=lambda r: r["access"] or "", drop_below=120),
     ]
 
 
