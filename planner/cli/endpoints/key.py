@@ -87,5 +87,6 @@ def key(
 
 def _rotate(endpoint: Endpoint, adapter: EndpointAdapter, overlap: timedelta) -> None:
     click.echo(adapter.rotate_key(endpoint, overlap).reveal())
-    before = f"stays good for {overlap} from now" if overlap else "is refused from then on"
+    hours = overlap.total_seconds() / 3600
+    before = f"stays good for {hours:.3g} h from now" if overlap else "is refused from then on"
     note(f"The machine knows it within a minute; the key before {before}.")

@@ -43,7 +43,6 @@ def of_address(name: str, url: str, model: str, certificate: str = "") -> dict[s
         "Python with the openai package (pip install openai)": "\n".join(
             (
                 "import os" + (", ssl" if certificate else ""),
-                *(["from openai import DefaultHttpxClient"] if certificate else []),
                 _openai(url, model, 'os.environ["OPENAI_API_KEY"]', certificate),
             )
         ),
@@ -108,7 +107,7 @@ def _openai(url: str, model: str, key: str, certificate: str = "") -> str:
     ]
     return "\n".join(
         (
-            "from openai import OpenAI",
+            f"from openai import {'DefaultHttpxClient, ' if certificate else ''}OpenAI",
             *(trusted if certificate else ["client = OpenAI("]),
             f'    base_url="{url}",',
             f"    api_key={key},",

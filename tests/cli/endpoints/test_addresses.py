@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import openai
@@ -89,12 +92,21 @@ def test_an_application_at_a_machine_s_own_address(
         *("--access", "public", "--allow", "127.0.0.1"),
     )
     assert made.returncode == 0, made.stderr
-    pem = tmp_path / "llama.pem"
+    pem = tmp_path / "llama-2-70b.pem"
     url = installed_planner("url", "llama-2-70b", "--certificate", str(pem)).stdout.strip()
     assert url in made.stdout
     key = installed_planner("key", "llama-2-70b").stdout.strip()
     assert key
     assert key not in made.stdout + made.stderr
+
+    code = made.stdout.partition("# Python with the openai package")[2].partition("\n\n")[0]
+    printed = subprocess.run(
+        [sys.executable, "-c", code.partition("\n")[2]],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+        env={**os.environ, "OPENAI_API_KEY": key},
+    )  # fmt: skip
+    assert printed.returncode == 0, printed.stderr
+    assert printed.stdout.strip()
 
     def ask(shown: str) -> object:
         trusted = ssl.create_default_context(cafile=pem)
