@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import ec2_rig
 import pytest
 import rig as sagemaker_rig
+from children import WIDEST
 
 from planner.clouds import permissions, settings
 from planner.endpoints.interface import adapter
@@ -66,10 +67,11 @@ def test_a_deploy_on_ec2_calls_what_its_policy_names(monkeypatch: pytest.MonkeyP
     try:
         plan = ec2_rig.cheapest()
         bench.faults.expect(None)
-        bench.deploy(plan)
+        bench.deploy(plan, WIDEST)
         made = adapter("ec2")
         (shown,) = made.endpoints(plan.region)
         assert shown.expires_at is not None
+        made.rotate_key(shown, timedelta(hours=1))
         made.extend(shown, shown.expires_at + timedelta(hours=1))
         bench.destroy(shown.name, plan.region)
         seen = called(bench.faults.operations)

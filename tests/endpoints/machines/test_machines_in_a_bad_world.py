@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from children import WIDEST
 from vm_matrix import attempt
 from vm_rig import OPTIONS
 
@@ -93,7 +94,7 @@ def test_a_machine_whose_creation_got_no_answer_is_taken_back_once_it_shows(
 @pytest.mark.long
 def test_two_deploys_at_once_end_with_one_though_lists_are_late(bench: Rig, plan: Plan) -> None:
     bench.scenario(list_lag_s=20)
-    bench.deploy(plan, replace(OPTIONS, wait=False))
+    bench.deploy(plan, replace(WIDEST, wait=False))
     made = adapter(bench.service)
     # Another run, whose preflight did not see the first: its steps do.
     second = attempt(bench, plan, plan.model)
