@@ -126,9 +126,9 @@ class EndpointAdapter(Protocol):
     longest_name: int
     takes_reservations: bool
     """Whether it deploys onto capacity that the user holds."""
-    reached_through: Mapping[str, str]
+    tunnel_programs: Mapping[str, str]
     """Programs on the user's computer that reach its endpoints, each with where to get it."""
-    ways_in: Collection[Access]
+    access_modes: Collection[Access]
     """What ``--access`` may be there."""
 
     def regions(self) -> list[str]:

@@ -208,6 +208,7 @@ def _guidellm(document: Mapping[str, Any]) -> Iterable[_Row]:
             _Times(_known(of("time_to_first_token_ms")), _known(tpot)),
             of("prompt_token_count")["mean"],
             of("output_token_count")["mean"],
+            bool(item.get("run_stats", {}).get("requests_made", {}).get("errored", 0)),
         )
 
 

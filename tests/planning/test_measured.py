@@ -135,6 +135,17 @@ def test_other_files_are_refused_in_words(text: str, tmp_path: Path) -> None:
     assert "vllm bench serve" in (caught.value.advice or "")
 
 
+def test_requests_that_failed_are_noticed_in_every_form(tmp_path: Path) -> None:
+    guidellm = json.loads((FILES / "guidellm.json").read_text())
+    guidellm["benchmarks"][0]["run_stats"] = {"requests_made": {"successful": 95, "errored": 5}}
+    stage = json.loads((FILES / "inference-perf/stage_0_lifecycle_metrics.json").read_text())
+    vllm = json.loads((FILES / "vllm.jsonl").read_text().splitlines()[0])
+    for document in (guidellm, stage | {"failures": {"count": 1}}, vllm | {"failed": 2}):
+        path = tmp_path / "failed.json"
+        path.write_text(json.dumps(document))
+        assert measured_files.read(path, **ON).points[0].failed
+
+
 def test_one_percentile_is_taken_from_all_rows(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (FILES / "vllm.jsonl").read_text().splitlines()]
     rows[0] |= {"p95_ttft_ms": 700.0, "p95_tpot_ms": 40.0}

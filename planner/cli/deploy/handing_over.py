@@ -9,6 +9,7 @@ import click
 from planner.cli.next_command import pasteable
 from planner.endpoints.deploying.proving import PROMPT
 from planner.endpoints.talking import snippets
+from planner.errors import PlannerError
 
 if TYPE_CHECKING:
     from planner.endpoints.deploying.choices import Outcome
@@ -67,10 +68,13 @@ def _codes_of_address(awaited: Awaited) -> dict[str, str]:
     from planner.endpoints.interface import adapter
 
     name, made = awaited.name, adapter(awaited.service)
-    found = made.find(name, awaited.region)
-    if found is None:  # someone has removed it in the meantime
-        return {"Its address": f"planner url {name}"}
-    where = made.address(found)
+    try:
+        found = made.find(name, awaited.region)
+        where = None if found is None else made.address(found)
+    except PlannerError:  # it has answered: what cannot be told now does not make that untrue
+        where = None
+    if where is None:
+        return {"Its address and its key": f"planner url {name}\nplanner key {name}"}
     domain = where.url.removeprefix("https://").removesuffix("/v1")
     first = {}
     if where.points_to:

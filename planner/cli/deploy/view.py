@@ -14,6 +14,7 @@ from planner.endpoints.deploying.choices import Attempt, Observers, Outcome, Pre
 from planner.endpoints.deploying.lifecycle import Phase
 from planner.endpoints.deploying.places import reason
 from planner.endpoints.deploying.preflight import Status
+from planner.endpoints.machines.secrets import of as secrets_of
 from planner.endpoints.watching import locate
 
 if TYPE_CHECKING:
@@ -167,10 +168,7 @@ def _expiry(spec: DeploymentSpec) -> str:
 
 
 def _makes(spec: DeploymentSpec) -> str:
-    secrets = [
-        *(["the token"] if spec.token is not None else []),
-        *(["the key"] if spec.api_key is not None else []),
-    ]
+    secrets = [kept.what for kept in secrets_of(spec).values()]
     kept = {"gce": "secret", "ec2": "parameter", "azure-vm": "vault"}.get(spec.plan.service, "")
     stored = "".join(f"{kept} with {what}, " for what in secrets)
     closed = "" if spec.ingress.is_open else "closed "

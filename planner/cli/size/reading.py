@@ -118,7 +118,8 @@ def measured_of(given: dict[str, Any]) -> Measured | None:
     Raises:
         UsageError: There is none, or nobody says of which machine.
     """
-    if given["measured"] is None:
+    # Questions that were saved before there was this option have none.
+    if given.get("measured") is None:
         return None
     from planner.endpoints.talking import kept_benches
     from planner.planning import measured_files

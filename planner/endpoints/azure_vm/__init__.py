@@ -14,7 +14,6 @@ from planner.endpoints.azure_vm import (
     expiry,
     lookup,
     machine,
-    parts,
     requests,
     secret,
     steps,
@@ -22,6 +21,7 @@ from planner.endpoints.azure_vm import (
 from planner.endpoints.azure_vm.machine import AzureMachine
 from planner.endpoints.ingress import Access
 from planner.endpoints.machines.adapter import MachineAdapter
+from planner.endpoints.machines.secrets import Kept
 from planner.endpoints.model import NEVER
 
 if TYPE_CHECKING:
@@ -42,9 +42,8 @@ class Adapter(MachineAdapter):
     service = "azure-vm"
     title = "Azure"
     longest_name = requests.LONGEST_NAME
-    takes_reservations = True
-    reached_through = machine.PROGRAMS
-    ways_in = (Access.TUNNEL, Access.PUBLIC)
+    tunnel_programs = machine.PROGRAMS
+    access_modes = (Access.TUNNEL, Access.PUBLIC)
     provisioning_models = requests.MODELS
     ended_by = "a Logic App"
     console_title = "serial console"
@@ -100,8 +99,7 @@ class Adapter(MachineAdapter):
     def store_keys(self, endpoint: Endpoint, keys: Secret) -> None:
         """Put another value there."""
         place = lookup.place(endpoint.name, endpoint.region)
-        vault, body = requests.vault_name(place.run), parts.secret(keys)
-        secret.put(place.group, vault, requests.KEY, body, api.unattended())
+        secret.put(place.group, requests.KEY, Kept("the key", keys), api.unattended())
 
     def settings(self, endpoint: Endpoint) -> dict[str, str]:
         """Return the settings of an endpoint in the words of ``DeploymentSpec.settings``."""

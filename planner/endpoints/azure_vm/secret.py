@@ -7,18 +7,22 @@ Vaults outlive their deletion for days ("soft delete"), so one that has held a s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import requests as http
 
 from planner.clouds import azure, settings
 from planner.endpoints.azure_vm import api, parts, requests
+from planner.endpoints.machines import secrets
 from planner.endpoints.model import Secret
 from planner.errors import CloudError, PermissionDeniedError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from planner.endpoints.azure_vm.requests import Group
     from planner.endpoints.interface import Context
+    from planner.endpoints.machines.secrets import Kept
     from planner.endpoints.model import DeploymentSpec
 
 _IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
@@ -46,19 +50,26 @@ def create(spec: DeploymentSpec, where: Group, context: Context) -> str:
         context,
         kind=_VAULTS,
     )
-    if spec.token is not None:
-        put(where, name, requests.SECRET, parts.secret(spec.token, spec.expires_at), context)
-    if spec.api_key is not None:
-        put(where, name, requests.KEY, parts.secret(spec.api_key), context)
+    for secret, kept in of(spec).items():
+        ends = spec.expires_at if secret == requests.SECRET else None
+        put(where, secret, kept, context, ends=ends)
     return name
 
 
-def put(where: Group, vault: str, name: str, body: dict[str, Any], context: Context) -> None:
-    """Give a secret of a vault a value."""
+def of(spec: DeploymentSpec) -> dict[str, Kept]:
+    """Return the secrets of a deployment by their names in its vault."""
+    return secrets.of(spec, requests.SECRET, requests.KEY)
+
+
+def put(
+    where: Group, name: str, kept: Kept, context: Context, *, ends: datetime | None = None
+) -> None:
+    """Give a secret of an endpoint's vault a value."""
+    vault = requests.vault_name(where.name.rpartition("-")[2])
     api.put(
         f"{where.part(_VAULTS, vault)}/secrets/{name}",
-        body,
-        "store the token" if name == requests.SECRET else "store the key",
+        parts.secret(kept.value, ends),
+        f"store {kept.what}",
         context,
         kind=f"{_VAULTS}/secrets",
     )

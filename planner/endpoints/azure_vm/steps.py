@@ -68,10 +68,9 @@ def create(
             )
         )
     if spec.has_secrets:
+        stored = " and ".join(kept.what for kept in secret.of(spec).values())
         made.append(
-            Step(
-                f"store {_secrets(spec)} in Key Vault", lambda: secret.create(spec, where, context)
-            )
+            Step(f"store {stored} in Key Vault", lambda: secret.create(spec, where, context))
         )
     made += [
         Step("make a closed network", lambda: _create_network(spec, where, context)),
@@ -92,11 +91,6 @@ def remove_run(spec: DeploymentSpec, context: Context) -> None:
     api.remove_group(requests.group_name(spec), context)
     if spec.has_secrets:
         secret.purge(spec.run, spec.region)
-
-
-def _secrets(spec: DeploymentSpec) -> str:
-    named = (("the token", spec.token), ("the key", spec.api_key))
-    return " and ".join(what for what, value in named if value is not None)
 
 
 def _create_group(spec: DeploymentSpec, where: Group) -> str:

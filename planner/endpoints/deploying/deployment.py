@@ -129,7 +129,7 @@ def prepare(
     """
     spec = specify(plan, options, container_for=adapter.container)
     plan_checks.reservation(spec, taken=adapter.takes_reservations)
-    plan_checks.ingress(spec, adapter.ways_in)
+    plan_checks.ingress(spec, adapter.access_modes)
     check_name(spec.name, adapter.longest_name)
     spec = adapter.prepare(spec, create_roles=False)
     token = access.token_for(spec.weights, secret_name=options.token_secret, region=spec.region)
@@ -141,9 +141,9 @@ def prepare(
         preflight.Check("price", lambda: plan_checks.price(spec, options.max_hourly)),
         *access.checks(spec, model, accepted=options.accept_license),
     ]
-    if adapter.reached_through and not settings.current().simulated:
-        programs, wait = adapter.reached_through, options.wait
-        own.append(preflight.Check("way in", lambda: plan_checks.way_in(programs, wait=wait)))
+    if adapter.tunnel_programs and not settings.current().simulated:
+        programs, wait = adapter.tunnel_programs, options.wait
+        own.append(preflight.Check("tunnel", lambda: plan_checks.tunnel(programs, wait=wait)))
     may_create = may_create_roles or options.create_roles
     findings = preflight.run([*own, *adapter.checks(spec, may_create_roles=may_create)])
     existing = _existing(spec, adapter, findings)

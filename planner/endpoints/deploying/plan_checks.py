@@ -41,12 +41,12 @@ def reservation(spec: DeploymentSpec, *, taken: bool) -> None:
         raise UsageError("a reservation holds no spot machine", advice="leave --spot out")
 
 
-def ingress(spec: DeploymentSpec, ways_in: Collection[Access]) -> None:
+def ingress(spec: DeploymentSpec, access_modes: Collection[Access]) -> None:
     """Refuse a way in that a service does not have.
 
     Args:
         spec: The deployment.
-        ways_in: What the service has.
+        access_modes: What the service has.
 
     Raises:
         UsageError: It has another.
@@ -54,8 +54,8 @@ def ingress(spec: DeploymentSpec, ways_in: Collection[Access]) -> None:
     chosen, service = spec.ingress, spec.plan.service
     if not chosen.is_open:
         return
-    if chosen.access not in ways_in:
-        others = " or ".join(f"--access {way}" for way in ways_in)
+    if chosen.access not in access_modes:
+        others = " or ".join(f"--access {way}" for way in access_modes)
         raise UsageError(
             f"{service} has no --access {chosen.access}",
             why="" if others else "its endpoints have addresses of their own: planner url",
@@ -68,7 +68,7 @@ def ingress(spec: DeploymentSpec, ways_in: Collection[Access]) -> None:
         )
 
 
-def way_in(programs: Mapping[str, str], *, wait: bool) -> Finding:
+def tunnel(programs: Mapping[str, str], *, wait: bool) -> Finding:
     """Look whether this computer can ask the endpoint, before it has cost half an hour.
 
     Args:
@@ -77,11 +77,11 @@ def way_in(programs: Mapping[str, str], *, wait: bool) -> Finding:
     """
     missing = {name: where for name, where in programs.items() if shutil.which(name) is None}
     if not missing:
-        return preflight.good("way in", f"through {', '.join(programs)}")
+        return preflight.good("tunnel", f"through {', '.join(programs)}")
     why = "so it could not prove that it answers" if wait else "so nobody here can ask it"
     text = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed, {why}"
     status = preflight.Status.BAD if wait else preflight.Status.WARNING
-    return preflight.Finding("way in", status, text, "; ".join(missing.values()), UsageError)
+    return preflight.Finding("tunnel", status, text, "; ".join(missing.values()), UsageError)
 
 
 def fit(spec: DeploymentSpec) -> Finding:

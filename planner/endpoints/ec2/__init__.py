@@ -48,9 +48,8 @@ class Adapter(MachineAdapter):
     service = "ec2"
     title = "EC2"
     longest_name = requests.LONGEST_NAME
-    takes_reservations = True
-    reached_through = machine.PROGRAMS
-    ways_in = tuple(Access)
+    tunnel_programs = machine.PROGRAMS
+    access_modes = tuple(Access)
     provisioning_models = requests.MODELS
     ended_by = "EventBridge Scheduler"
     console_title = "console"

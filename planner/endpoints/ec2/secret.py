@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from planner.endpoints.aws import calls
 from planner.endpoints.ec2 import requests
+from planner.endpoints.machines import secrets
 from planner.endpoints.model import Secret
-from planner.errors import CloudError, NotFoundError
+from planner.errors import CloudError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from planner.endpoints.machines.secrets import Kept
     from planner.endpoints.model import DeploymentSpec, Endpoint
 
 
@@ -29,21 +31,9 @@ class Stored(NamedTuple):
     created: datetime | None
 
 
-class Kept(NamedTuple):
-    """A secret, and what people call it."""
-
-    what: str
-    value: Secret
-
-
 def of(spec: DeploymentSpec) -> dict[str, Kept]:
-    """Return the secrets of a deployment by the names of their parameters."""
-    made = {}
-    if spec.token is not None:
-        made[requests.parameter_name(spec)] = Kept("the token", spec.token)
-    if spec.api_key is not None:
-        made[requests.key_name(spec)] = Kept("the key", spec.api_key)
-    return made
+    """Return the secrets of a deployment by their names."""
+    return secrets.of(spec, requests.parameter_name(spec), requests.key_name(spec))
 
 
 def create(spec: DeploymentSpec, name: str, kept: Kept) -> str:
@@ -68,19 +58,12 @@ def create(spec: DeploymentSpec, name: str, kept: Kept) -> str:
 
 
 def key_of(endpoint: Endpoint) -> str:
-    """Return the parameter with the keys of an endpoint's way in.
+    """Return the name of what holds the keys of an endpoint's way in.
 
     Raises:
         NotFoundError: It is gone.
     """
-    for part in endpoint.parts:
-        name = part.removeprefix("parameter:")
-        if name != part and name.endswith(requests.KEY):
-            return name
-    raise NotFoundError(
-        f"the key of {endpoint.name} is not in Parameter Store any more",
-        advice=f"planner destroy {endpoint.name}, then deploy it again",
-    )
+    return secrets.key_of(endpoint, "parameter", requests.KEY, "Parameter Store")
 
 
 def read(name: str, region: str) -> Secret:

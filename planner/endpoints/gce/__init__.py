@@ -44,9 +44,8 @@ class Adapter(MachineAdapter):
     service = "gce"
     title = "Compute Engine"
     longest_name = requests.LONGEST_NAME
-    takes_reservations = True
-    reached_through = machine.PROGRAMS
-    ways_in = tuple(Access)
+    tunnel_programs = machine.PROGRAMS
+    access_modes = tuple(Access)
     provisioning_models = requests.MODELS
     ended_by = "Compute Engine"
     console_title = "serial port 1"

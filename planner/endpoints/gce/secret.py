@@ -10,14 +10,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from planner.endpoints.gce import api, compute, requests
+from planner.endpoints.machines import secrets
 from planner.endpoints.model import Secret
 from planner.endpoints.watching import waiting
-from planner.errors import CloudError, NotFoundError
+from planner.errors import CloudError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from planner.endpoints.interface import Context
+    from planner.endpoints.machines.secrets import Kept
     from planner.endpoints.model import DeploymentSpec, Endpoint
 
 _API = "secretmanager"
@@ -28,21 +30,9 @@ def path(name: str) -> str:
     return f"{api.project_path()}/secrets/{name}"
 
 
-class Kept(NamedTuple):
-    """A secret, and what people call it."""
-
-    what: str
-    value: Secret
-
-
 def of(spec: DeploymentSpec) -> dict[str, Kept]:
     """Return the secrets of a deployment by their names."""
-    made = {}
-    if spec.token is not None:
-        made[requests.secret_name(spec)] = Kept("the token", spec.token)
-    if spec.api_key is not None:
-        made[requests.key_name(spec)] = Kept("the key", spec.api_key)
-    return made
+    return secrets.of(spec, requests.secret_name(spec), requests.key_name(spec))
 
 
 def create(spec: DeploymentSpec, context: Context, name: str, kept: Kept) -> str:
@@ -87,19 +77,12 @@ def create(spec: DeploymentSpec, context: Context, name: str, kept: Kept) -> str
 
 
 def key_of(endpoint: Endpoint) -> str:
-    """Return the secret with the keys of an endpoint's way in.
+    """Return the name of what holds the keys of an endpoint's way in.
 
     Raises:
         NotFoundError: It is gone.
     """
-    for part in endpoint.parts:
-        name = part.removeprefix("secret:")
-        if name != part and name.endswith(requests.KEY):
-            return name
-    raise NotFoundError(
-        f"the key of {endpoint.name} is not in Secret Manager any more",
-        advice=f"planner destroy {endpoint.name}, then deploy it again",
-    )
+    return secrets.key_of(endpoint, "secret", requests.KEY, "Secret Manager")
 
 
 def read(name: str) -> Secret:

@@ -57,8 +57,8 @@ class Adapter:
     service = "local"
     longest_name = 63
     takes_reservations = False
-    ways_in: tuple[Access, ...] = ()
-    reached_through: ClassVar[dict[str, str]] = {}
+    access_modes: tuple[Access, ...] = ()
+    tunnel_programs: ClassVar[dict[str, str]] = {}
 
     def regions(self) -> list[str]:
         """Return the one place there is."""

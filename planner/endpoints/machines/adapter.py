@@ -70,9 +70,9 @@ class MachineAdapter(ABC):
     title: ClassVar[str]
     """What people call it: ``Compute Engine``."""
     longest_name: ClassVar[int]
-    takes_reservations: ClassVar[bool] = False
-    ways_in: ClassVar[Collection[Access]] = (Access.TUNNEL,)
-    reached_through: ClassVar[Mapping[str, str]]
+    takes_reservations: ClassVar[bool] = True
+    access_modes: ClassVar[Collection[Access]]
+    tunnel_programs: ClassVar[Mapping[str, str]]
     provisioning_models: ClassVar[tuple[str, ...]]
     ended_by: ClassVar[str]
     """Who keeps the order that ends an endpoint: ``a Logic App``."""
@@ -137,16 +137,13 @@ class MachineAdapter(ABC):
     def extend(self, endpoint: Endpoint, expires_at: datetime | None) -> None:
         """Move the expiry, in the cloud."""
 
+    @abstractmethod
     def stored_keys(self, endpoint: Endpoint) -> Secret:
-        """Return what the cloud's store holds for the way in (:mod:`planner.endpoints.api_keys`).
+        """Return what the cloud's store holds for the way in, as :mod:`api_keys` reads it."""
 
-        Vendors with more ``ways_in`` than the tunnel write it.
-        """
-        raise NotImplementedError
-
+    @abstractmethod
     def store_keys(self, endpoint: Endpoint, keys: Secret) -> None:
-        """Put another value there; likewise."""
-        raise NotImplementedError
+        """Put another value there."""
 
     # What is the same on every machine.
 

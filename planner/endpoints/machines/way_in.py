@@ -119,7 +119,11 @@ def host(where: str, sandbox: str | None, real: Callable[[], str]) -> str:
         return real()
     import requests
 
-    answer = requests.get(f"{sandbox}/sandbox-ingress/{where}", timeout=30)
+    try:
+        answer = requests.get(f"{sandbox}/sandbox-ingress/{where}", timeout=30)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        raise CloudError("the simulated machine does not answer", why=str(error)) from error
     return answer.text.strip()
 
 
@@ -133,8 +137,9 @@ def _certificate(name: str, lines: Sequence[str]) -> str:
     if found is None:
         raise CloudError(
             f"the console of {name} does not show its certificate now",
-            why="the machine says it every ten minutes, and clouds keep a console's end alone",
-            advice=f"planner url {name} in ten minutes; planner logs {name}",
+            why="the machine says it once its way in is open, then every ten minutes; clouds keep "
+            "the end of a console alone",
+            advice=f"planner status; planner url {name} in ten minutes",
         )
     text = found[1]
     pieces = [text[at : at + _PEM_WIDTH] for at in range(0, len(text), _PEM_WIDTH)]

@@ -63,8 +63,8 @@ class Adapter:
     service = "sagemaker"
     longest_name = requests.LONGEST_NAME
     takes_reservations = True
-    ways_in: tuple[Access, ...] = ()
-    reached_through: ClassVar[dict[str, str]] = {}
+    access_modes: tuple[Access, ...] = ()
+    tunnel_programs: ClassVar[dict[str, str]] = {}
 
     def regions(self) -> list[str]:
         """Return the regions where endpoints may be: those switched on in the account."""

@@ -14,6 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from planner.cli.app import cli
+from planner.cli.endpoints import url as url_command
+from planner.errors import UsageError
 from planner.sandbox import process, scenarios
 
 if TYPE_CHECKING:
@@ -140,3 +142,11 @@ def test_words_about_keys_that_do_not_go_together(words: list[str], says: str) -
     done = CliRunner().invoke(cli, ["key", *words])
     assert done.exit_code == 2
     assert says in done.output
+
+
+def test_a_certificate_that_cannot_be_written_and_one_that_is_not_needed(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot write"):
+        url_command._write(tmp_path / "no" / "such.pem", "-----BEGIN", "llama")
+    with pytest.raises(UsageError, match="needs no certificate"):
+        url_command._write(tmp_path / "a.pem", "", "llama")
+    assert not list(tmp_path.rglob("*.pem"))

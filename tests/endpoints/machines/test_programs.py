@@ -22,34 +22,34 @@ MACHINES = ("ec2", "gce", "azure-vm")
 def test_without_its_programs_a_deploy_is_refused(
     service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    programs = adapter(service).reached_through
+    programs = adapter(service).tunnel_programs
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = plan_checks.way_in(programs, wait=True)
+    found = plan_checks.tunnel(programs, wait=True)
     assert found.status is Status.BAD
     assert all(name in found.text for name in programs)
     assert all(where in found.remedy for where in programs.values())
-    assert plan_checks.way_in(programs, wait=False).status is Status.WARNING
+    assert plan_checks.tunnel(programs, wait=False).status is Status.WARNING
     for name in programs:
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
-    assert plan_checks.way_in(programs, wait=True).status is Status.GOOD
+    assert plan_checks.tunnel(programs, wait=True).status is Status.GOOD
 
 
 def test_one_missing_of_two_is_named_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "aws").write_text("#!/bin/sh\n")
     (tmp_path / "aws").chmod(0o755)
-    found = plan_checks.way_in(adapter("ec2").reached_through, wait=True)
+    found = plan_checks.tunnel(adapter("ec2").tunnel_programs, wait=True)
     assert found.text.startswith("session-manager-plugin is not installed")
 
 
 def test_the_programs_are_those_that_open_the_tunnels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
-    assert Ec2Machine("m", "i-1", "us-east-1")._tunnel().program in adapter("ec2").reached_through
-    assert GceMachine("m", "z")._tunnel().program in adapter("gce").reached_through
-    assert list(adapter("azure-vm").reached_through) == ["ssh"]
+    assert Ec2Machine("m", "i-1", "us-east-1")._tunnel().program in adapter("ec2").tunnel_programs
+    assert GceMachine("m", "z")._tunnel().program in adapter("gce").tunnel_programs
+    assert list(adapter("azure-vm").tunnel_programs) == ["ssh"]
 
 
 @pytest.mark.parametrize("service", sorted(set(SERVICES) - set(MACHINES)))
 def test_others_need_none(service: str) -> None:
-    assert not adapter(service).reached_through
+    assert not adapter(service).tunnel_programs

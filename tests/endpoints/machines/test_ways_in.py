@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,19 @@ import openai
 import pytest
 from vm_rig import OPTIONS, TOKEN, Rig, cheapest_on
 
+from planner.cli.deploy import handing_over
 from planner.clouds import settings
+from planner.endpoints.aws import calls
 from planner.endpoints.deploying import deployment
 from planner.endpoints.deploying.interruption import Interruption
+from planner.endpoints.ec2 import secret as ec2_secret
+from planner.endpoints.gce import secret as gce_secret
 from planner.endpoints.ingress import Ingress
 from planner.endpoints.interface import Address, adapter
-from planner.errors import UsageError
+from planner.endpoints.talking.client import Reply
+from planner.errors import CloudError, NotFoundError, PermissionDeniedError, UsageError
 from planner.ledger import Ledger
+from planner.sandbox.azure.store import store as azure_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,6 +174,48 @@ def test_nothing_is_left(served: Served) -> None:
         context = Context(interruption=interruption, progress=lambda *_: None)
         adapter(served.service).remove(served.endpoint, context)
     assert served.rig.there(served.rig.world) == []
+
+
+def test_a_key_that_someone_removed_is_an_error_with_what_to_do(served: Served) -> None:
+    """Azure's store is a vault, whose policy may name others; the other stores lose a secret."""
+    world = served.rig.world
+    if served.service == "ec2":
+        calls.call("ssm", REGIONS["ec2"], "delete_parameter", "delete",
+                   Name=ec2_secret.key_of(served.endpoint))  # fmt: skip
+    elif served.service == "gce":
+        gce_secret.delete(gce_secret.key_of(served.endpoint))
+    else:
+        (vault,) = azure_store(world).of_kind("Microsoft.KeyVault/vaults")
+        vault["properties"]["accessPolicies"].pop()
+    with pytest.raises((NotFoundError, PermissionDeniedError)) as caught:
+        served.key()
+    assert caught.value.advice
+    with pytest.raises((NotFoundError, PermissionDeniedError)):
+        adapter(served.service).rotate_key(served.endpoint, timedelta(hours=1))
+
+
+def test_a_certificate_that_has_scrolled_away_comes_again(served: Served) -> None:
+    served.rig.scenario(console_kib=4)
+    world = served.rig.world
+    world.clock.advance(timedelta(minutes=5))
+    with pytest.raises(CloudError, match="does not show its certificate now") as caught:
+        _ = served.address
+    assert "in ten minutes" in (caught.value.advice or "")
+    for _ in range(12):
+        world.clock.advance(timedelta(seconds=55))
+        with suppress(CloudError):
+            assert served.address.certificate
+            return
+    pytest.fail("it was not said again")
+
+
+def test_what_cannot_be_told_of_the_address_fails_no_deploy(
+    served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served.rig.scenario(console_kib=4)
+    served.rig.world.clock.advance(timedelta(minutes=5))
+    handing_over.hand_over_awaited(served.endpoint.awaited, Reply("blue", 1, 1.0))
+    assert "planner url llama-2-70b\nplanner key llama-2-70b" in capsys.readouterr().out
 
 
 def test_the_secret_is_nowhere_but_in_the_store(served: Served) -> None:
