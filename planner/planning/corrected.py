@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from planner.errors import UsageError
+from planner.errors import UnknownNameError, UsageError
 from planner.planning import measured, servers
 from planner.serving import accelerators, layouts, models
 from planner.serving.load import LoadShape
@@ -45,9 +45,11 @@ def by(
 
     Raises:
         UnknownNameError: There is no such machine.
-        UsageError: The model does not fit on it, or no load was within the targets.
+        UsageError: It is of another model, the model does not fit on it, or no load was within
+            the targets.
     """
     model = models.get(request.model)
+    _check_model(test, model)
     kinds = _kinds(test, catalog)
     test = replace(test, instance_type=kinds[0].instance_type)
     precision = test.precision or model.native_precision
@@ -71,6 +73,19 @@ def by(
         if item.key not in tested or layout.precision != precision
     ]
     return [*rest, *made], _words(test, precision, capacity, factor)
+
+
+def _check_model(test: Measured, model: Model) -> None:
+    """Refuse a test of another model, where its name says so."""
+    try:
+        tested = models.get(test.model)
+    except UnknownNameError:
+        return  # a name of the user's own, or none
+    if tested.name != model.name:
+        raise UsageError(
+            f"{test.source} is a load test of {tested.name}, not of {model.name}",
+            advice=f"planner size {tested.name} --measured ..., or a test of {model.name}",
+        )
 
 
 def _kinds(test: Measured, catalog: Catalog) -> Sequence[InstanceType]:
@@ -108,8 +123,13 @@ def _worth(
 def _words(test: Measured, precision: str, found: measured.Capacity, factor: float) -> str:
     limit = "" if found.is_limit else "; no load was beyond that, so it may serve more"
     other = "" if factor == 1.0 else f", times {factor:.2f} for requests of the load's lengths"
-    times = "" if found.ttft_s is None and found.tpot_s is None else f", by {test.percentile}"
+    of = f" of {test.model}" if test.model else ""
+    within = f"within the targets, by {test.percentile}{other}{limit}"
+    if not test.has_times:
+        within = (
+            f"within that test's own limits: it has no times to hold your targets against{other}"
+        )
     return (
-        f"{test.instance_type} at {precision} as measured ({test.source}): "
-        f"{found.requests_per_second:.3g} requests/s within the targets{times}{other}{limit}"
+        f"{test.instance_type} at {precision} as measured ({test.source}{of}): "
+        f"{found.requests_per_second:.3g} requests/s {within}"
     )

@@ -59,6 +59,7 @@ class Measured:
         points: In any order.
         source: What people call it: a file, an endpoint.
         percentile: Of the times: ``p95``; ``p99`` is stricter, ``median`` says less.
+        model: As the file calls it; empty where it does not say.
     """
 
     instance_type: str
@@ -66,6 +67,12 @@ class Measured:
     points: tuple[Point, ...]
     source: str
     percentile: str = "p95"
+    model: str = ""
+
+    @property
+    def has_times(self) -> bool:
+        """Tell whether it has times to hold against targets."""
+        return any(p.ttft_s is not None or p.tpot_s is not None for p in self.points)
 
     @property
     def input_tokens(self) -> float:

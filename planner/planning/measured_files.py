@@ -61,6 +61,11 @@ def read(path: Path, *, instance_type: str = "", precision: str = "") -> Measure
     """
     documents = _documents(path)
     first = documents[0]
+    if first.get("simulated"):
+        raise UsageError(
+            f"{path} is of simulated clouds, which measure nothing",
+            advice="planner bench on a real endpoint",
+        )
     for is_this, rows_of in _FORMS:
         if is_this(first):
             try:
@@ -85,6 +90,7 @@ def read(path: Path, *, instance_type: str = "", precision: str = "") -> Measure
         tuple(_point(row, percentile) for row in rows),
         path.name,
         percentile,
+        str(first.get("model") or first.get("model_id") or ""),
     )
 
 
@@ -97,7 +103,8 @@ def _documents(path: Path) -> list[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read", why=str(error)) from error
+        why = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{path} cannot be read", why=why, advice=_KNOWN) from error
     try:
         found = json.loads(text)
     except ValueError:

@@ -64,7 +64,10 @@ def test_the_fleet_is_planned_with_it() -> None:
     layout = fleet.parts[0].server.layout
     assert (layout.basis, layout.bound) == ("measured", "tpot")
     (note,) = found.notes
-    assert "p5.48xlarge at fp8 as measured (vllm.jsonl): 6.5 requests/s" in note
+    assert (
+        "p5.48xlarge at fp8 as measured (vllm.jsonl of meta-llama/Llama-3.1-70B-Instruct)" in note
+    )
+    assert "6.5 requests/s within the targets, by p99" in note
 
 
 def test_other_lengths_are_worth_what_the_prediction_says() -> None:
@@ -92,3 +95,22 @@ def test_an_unknown_machine_is_named() -> None:
 def test_a_machine_that_cannot_hold_the_model_was_not_measured_with_it() -> None:
     with pytest.raises(UsageError, match="does not fit"):
         size(replace(question(), measured=load_test(machine="g6.xlarge")))
+
+
+def test_a_test_of_another_model_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"a load test of llama-3.1-8b, not of llama-3.1-70b"):
+        size(replace(question(), measured=replace(load_test(), model="Llama-3.1-8B")))
+
+
+def test_a_name_of_the_user_s_own_is_no_other_model() -> None:
+    own = replace(load_test(), model="/models/our-fine-tune")
+    (note,) = size(replace(question(), measured=own)).notes
+    assert "(vllm.jsonl of /models/our-fine-tune)" in note, "the reader can tell"
+
+
+def test_a_job_without_times_does_not_claim_the_targets() -> None:
+    job = replace(measured_files.read(FILES / "sagemaker.json"), precision="fp8")
+    asked = question(services=("sagemaker",))
+    (note,) = size(replace(asked, measured=job)).notes
+    assert "10 requests/s within that test's own limits" in note
+    assert "within the targets" not in note

@@ -146,6 +146,21 @@ def test_requests_that_failed_are_noticed_in_every_form(tmp_path: Path) -> None:
         assert measured_files.read(path, **ON).points[0].failed
 
 
+def test_a_test_of_the_sandbox_measures_nothing(tmp_path: Path) -> None:
+    document = json.loads((FILES / "planner.json").read_text()) | {"simulated": True}
+    path = tmp_path / "sandbox.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(UsageError, match="measure nothing"):
+        measured_files.read(path)
+
+
+def test_a_file_that_is_not_there_says_what_is_wanted(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read") as caught:
+        measured_files.read(tmp_path / "no.json")
+    assert caught.value.why == "No such file or directory"
+    assert caught.value.advice
+
+
 def test_one_percentile_is_taken_from_all_rows(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (FILES / "vllm.jsonl").read_text().splitlines()]
     rows[0] |= {"p95_ttft_ms": 700.0, "p95_tpot_ms": 40.0}

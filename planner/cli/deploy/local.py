@@ -106,7 +106,7 @@ def _refuse_cloud_options(given: Mapping[str, Any]) -> None:
         if given.get(name):
             raise UsageError(
                 f"--{name.replace('_', '-')} means nothing on your own machine",
-                advice=f"planner deploy {given['model']} --to local",
+                advice=f"leave --{name.replace('_', '-')} out",
             )
 
 

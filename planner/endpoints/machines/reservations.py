@@ -66,8 +66,8 @@ def room(spec: DeploymentSpec, machine: str, look_up: Callable[[str, str], Held]
 def _finding(spec: DeploymentSpec, machine: str, look_up: Callable[[str, str], Held]) -> Finding:
     try:
         held = look_up(spec.reservation, spec.region)
-    except NotFoundError as error:
-        return Finding("reservation", Status.BAD, str(error), error.advice, NotFoundError)
+    except (NotFoundError, UsageError) as error:
+        return Finding("reservation", Status.BAD, str(error), error.advice, type(error))
     if held.machine.casefold() != machine.casefold():
         text, remedy = (
             f"{held.name} is for {held.machine}, not {machine}",

@@ -13,7 +13,6 @@ from planner.endpoints.azure_vm import checks
 from planner.endpoints.deploying import deployment
 from planner.endpoints.deploying.preflight import PreflightError, Status
 from planner.endpoints.interface import adapter
-from planner.errors import UsageError
 from planner.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -110,8 +109,10 @@ def test_other_names_are_refused_with_what_to_type(
 ) -> None:
     hold(bench, plan)
     found = finding(plan, replace(ONTO, reservation=name))
-    assert found.status is Status.UNKNOWN or says in found.text
-    with pytest.raises((PreflightError, UsageError)):
+    assert found.status is Status.BAD
+    assert says in found.text
+    assert found.remedy
+    with pytest.raises(PreflightError):
         bench.deploy(plan, replace(ONTO, reservation=name))
     assert bench.left() == []
 
