@@ -64,7 +64,7 @@ def read(path: Path, *, instance_type: str = "", precision: str = "") -> Measure
     if first.get("simulated"):
         raise UsageError(
             f"{path} is of simulated clouds, which measure nothing",
-            advice="planner bench on a real endpoint",
+            advice="a load test of a real endpoint",
         )
     for is_this, rows_of in _FORMS:
         if is_this(first):

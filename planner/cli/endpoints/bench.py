@@ -98,18 +98,20 @@ def bench(  # noqa: PLR0917 - click passes them by name
     planner bench llama-2-70b --find --ttft 2s --tpot 50ms
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     use_accounts(options)
-    from planner.endpoints.talking import awake
+    from planner.endpoints.talking import awake, capacity_search
     from planner.endpoints.talking import bench as work
+    from planner.serving.load import Targets
 
     found, adapter = named(name, region)
     awake.require(found)
+    targets = Targets(ttft_s, tpot_s)
     if find:
-        from planner.serving.load import Targets
-
-        options |= {"targets": Targets(ttft_s, tpot_s), "concurrencies": (most,)}
+        options |= {"targets": targets, "concurrencies": (most,)}
     loads = work.run(found, adapter.transport(found), **options)
     records = [_record(load) for load in loads]
     emit(records, _columns(), output_format, fields=list(records[0]))
+    if find:
+        note(capacity_search.in_words(loads, targets, most))
     if save is not None:
         _save(save, found, loads)
     _keep(found, loads)
@@ -123,7 +125,8 @@ def _save(path: Path, endpoint: Endpoint, loads: list[Load]) -> None:
 
     simulated = settings.current().simulated
     kept_benches.write(path, endpoint, loads, datetime.now(UTC), simulated=simulated)
-    note(f"The load test is in {path}: planner size {endpoint.model} --measured {path}")
+    use = f"planner size {endpoint.model} --measured {path}"
+    note(f"The load test is in {path}{'' if simulated else f': {use}'}")
 
 
 def _keep(endpoint: Endpoint, loads: list[Load]) -> None:

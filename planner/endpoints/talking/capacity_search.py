@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from planner.errors import CloudError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from planner.endpoints.talking.bench import Load
     from planner.serving.load import Targets
@@ -55,6 +55,29 @@ def find(measure: Callable[[int], Load], targets: Targets, most: int) -> list[Lo
         clients = (good + bad) // 2
         good, bad = (clients, bad) if in_time(clients) else (good, clients)
     return _ordered(loads)
+
+
+def in_words(loads: Sequence[Load], targets: Targets, most: int) -> str:
+    """Say what a search has found.
+
+    Args:
+        loads: That were tried, fewest clients first.
+        targets: That they were held against.
+        most: Clients at once that might be tried.
+    """
+    within = [load for load in loads if is_within(load, targets)]
+    if not within:
+        return "Not even one client at once is answered within the targets."
+    best = within[-1]
+    rate = _speed(best) / best.output_tokens if best.output_tokens else 0.0
+    beyond = [load.concurrency for load in loads if load.concurrency > best.concurrency]
+    if beyond:
+        end = f"{beyond[0]} are not"
+    elif best.concurrency >= most:
+        end = "no more were tried (--most)"
+    else:
+        end = "more bring no more, or are not answered"
+    return f"Within the targets: {best.concurrency} at once, {rate:.3g} requests/s; {end}."
 
 
 def is_within(load: Load, targets: Targets) -> bool:

@@ -11,13 +11,13 @@ from planner.sandbox.azure import (
     compute,
     costs,
     groups,
+    ingress,
     machine_learning,
     machines,
     quota,
     reservations,
     resources,
     support,
-    ways_in,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _SERVICES = (
     machine_learning,
     groups,
     machines,
-    ways_in,
+    ingress,
     reservations,
     resources,
 )

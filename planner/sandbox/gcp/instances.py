@@ -24,7 +24,8 @@ from flask import Blueprint, Response, jsonify, request
 from planner.sandbox import console as console_lines
 from planner.sandbox import engine, ingress, metrics
 from planner.sandbox.boot import Script
-from planner.sandbox.gcp import accounts, reservations, ways_in
+from planner.sandbox.gcp import accounts, reservations
+from planner.sandbox.gcp import ingress as own_ingress
 from planner.sandbox.gcp.google import GoogleError, route
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _ways_in(made: Blueprint, world: World) -> None:
             if not script.key:
                 return Response("the machine has no way in", 404)
             answers = partial(_answers, world, zone, name)
-            return Response(ways_in.listen(world, _name_of(item), item, script, answers))
+            return Response(own_ingress.listen(world, _name_of(item), item, script, answers))
 
 
 def _answers(world: World, zone: str, name: str) -> bool:

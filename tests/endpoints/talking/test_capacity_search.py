@@ -79,6 +79,20 @@ def test_an_engine_that_answers_nobody_any_more_keeps_what_was_found() -> None:
     assert [load.concurrency for load in loads] == [1, 2, 4, 5]
 
 
+@pytest.mark.parametrize(
+    ("limit", "full", "most", "says"),
+    [
+        (5, 10_000, 64, "Within the targets: 5 at once, 0.586 requests/s; 6 are not."),
+        (0, 10_000, 64, "Not even one client at once"),
+        (999, 10_000, 4, "4 at once, 0.469 requests/s; no more were tried (--most)."),
+        (999, 4, 64, "8 at once, 0.469 requests/s; more bring no more"),
+    ],
+)
+def test_what_was_found_is_said(limit: int, full: int, most: int, says: str) -> None:
+    loads = capacity_search.find(engine(limit, full), TARGETS, most)
+    assert says in capacity_search.in_words(loads, TARGETS, most)
+
+
 def test_an_engine_that_never_answers_is_an_error() -> None:
     def measure(clients: int) -> Load:
         raise CloudError(f"llama answered none of {4 * clients} requests")

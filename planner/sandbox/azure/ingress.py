@@ -27,7 +27,7 @@ _VAULTS = "Microsoft.KeyVault/vaults"
 
 def blueprint(world: World) -> Blueprint:
     """Return the routes."""
-    made = Blueprint("ways_in", __name__)
+    made = Blueprint("ingress", __name__)
 
     @made.get("/sandbox-ingress/<group>/<name>")
     def way_in(group: str, name: str) -> Response:
