@@ -211,6 +211,33 @@ def test_an_application_is_answered_whole_and_in_pieces(machine: Machine) -> Non
     assert time.monotonic() - began < PATIENCE_S, "the pieces were held back"
 
 
+@pytest.mark.parametrize(
+    ("stream", "kind"), [(False, "application/json"), (True, "text/event-stream")]
+)
+def test_answers_keep_the_engine_s_own_kind(machine: Machine, kind: str, *, stream: bool) -> None:
+    for _ in range(3):
+        SEEN.release()
+    answer = machine.ask(stream=stream)
+    assert answer.headers.get_list("Content-Type") == [kind]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/../metrics", "/v1/%2e%2e/metrics", "//metrics", "/v1/..%2fmetrics"]
+)
+def test_no_way_leads_around_the_path(machine: Machine, path: str) -> None:
+    """Sent as it is: clients would tidy it up."""
+    trusted = ssl.create_default_context(cadata=way_in._certificate("m", machine.said))
+    raw = socket.create_connection(("127.0.0.1", machine.port), timeout=10)
+    with trusted.wrap_socket(raw, server_hostname="127.0.0.1") as door:
+        request = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{machine.port}\r\n"
+        request += (
+            "Authorization: Bearer planner-one\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+        )
+        door.sendall(request.encode())
+        status = door.recv(64).split(b" ")[1]
+    assert status in {b"404", b"400"}
+
+
 def test_the_engine_never_sees_the_key(machine: Machine) -> None:
     seen = machine.ask().json()["seen"]
     assert seen == {"path": "/v1/chat/completions", "authorization": None}
@@ -221,6 +248,7 @@ def test_a_wrong_key_is_refused_in_the_api_s_own_form(machine: Machine, key: str
     answer = machine.ask(key)
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "invalid_api_key"
+    assert answer.headers.get_list("Content-Type") == ["application/json"]
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/docs", "/", "/v2/x", "/v1x"])
