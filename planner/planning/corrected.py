@@ -72,7 +72,8 @@ def by(
         for item, layout in found
         if item.key not in tested or layout.precision != precision
     ]
-    return [*rest, *made], _words(test, precision, capacity, factor)
+    held = test.has_times_for(question.targets)
+    return [*rest, *made], _words(test, precision, capacity, factor, held=held)
 
 
 def _check_model(test: Measured, model: Model) -> None:
@@ -120,15 +121,15 @@ def _worth(
     return layout.capacity_requests_per_second / before
 
 
-def _words(test: Measured, precision: str, found: measured.Capacity, factor: float) -> str:
+def _words(
+    test: Measured, precision: str, found: measured.Capacity, factor: float, *, held: bool
+) -> str:
     limit = "" if found.is_limit else "; no load was beyond that, so it may serve more"
     other = "" if factor == 1.0 else f", times {factor:.2f} for requests of the load's lengths"
     of = f" of {test.model}" if test.model else ""
     within = f"within the targets, by {test.percentile}{other}{limit}"
-    if not test.has_times:
-        within = (
-            f"within that test's own limits: it has no times to hold your targets against{other}"
-        )
+    if not held:
+        within = f"in that test, which lacks times to hold all your targets against{other}"
     return (
         f"{test.instance_type} at {precision} as measured ({test.source}{of}): "
         f"{found.requests_per_second:.3g} requests/s {within}"

@@ -69,10 +69,16 @@ class Measured:
     percentile: str = "p95"
     model: str = ""
 
-    @property
-    def has_times(self) -> bool:
-        """Tell whether it has times to hold against targets."""
-        return any(p.ttft_s is not None or p.tpot_s is not None for p in self.points)
+    def has_times_for(self, targets: Targets) -> bool:
+        """Tell whether every target has a time in every point to be held against."""
+        return all(
+            time is not None or most is None
+            for point in self.points
+            for time, most in (
+                (point.ttft_s, targets.ttft_p95_s),
+                (point.tpot_s, targets.tpot_p95_s),
+            )
+        )
 
     @property
     def input_tokens(self) -> float:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MS, _SECONDS = 1000.0, 60
+_MOST_APART = 1.5  # lengths are random in most tests; these are not of one kind any more
 _PERCENTILES = ("p95", "p99", "median")
 _KNOWN = (
     "a file of planner bench --save, vllm bench serve --save-result, guidellm, inference-perf, or "
@@ -83,6 +84,7 @@ def read(path: Path, *, instance_type: str = "", precision: str = "") -> Measure
             f"{path} does not say which machine was loaded",
             advice=f"--measured p5.48xlarge={path} (its type; the whole machine was loaded)",
         )
+    _check_alike(path, rows)
     percentile = _common(rows)
     return Measured(
         machine,
@@ -124,6 +126,17 @@ def _lines(path: Path, text: str) -> list[Any]:
 
 def _unreadable(path: Path, why: str) -> UsageError:
     return UsageError(f"{path} is no load test that planner can read", why=why, advice=_KNOWN)
+
+
+def _check_alike(path: Path, rows: Sequence[_Row]) -> None:
+    """Refuse loads of different requests: a rate of one says nothing of the other."""
+    for lengths in ([row.input_tokens for row in rows], [row.output_tokens for row in rows]):
+        if max(lengths) > _MOST_APART * min(lengths):
+            raise UsageError(
+                f"the loads in {path} have requests of different lengths",
+                why=f"from {min(lengths):,.0f} to {max(lengths):,.0f} tokens",
+                advice="a file for each length",
+            )
 
 
 def _common(rows: Iterable[_Row]) -> str:

@@ -112,5 +112,14 @@ def test_a_job_without_times_does_not_claim_the_targets() -> None:
     job = replace(measured_files.read(FILES / "sagemaker.json"), precision="fp8")
     asked = question(services=("sagemaker",))
     (note,) = size(replace(asked, measured=job)).notes
-    assert "10 requests/s within that test's own limits" in note
+    assert "10 requests/s in that test, which lacks times" in note
     assert "within the targets" not in note
+
+
+def test_a_test_without_one_of_the_times_does_not_claim_that_target() -> None:
+    test = load_test()
+    first_alone = replace(test, points=tuple(replace(p, tpot_s=None) for p in test.points))
+    (note,) = size(replace(question(), measured=first_alone)).notes
+    assert "lacks times" in note
+    (note,) = size(replace(question(tpot_s=None), measured=first_alone)).notes
+    assert "within the targets" in note

@@ -161,6 +161,16 @@ def test_a_file_that_is_not_there_says_what_is_wanted(tmp_path: Path) -> None:
     assert caught.value.advice
 
 
+def test_loads_of_different_requests_are_refused(tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (FILES / "vllm.jsonl").read_text().splitlines()]
+    rows[1]["total_output_tokens"] *= 2
+    path = tmp_path / "mixed.json"
+    path.write_text(json.dumps(rows))
+    with pytest.raises(UsageError, match="different lengths") as caught:
+        measured_files.read(path, **ON)
+    assert caught.value.why == "from 256 to 512 tokens"
+
+
 def test_one_percentile_is_taken_from_all_rows(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (FILES / "vllm.jsonl").read_text().splitlines()]
     rows[0] |= {"p95_ttft_ms": 700.0, "p95_tpot_ms": 40.0}
